@@ -1,0 +1,62 @@
+//! Every limit on input from outside, each with its source. Passing one is a refusal with a code of its own.
+//!
+//! They are part of the interface: change one only with a line in CHANGELOG.
+
+/// What a document may hold. One value for messages, one for metadata feeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct XmlLimits {
+    /// Bytes of source.
+    pub bytes: usize,
+    /// Elements within each other. A Response with everything the Swedish profile allows stays under 20.
+    pub depth: usize,
+    /// Elements, texts and comments together.
+    pub nodes: usize,
+    /// Attributes on one element. Reading checks them pairwise, so this bounds a quadratic step (T29).
+    pub attributes: usize,
+    /// Namespace declarations in scope at one element. Other readers take seconds on thousands (T29).
+    pub namespaces_in_scope: usize,
+    /// Namespace declarations in the whole document.
+    pub namespaces_in_document: usize,
+    /// Whether processing instructions outside the document element are skipped (feeds) or refused (messages).
+    pub skip_outer_instructions: bool,
+}
+
+/// A SAML message: 256 KiB holds the largest Response seen (13 KB encrypted) about twenty times.
+pub const MESSAGE: XmlLimits = XmlLimits {
+    bytes: 256 * 1024,
+    depth: 64,
+    nodes: 20_000,
+    attributes: 64,
+    namespaces_in_scope: 64,
+    namespaces_in_document: 256,
+    skip_outer_instructions: false,
+};
+
+/// A metadata feed: eduGAIN, the largest federation, is about 100 MB; national ones stay under 32 MiB.
+///
+/// Namespace declarations are counted per document for messages only: a feed of thousands of entities repeats its
+/// declarations on each, and each element's own scope stays bounded.
+pub const FEED: XmlLimits = XmlLimits {
+    bytes: 32 * 1024 * 1024,
+    depth: 64,
+    nodes: 2_000_000,
+    attributes: 64,
+    namespaces_in_scope: 64,
+    namespaces_in_document: 2_000_000,
+    skip_outer_instructions: true,
+};
+
+/// Headers of one request, all together (nginx: 4 × 8 KiB).
+pub const HEADER_BLOCK_BYTES: usize = 32 * 1024;
+
+/// RelayState (SAML Bindings 3.5.3): 80 bytes at the most.
+pub const RELAY_STATE_BYTES: usize = 80;
+
+/// Logins begun in one browser that can still finish. Each is a cookie of its own; more would fill the header block.
+pub const LOGINS_IN_FLIGHT: usize = 5;
+
+/// How long a begun login can be finished.
+pub const LOGIN_LIFETIME_SECS: u64 = 60 * 60;
+
+/// RSA keys shorter than this are refused when they are loaded (profile 3.4).
+pub const RSA_MIN_BITS: usize = 2048;

@@ -1,0 +1,12 @@
+//! The ground floor: instants and clocks, names, secrets and limits. It knows no other room.
+
+pub mod clock;
+pub mod ids;
+pub mod limits;
+pub mod secret;
+pub mod time;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use ids::{EidId, ProviderId, RouteName, ServiceId};
+pub use secret::Secret;
+pub use time::UnixTime;

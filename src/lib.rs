@@ -1,0 +1,4 @@
+//! Grindvakt, the gatekeeper: a sidecar that lets a request through only with an identity that it verified itself.
+
+pub mod base;
+pub mod verify;
