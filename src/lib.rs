@@ -1,4 +1,5 @@
 //! Grindvakt, the gatekeeper: a sidecar that lets a request through only with an identity that it verified itself.
 
 pub mod base;
+pub mod crypto;
 pub mod verify;

@@ -1,5 +1,11 @@
 //! Bytes, trusted keys, an expectation and an instant in; a [`Verified`] value or a [`Reject`] out.
+//!
+//! Synchronous and pure: no clock, no network, no private key. Parse once, verify the signature, then read claims from
+//! the signed element and from nowhere else.
 
+pub mod proof;
 pub mod reject;
+pub mod saml;
 
+pub use proof::Verified;
 pub use reject::{Reason, Reject};
