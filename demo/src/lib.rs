@@ -2,7 +2,12 @@
 //! browser, and the sample e-service. No part of it ships with the sidecar, which contains no code that makes an
 //! assertion.
 
+pub mod browser;
+pub mod check;
+pub mod cookies;
 pub mod demo_idp;
+pub mod form;
+pub mod idp;
 pub mod key;
 pub mod metadata;
 pub mod names;
@@ -10,8 +15,12 @@ pub mod outcome;
 pub mod person;
 pub mod request;
 pub mod response;
+pub mod serve;
+pub mod service;
+pub mod sidecar;
 pub mod sign;
 mod signed_request;
+pub mod stage;
 pub mod xml;
 
 pub use demo_idp::{DemoIdp, Sign};

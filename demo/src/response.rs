@@ -289,15 +289,14 @@ impl<'a> ResponseBuilder<'a> {
         }
     }
 
-    /// Signature wrapping: a forged Response takes over the genuine Signature and hides the signed original inside it,
-    /// where a verifier finds it by ID while a reader reads the outside (XSW 1).
+    /// Signature wrapping: a forged Response takes over the genuine Signature and carries the signed original along in
+    /// its Extensions, where a verifier finds it by ID while a reader reads the outside (XSW 2). Common verifiers call
+    /// this signature good, and they are right: it is the reader who must ask *what* was signed.
     fn wrap(&self, signed: Element) -> Element {
-        let (original, mut signatures) = signed.take("ds:Signature");
+        let (original, signatures) = signed.take("ds:Signature");
         let forged = self.response().child(self.assertion(&self.other_person(), &new_id()));
-        match signatures.pop() {
-            Some(signature) => forged.child_at(1, signature.child(element("ds:Object").child(original))),
-            None => forged,
-        }
+        let carrier = element("samlp:Extensions").child(original);
+        signatures.into_iter().fold(forged.child_at(1, carrier), |forged, signature| forged.child_at(1, signature))
     }
 }
 
@@ -319,4 +318,43 @@ fn filler_text(at: usize) -> (String, String) {
 fn filler(at: usize) -> Element {
     let (name, value) = filler_text(at);
     attribute(&name, None, &[&value])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use grindvakt::crypto::trusted::PublicKey;
+
+    use super::*;
+    use crate::request::BadRequest;
+    use crate::signed_request::verify;
+
+    fn now() -> UnixTime {
+        UnixTime::from_secs(1_772_359_200)
+    }
+
+    #[test]
+    fn what_was_signed_verifies_and_what_was_changed_does_not() {
+        let idp = DemoIdp::new("https://idp.example.com", "http://bankid.localhost:8081");
+        let keys = [PublicKey::from_certificate(idp.key().certificate()).unwrap()];
+        let built = |outcome| {
+            let answer = idp.unsolicited("https://sp.example.com", "http://etjanst.localhost:8080/eid/saml/acs", now());
+            verify(&answer.outcome(outcome).build(), &keys)
+        };
+        assert_eq!(built(Outcome::Success), Ok(()));
+        assert_eq!(built(Outcome::Cancel), Ok(()));
+        assert_eq!(built(Outcome::Unsigned), Err(BadRequest::Unsigned));
+        assert_eq!(built(Outcome::Tampered), Err(BadRequest::Signature("its digest")));
+        assert_eq!(built(Outcome::WrongKey), Err(BadRequest::Signature("no key of the service made it")));
+        assert_eq!(built(Outcome::Wrapped), Err(BadRequest::Signature("it does not refer to the request")));
+    }
+
+    #[test]
+    fn padding_comes_close_to_what_was_asked_for() {
+        let idp = DemoIdp::with_key("https://idp.example.com", "http://b", DemoKey::p256("idp").into());
+        for bytes in [8_600, 20_000, 100_000] {
+            let length = idp.unsolicited("sp", "acs", now()).pad_to(bytes).build().len();
+            assert!((bytes..bytes + 500).contains(&length), "{bytes} asked, {length} made");
+        }
+    }
 }

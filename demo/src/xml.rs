@@ -235,7 +235,7 @@ mod tests {
             concat!(
                 r#"<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" "#,
                 r#"xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" "#,
-                r#"ID="_&quot;&lt;&#xA;&#x9;>" Version="2.0" xml:lang="sv" xsi:type="x">"#,
+                r#"ID="_&quot;&lt;&#xA;&#x9;>" Version="2.0" xsi:type="x" xml:lang="sv">"#,
                 r#"<saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">a &amp; b &gt; "c"&#xD;"#,
                 "\n</saml:Issuer>",
                 r#"<saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">a &amp; b &gt; "c"&#xD;"#,
