@@ -5,6 +5,7 @@
 
 pub mod base64;
 pub mod dsig;
+pub mod observe;
 pub mod proof;
 pub mod reject;
 pub mod saml;
