@@ -13,6 +13,7 @@ pub(super) trait Readable<'d>: Copy {
     fn is(&self, namespace: &str, local: &str) -> bool;
     fn local_name(&self) -> &'d str;
     fn attribute(&self, local: &str) -> Option<Cow<'d, str>>;
+    fn attribute_ns(&self, namespace: &str, local: &str) -> Option<Cow<'d, str>>;
     fn text(&self) -> Option<Cow<'d, str>>;
     fn has_stray_text(&self) -> bool;
     fn children(&self) -> impl Iterator<Item = Self>;
@@ -29,6 +30,9 @@ macro_rules! readable {
             }
             fn attribute(&self, local: &str) -> Option<Cow<'d, str>> {
                 $type::attribute(self, local)
+            }
+            fn attribute_ns(&self, namespace: &str, local: &str) -> Option<Cow<'d, str>> {
+                $type::attribute_ns(self, namespace, local)
             }
             fn text(&self) -> Option<Cow<'d, str>> {
                 $type::text(self)
