@@ -12,10 +12,10 @@ demo: ## run the demo: e-ID providers, sample e-service, and the sidecar in fron
 	target/debug/grindvakt-demo
 
 test: ## run every test, after installing what the tests against other software need (into target/)
-	.ci/test
+	bash .ci/test
 
 check: ## what must hold before the tests: format, lints, dependency rules, documentation
-	.ci/check
+	bash .ci/check
 
 bench: ## run the benchmarks
 	cargo bench --workspace
