@@ -3,4 +3,6 @@
 pub mod base;
 pub mod cli;
 pub mod crypto;
+pub mod identity;
+pub mod policy;
 pub mod verify;
