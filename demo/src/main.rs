@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use grindvakt_demo::check;
-use grindvakt_demo::sidecar::Sidecar;
+use grindvakt_demo::sidecar::{Sidecar, program};
 use grindvakt_demo::stage::{FIRST_PORT, Stage};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs the demo: BankID and Freja look-alikes, a sample e-service, and the real sidecar in front of it.
 #[derive(Parser)]
@@ -47,7 +48,9 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
     for (wanted, got) in &stage.moved {
         println!("Port {wanted} is taken; {got} stands in for it.");
     }
-    let mut sidecar = Sidecar::start(&stage.config(), arguments.quiet).map_err(|e| e.to_string())?;
+    let mut sidecar = program()
+        .and_then(|program| Sidecar::start(&program, &stage.config(), arguments.quiet))
+        .map_err(|e| e.to_string())?;
     stage.introduce(Duration::from_secs(20)).await?;
 
     if arguments.check {
@@ -56,12 +59,11 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
         return Ok(());
     }
     print!("{}", guide(&stage));
+    let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
     loop {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {
-                println!("\nStopped; the demo's files are removed.");
-                return Ok(());
-            }
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
             () = tokio::time::sleep(Duration::from_millis(500)) => {
                 if let Some(status) = sidecar.ended() {
                     return Err(format!("the sidecar ended by itself ({status})"));
