@@ -1,8 +1,13 @@
 //! Grindvakt, the gatekeeper: a sidecar that lets a request through only with an identity that it verified itself.
 
+// The pure rooms are denied what clippy.toml lists: clocks, network, environment.
 pub mod base;
 pub mod cli;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod crypto;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod identity;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod policy;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod verify;
