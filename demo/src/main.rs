@@ -51,7 +51,10 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
     let mut sidecar = program()
         .and_then(|program| Sidecar::start(&program, &stage.config(), arguments.quiet))
         .map_err(|e| e.to_string())?;
-    stage.introduce(Duration::from_secs(20)).await?;
+    tokio::select! {
+        introduced = stage.introduce(Duration::from_secs(20)) => introduced?,
+        problem = ending(&mut sidecar) => return Err(problem),
+    }
 
     if arguments.check {
         check::run(&stage, |step| println!("  ok  {step}")).await.map_err(|e| e.to_string())?;
@@ -60,16 +63,20 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
     }
     print!("{}", guide(&stage));
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+        problem = ending(&mut sidecar) => Err(problem),
+    }
+}
+
+/// Completes when the sidecar has ended by itself, which it should not.
+async fn ending(sidecar: &mut Sidecar) -> String {
     loop {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            () = tokio::time::sleep(Duration::from_millis(500)) => {
-                if let Some(status) = sidecar.ended() {
-                    return Err(format!("the sidecar ended by itself ({status})"));
-                }
-            }
+        if let Some(status) = sidecar.ended() {
+            return format!("the sidecar ended by itself ({status}); its log above says why");
         }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
