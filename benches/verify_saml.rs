@@ -1,6 +1,7 @@
 //! One signed Response, verified and read, beside the parts that nobody can do without: the floor.
 //!
 //! `cargo bench --bench verify_saml`. Compare within one run: machines differ, and so does one machine from day to day.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::hint::black_box;
 use std::time::Duration;

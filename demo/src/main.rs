@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use grindvakt_demo::check;
-use grindvakt_demo::sidecar::Sidecar;
+use grindvakt_demo::sidecar::{Sidecar, program};
 use grindvakt_demo::stage::{FIRST_PORT, Stage};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs the demo: BankID and Freja look-alikes, a sample e-service, and the real sidecar in front of it.
 #[derive(Parser)]
@@ -47,8 +48,13 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
     for (wanted, got) in &stage.moved {
         println!("Port {wanted} is taken; {got} stands in for it.");
     }
-    let mut sidecar = Sidecar::start(&stage.config(), arguments.quiet).map_err(|e| e.to_string())?;
-    stage.introduce(Duration::from_secs(20)).await?;
+    let mut sidecar = program()
+        .and_then(|program| Sidecar::start(&program, &stage.config(), arguments.quiet))
+        .map_err(|e| e.to_string())?;
+    tokio::select! {
+        introduced = stage.introduce(Duration::from_secs(20)) => introduced?,
+        problem = ending(&mut sidecar) => return Err(problem),
+    }
 
     if arguments.check {
         check::run(&stage, |step| println!("  ok  {step}")).await.map_err(|e| e.to_string())?;
@@ -56,18 +62,21 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
         return Ok(());
     }
     print!("{}", guide(&stage));
+    let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+        problem = ending(&mut sidecar) => Err(problem),
+    }
+}
+
+/// Completes when the sidecar has ended by itself, which it should not.
+async fn ending(sidecar: &mut Sidecar) -> String {
     loop {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {
-                println!("\nStopped; the demo's files are removed.");
-                return Ok(());
-            }
-            () = tokio::time::sleep(Duration::from_millis(500)) => {
-                if let Some(status) = sidecar.ended() {
-                    return Err(format!("the sidecar ended by itself ({status})"));
-                }
-            }
+        if let Some(status) = sidecar.ended() {
+            return format!("the sidecar ended by itself ({status}); its log above says why");
         }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -60,7 +60,7 @@ pub static PERSONS: [Person; 4] = [
     person(Some("195006262546"), "Åsa Märta", "Öberg", "1950-06-26"),
     person(Some("195207306886"), "Nils", "Ström-O'Hara", "1952-07-30"),
     person(Some("197010632391"), "Zoë", "Nowak", "1970-10-03"),
-    person(None, "Namn", "Utan Nummer", "1980-01-01"),
+    person(None, "Kim", "Utan-Nummer", "1980-01-01"),
 ];
 
 /// Åsa Öberg, whose name shows whether letters survive the way through headers.

@@ -16,9 +16,7 @@ pub struct Sidecar {
 pub fn program() -> io::Result<PathBuf> {
     let me = std::env::current_exe()?;
     let folder = me.parent().unwrap_or(Path::new("."));
-    // A test's program lies in `deps`, one folder below.
-    let found = [folder.join("grindvakt"), folder.join("../grindvakt")].into_iter().find(|path| path.is_file());
-    found.ok_or_else(|| {
+    Some(folder.join("grindvakt")).filter(|path| path.is_file()).ok_or_else(|| {
         let text =
             format!("no grindvakt program in {}: run `cargo build --workspace` (or `make demo`)", folder.display());
         io::Error::new(io::ErrorKind::NotFound, text)
@@ -26,12 +24,12 @@ pub fn program() -> io::Result<PathBuf> {
 }
 
 impl Sidecar {
-    /// Starts `grindvakt run --config <config>`; its log goes to standard error unless `quiet`.
+    /// Starts `<program> run --config <config>`; its log goes to standard error unless `quiet`.
     ///
     /// # Errors
-    /// When the program is not there or does not start.
-    pub fn start(config: &Path, quiet: bool) -> io::Result<Self> {
-        let mut command = Command::new(program()?);
+    /// When the program does not start.
+    pub fn start(program: &Path, config: &Path, quiet: bool) -> io::Result<Self> {
+        let mut command = Command::new(program);
         command.arg("run").arg("--config").arg(config).stdin(Stdio::null()).stdout(Stdio::null());
         if quiet {
             command.stderr(Stdio::null());

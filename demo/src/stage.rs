@@ -51,6 +51,15 @@ impl Drop for Stage {
     }
 }
 
+/// `text` with each port that it names, written `:8080`, turned into the one beside it.
+fn with_ports(text: &str, ports: &[(u16, u16)]) -> String {
+    // In two steps, so that a new port is never taken for an old one.
+    let marked = ports
+        .iter()
+        .fold(text.to_owned(), |text, (written, _)| text.replace(&format!(":{written}"), &format!(":<{written}>")));
+    ports.iter().fold(marked, |text, (written, real)| text.replace(&format!("<{written}>"), &real.to_string()))
+}
+
 /// A free port, which the sidecar then takes itself.
 async fn free(wanted: u16) -> io::Result<u16> {
     Ok(bind_or_any(wanted).await?.local_addr()?.port())
@@ -79,15 +88,7 @@ impl Stage {
             (ADMIN_PORT, ADMIN_PORT, admin_port),
         ];
         let moved = ports.iter().filter(|(_, w, g)| first_port != 0 && w != g).map(|(_, w, g)| (*w, *g)).collect();
-        let here = |text: &str| {
-            // In two steps, so that a new port is never taken for an old one.
-            let marked = ports.iter().fold(text.to_owned(), |text, (written, ..)| {
-                text.replace(&format!(":{written}"), &format!(":<{written}>"))
-            });
-            ports
-                .iter()
-                .fold(marked, |text, (written, _, real)| text.replace(&format!("<{written}>"), &real.to_string()))
-        };
+        let here = |text: &str| with_ports(text, &ports.map(|(written, _, real)| (written, real)));
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let idp = |name: &str, likeness: &str, port: u16, loa: &[&str]| {
@@ -168,4 +169,41 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_moved_is_never_taken_for_another() {
+        let text = "http://a:8080 127.0.0.1:8081 b:8083/x 8080";
+        assert_eq!(
+            with_ports(text, &[(8080, 8081), (8081, 8083), (8083, 9)]),
+            "http://a:8081 127.0.0.1:8083 b:9/x 8080"
+        );
+        let same = [8080, 8081, 8082, 8083, 9464].map(|port| (port, port));
+        assert_eq!(with_ports(CONFIG, &same), CONFIG);
+    }
+
+    #[tokio::test]
+    async fn the_stage_is_set_with_files_and_sites() {
+        let stage = Stage::set_up(0).await.unwrap();
+        let config = std::fs::read_to_string(stage.config()).unwrap();
+        for port in [8080, 8081, 8082, 8083, 9464] {
+            assert!(!config.contains(&format!(":{port}\"")), "{port} is still in\n{config}");
+        }
+        let written: toml::Table = config.parse().unwrap();
+        let files = ["signing", "sealing", "digest", "identity_token"].map(|key| written["keys"].get(key).unwrap());
+        let names = files.iter().flat_map(|v| v.as_array().cloned().unwrap_or_else(|| vec![(*v).clone()]));
+        for name in names {
+            assert!(stage.config().with_file_name(name.as_str().unwrap()).is_file(), "{name}");
+        }
+        for idp in &stage.idps {
+            let home = idp.idp().sso_url().replace("/sso", "/");
+            let page = Browser::new().open(&home).await.unwrap();
+            assert!(page.status.is_success() && page.body.contains("DEMO"), "{home}");
+        }
+    }
 }

@@ -52,6 +52,10 @@ pub(super) fn ask(likeness: &str, idp: &DemoIdp, request: &Request, handle: &str
     let persons = PERSONS.iter().enumerate().map(|(at, person)| Choice {
         value: at.to_string(),
         label: match person.number.as_deref() {
+            // A coordination number has 60 added to its day.
+            Some(number) if number.get(6..7).is_some_and(|tens| tens >= "6") => {
+                format!("{} · {number} · samordningsnummer, coordination number", person.display_name())
+            }
             Some(number) => format!("{} · {number}", person.display_name()),
             None => format!("{} · utan nummer, no number", person.display_name()),
         },
