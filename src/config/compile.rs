@@ -36,7 +36,8 @@ fn read(table: Table, problems: &Problems) -> Option<Config> {
     let listen = service::read_listen(&mut root);
     let verification = service::read_verification(&mut root);
     let session = service::read_session(&mut root);
-    let store = read_store(&mut root, environment);
+    let mut warnings = Vec::new();
+    let store = read_store(&mut root, environment, &mut warnings);
     let keys = read_keys(&mut root);
     let state_dir = root.section("state").and_then(|mut state| {
         let dir = state.path("dir");
@@ -69,34 +70,39 @@ fn read(table: Table, problems: &Problems) -> Option<Config> {
         pages,
         headers,
         log,
+        warnings,
     })
 }
 
-/// `[store]`: with the memory of one process, several replicas would each let the same assertion in once.
-fn read_store(root: &mut Section<'_>, environment: Option<Environment>) -> Store {
-    let dev = environment == Some(Environment::Dev);
-    let wanted = "the memory of one process is safe for one replica only: say `single_replica = true` in [store]";
-    let Some(mut store) = root.section("store") else {
-        // Without a [store] the default is memory.
-        if environment.is_some() && !dev {
-            root.problem(&root.at().clone(), wanted);
+/// `[store]`. With the memory of one process, a second replica does not know the logins that the first began.
+fn read_store(root: &mut Section<'_>, environment: Option<Environment>, warnings: &mut Vec<Problem>) -> Store {
+    let at = root.at().clone();
+    let mut single = false;
+    let mut place = at.clone();
+    if let Some(mut store) = root.section("store") {
+        place = store.at().clone();
+        if let Some(kind) = store.text("kind")
+            && kind.text != "memory"
+        {
+            let message = match kind.text.as_str() {
+                "redis" => "this version does not support `kind = \"redis\"` yet".to_owned(),
+                other => format!("`kind` must be \"memory\" or \"redis\", not {other:?}"),
+            };
+            store.problem(&kind.at, message);
+            store.not_yet(&["nodes", "mode", "username", "password_file", "password_env", "tls_ca"]);
         }
-        return Store::Memory;
-    };
-    if let Some(kind) = store.text("kind")
-        && kind.text != "memory"
-    {
-        let message = match kind.text.as_str() {
-            "redis" => "this version does not support `kind = \"redis\"` yet".to_owned(),
-            other => format!("`kind` must be \"memory\" or \"redis\", not {other:?}"),
-        };
-        store.problem(&kind.at, message);
-        store.not_yet(&["nodes", "mode", "username", "password_file", "password_env", "tls_ca"]);
+        single = store.flag("single_replica", false);
+        store.finish();
     }
-    let single = store.flag("single_replica", false);
-    if environment.is_some() && !single && !dev {
-        store.problem(&store.at().clone(), wanted);
+    if !single && environment != Some(Environment::Dev) {
+        warnings.push(Problem {
+            file: place.file.to_path_buf(),
+            line: place.line,
+            place: "store".into(),
+            message: "the memory of one process is for one replica: a login begun at one cannot finish at another. \
+                      Say `single_replica = true` when there is but one"
+                .into(),
+        });
     }
-    store.finish();
     Store::Memory
 }

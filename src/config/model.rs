@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BaseUrl, KeyFiles, Network, Upstream};
+use super::{BaseUrl, KeyFiles, Network, Problem, Upstream};
 use crate::base::{EidId, ProviderId, ServiceId};
 use crate::identity::Field;
 use crate::policy::Routes;
@@ -44,6 +44,8 @@ pub struct Config {
     pub headers: HeaderNames,
     /// How the log is written.
     pub log: LogFormat,
+    /// What is allowed and hardly meant: told by `check` and at start.
+    pub warnings: Vec<Problem>,
 }
 
 impl Config {

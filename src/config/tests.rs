@@ -106,7 +106,6 @@ fn every_mistake_is_named_with_its_line() {
             "single_replica = true",
             "kind = \"redis\"\nnodes = [\"127.0.0.1:6379\"]",
             &[
-                "dir/g.toml:8: store: the memory of one process is safe for one replica only: say `single_replica = true` in [store]",
                 "dir/g.toml:9: store: this version does not support `kind = \"redis\"` yet",
                 "dir/g.toml:10: store: this version does not support `nodes` yet",
             ],
@@ -259,6 +258,20 @@ fn a_path_is_explained() {
     assert!(explain(&config, "/om/x").unwrap().contains("anonymous"));
     assert!(explain(&config, "/eid/login").unwrap().contains("our own paths"));
     assert!(explain(&config, "/a/../b").is_err());
+}
+
+#[test]
+fn the_memory_of_one_process_is_warned_of() {
+    let warnings = |text: &str| read(text).unwrap().warnings.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(warnings(GOOD).is_empty());
+    for text in [GOOD.replace("single_replica = true", ""), GOOD.replace("[store]\nsingle_replica = true", "")] {
+        assert!(warnings(&text).concat().contains("for one replica"), "{text}");
+    }
+    let dev = GOOD.replace("single_replica = true", "").replace("\"production\"", "\"dev\"");
+    assert!(
+        warnings(&dev.replace("base_url = \"https://etjanst.example.se\"", "base_url = \"http://localhost:1\""))
+            .is_empty()
+    );
 }
 
 #[test]
