@@ -171,8 +171,12 @@ def layouts(signed: str) -> list:
 
 
 def build(name: str, idp: str = "rsa", layout: str | None = None, key: str | None = None, sig: dict | None = None,
-          inner_sig: dict | None = None, inner_key: str | None = None, edit=None, **pieces) -> str:
-    """A signed message. `edit` changes the text before it is signed; `sig` goes to `signature`."""
+          inner_sig: dict | None = None, inner_key: str | None = None, edit=None, post=None, hand: dict | None = None,
+          **pieces) -> str:
+    """A signed message. `edit` changes the text before it is signed, `post` after; `sig` goes to `signature`.
+
+    `hand`, also when empty, has the outermost signature made by `hand_sign`, with these arguments.
+    """
     m = Message(name, idp, **pieces)
     layout = layout or {"assertion": "assertion"}.get(m.signed, "response")
     names = layouts(layout)
@@ -190,6 +194,10 @@ def build(name: str, idp: str = "rsa", layout: str | None = None, key: str | Non
         by = key or m.key
         if which == "a" and inner_key:
             by = inner_key
-        if "{{SV:%s}}" % which in text:
+        if "{{SV:%s}}" % which not in text:
+            continue
+        if hand is not None and which == names[-1]:
+            text = s.hand_sign(text, which, by, **hand)
+        else:
             text = s.sign(text, which, by)
-    return text
+    return post(text) if post else text
