@@ -4,3 +4,4 @@
 #[cfg(feature = "peers")]
 mod canonical_oracle;
 mod xml_differential;
+mod xml_vectors;

@@ -72,7 +72,8 @@ impl<'a> Reader<'a, '_> {
         if self.bytes.starts_with(b"\xEF\xBB\xBF") {
             self.at = 3;
         }
-        if self.rest().starts_with(b"<?xml") && self.bytes.get(self.at + 5).copied().is_some_and(is_space) {
+        let after = self.bytes.get(self.at + 5).copied();
+        if self.rest().starts_with(b"<?xml") && after.is_some_and(|b| is_space(b) || b == b'?') {
             self.declaration()?;
         }
         self.outside(true)?;
@@ -395,11 +396,10 @@ pub(super) const fn span(start: usize, end: usize) -> Span {
     Span { start: start as u32, end: end as u32 }
 }
 
-/// Whether a namespace name is an absolute URI: a scheme and more (RFC 3986, 3.1).
+/// Whether a namespace name is an absolute URI: it begins with a scheme (RFC 3986, 3.1).
 pub(super) fn is_absolute_uri(name: &str) -> bool {
-    name.split_once(':').is_some_and(|(scheme, rest)| {
-        !rest.is_empty()
-            && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
-    }) && !name.bytes().any(is_space)
+    let scheme = name.split_once(':').map_or("", |(scheme, _)| scheme);
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+        && !name.bytes().any(is_space)
 }

@@ -26,6 +26,7 @@ impl<'a> Reader<'a, '_> {
                     self.at += 2;
                     break true;
                 }
+                Some(b'<' | b'/') => return Err(self.malformed("a start tag that does not end")),
                 Some(_) if spaced => self.attribute(first_attribute, first_declaration)?,
                 Some(_) => return Err(self.malformed("no white space before an attribute")),
                 None => return Err(self.malformed("an unended start tag")),
@@ -130,6 +131,9 @@ impl<'a> Reader<'a, '_> {
             (_, ns::XML) => return bad("a prefix other than xml is bound to its namespace"),
             ("", "") => {}
             (_, "") => return bad("a prefix is bound to nothing"),
+            // libxml2 writes such a name raw into the canonical form, others escape it: no signature over it has one
+            // meaning.
+            (_, name) if name.contains(['&', '<', '>', '"']) => return bad("a namespace name that no URI is"),
             (_, name) if !is_absolute_uri(name) => {
                 let detail = format_args!("the namespace {name:?} is no absolute URI");
                 return Err(Reject::new(Reason::XmlRelativeNamespace, detail));

@@ -7,8 +7,8 @@ use crate::verify::{Reason, Reject};
 
 /// Checks the reference that begins at the `&` that `text` begins with; returns its character and its length in bytes.
 pub(super) fn reference(text: &str) -> Result<(char, usize), Reject> {
-    // The longest that is any good is `&#x0010FFFF;`; leading zeros beyond that are nobody's habit.
-    let window = text.as_bytes().get(..text.len().min(16)).unwrap_or_default();
+    // Far beyond the longest that is any good, `&#x10FFFF;`: what is searched for a semicolon stays bounded.
+    let window = text.as_bytes().get(..text.len().min(64)).unwrap_or_default();
     let end = memchr::memchr(b';', window)
         .ok_or_else(|| Reject::new(Reason::XmlMalformed, "'&' that begins no reference"))?;
     let name = text.get(1..end).unwrap_or_default();
