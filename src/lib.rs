@@ -2,4 +2,7 @@
 
 pub mod base;
 pub mod crypto;
+pub mod gate;
+pub mod replay;
+pub mod session;
 pub mod verify;
