@@ -4,5 +4,6 @@ pub mod base;
 pub mod crypto;
 pub mod gate;
 pub mod replay;
+pub mod request;
 pub mod session;
 pub mod verify;

@@ -1,7 +1,7 @@
 //! Why something cannot be used (again).
 
 /// Why a use was not granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ReplayError {
     /// The assertion was used before.
     #[error("this assertion was used before")]
