@@ -1,6 +1,7 @@
 //! Grindvakt, the gatekeeper: a sidecar that lets a request through only with an identity that it verified itself.
 
 pub mod base;
+pub mod cli;
 pub mod crypto;
 pub mod gate;
 pub mod replay;

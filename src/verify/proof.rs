@@ -22,7 +22,6 @@ pub struct Verified<C> {
 
 impl<C> Verified<C> {
     /// Only after every check of the message has held.
-    #[allow(dead_code)]
     pub(in crate::verify) const fn new(claims: C) -> Self {
         Self { claims }
     }

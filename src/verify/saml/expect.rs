@@ -59,6 +59,8 @@ pub struct Expect<'a> {
     pub profile: Profile,
     /// What must be signed.
     pub signed: Signed,
+    /// Whether the assertion must have come encrypted.
+    pub encryption_required: bool,
     /// Whether a Response without InResponseTo is taken.
     pub allow_unsolicited: bool,
     /// Whether it is the eIDAS connector: only it may assert eIDAS levels.

@@ -1,35 +1,288 @@
-//! A Response, from its bytes to verified claims.
+//! A Response, from its bytes to verified claims (SAML Core 3.2.2, Profiles 4.1.4; the Swedish profile, part 7.1).
 
-use super::{Assertion, Expect};
-use crate::base::UnixTime;
-use crate::verify::{Reject, Verified};
+use std::borrow::Cow;
+
+use super::schema::{Readable, instant, issuer, required, required_instant, schema, sequence, version};
+use super::status::{self, Status};
+use super::{Assertion, Binding, Expect, Profile, Signed, claims};
+use crate::base::{UnixTime, limits};
+use crate::verify::dsig::{self, SignedElement};
+use crate::verify::observe::{Observer, Silent, Stage};
+use crate::verify::xml::{self, Document, Element, ns};
+use crate::verify::{Reason, Reject, Verified};
 
 /// A Response that has been read but not verified: all it tells is who says to have sent it.
+#[derive(Debug)]
 pub struct Received<'a> {
-    source: &'a str,
+    document: Document<'a>,
 }
 
 impl<'a> Received<'a> {
-    /// Reads the document under the limits for messages.
+    /// Reads the document under the limits for messages. With `second_reader`, the veto of the second one is asked too.
     ///
     /// # Errors
     /// The reader's reject, or `not_a_response`.
-    pub fn parse(xml: &'a [u8]) -> Result<Self, Reject> {
-        let _ = xml;
-        unimplemented!()
+    pub fn parse(xml: &'a [u8], second_reader: bool) -> Result<Self, Reject> {
+        let document = xml::read(xml, &limits::MESSAGE)?;
+        if second_reader {
+            xml::second::veto(&document)?;
+        }
+        let root = document.root();
+        if !root.is(ns::SAMLP, "Response") {
+            let detail = format_args!("the document element is {}", root.local_name());
+            return Err(Reject::new(Reason::NotAResponse, detail));
+        }
+        Ok(Self { document })
     }
 
-    /// The Issuer as the unverified message writes it: good for finding the provider to verify with, and nothing else.
-    pub fn issuer_hint(&self) -> Option<&str> {
-        Some(self.source)
+    /// The Issuer as the unverified message writes it, of the Response or else of its Assertion: good for finding the
+    /// provider to verify with, and nothing else.
+    pub fn issuer_hint(&self) -> Option<Cow<'_, str>> {
+        fn issuer<'d>(e: Element<'d>) -> Option<Element<'d>> {
+            e.children().find(|c| c.is(ns::SAML, "Issuer"))
+        }
+        let root = self.document.root();
+        let found = issuer(root).or_else(|| root.children().find(|c| c.is(ns::SAML, "Assertion")).and_then(issuer));
+        found.and_then(|e| e.text().map(Cow::into_owned)).map(Cow::Owned)
     }
 
-    /// Verifies the signature and every rule at instant `now`.
+    /// Verifies the signatures and every rule at the instant `now`.
     ///
     /// # Errors
     /// The first rule that does not hold.
     pub fn verify(&self, expect: &Expect<'_>, now: UnixTime) -> Result<Verified<Assertion>, Reject> {
-        let _ = (expect, now);
-        unimplemented!()
+        self.verify_observed(expect, now, &mut Silent)
+    }
+
+    /// [`Self::verify`], telling `observer` where each stage ends.
+    ///
+    /// # Errors
+    /// The first rule that does not hold.
+    pub fn verify_observed(
+        &self,
+        expect: &Expect<'_>,
+        now: UnixTime,
+        observer: &mut impl Observer,
+    ) -> Result<Verified<Assertion>, Reject> {
+        let root = self.document.root();
+        version(root)?;
+        required(root, "ID")?;
+        let found = self.layout()?;
+        self.document.ids_are_unique()?;
+        if expect.idp.signing_keys.is_empty() {
+            return Err(Reject::new(Reason::ProviderWithoutKeys, "the provider has no signing key"));
+        }
+        if expect.idp.valid_until.is_some_and(|until| now >= until) {
+            return Err(Reject::new(Reason::ProviderWithoutKeys, "the provider's metadata is past its validUntil"));
+        }
+
+        // Signatures first: until they hold, nothing that the message says is believed.
+        if found.response_signatures == 0 && expect.signed == Signed::Response {
+            return Err(Reject::new(Reason::SignatureMissing, "the Response is not signed"));
+        }
+        let keys = &expect.idp.signing_keys;
+        let signed_response = match found.response_signatures {
+            0 => None,
+            _ => Some(dsig::verify(root, keys)?),
+        };
+        // A signature that stands there must hold, also where the other one would do (checklist 54).
+        let own = match (found.assertion, found.assertion_signatures) {
+            (Some(assertion), 1..) => Some(dsig::verify(assertion, keys)?),
+            _ => None,
+        };
+        observer.mark(Stage::Signatures);
+
+        match signed_response {
+            Some(signed) => check_response(signed, expect, now, true)?,
+            None => check_response(root, expect, now, false)?,
+        };
+        let assertion = self.signed_assertion(&found, signed_response, own, expect)?;
+        let claims = claims::read(assertion, expect, now)?;
+        observer.mark(Stage::Claims);
+        Ok(Verified::new(claims))
+    }
+
+    /// The assertion, as the signature that `expect` asks for vouches for it.
+    fn signed_assertion<'d>(
+        &self,
+        found: &Layout<'d>,
+        response: Option<SignedElement<'d>>,
+        own: Option<SignedElement<'d>>,
+        expect: &Expect<'_>,
+    ) -> Result<SignedElement<'d>, Reject> {
+        let Some(assertion) = found.assertion else {
+            return Err(Reject::new(Reason::AssertionMissing, "success without an Assertion"));
+        };
+        if assertion.is(ns::SAML, "EncryptedAssertion") {
+            let detail = "the assertion is encrypted, which this version cannot open";
+            return Err(Reject::new(Reason::AssertionUndecryptable, detail));
+        }
+        if expect.encryption_required {
+            return Err(Reject::new(Reason::AssertionNotEncrypted, "the assertion is not encrypted"));
+        }
+        let vouched = match expect.signed {
+            Signed::Response => response.and_then(|r| r.inner(assertion)),
+            Signed::Assertion => own,
+            Signed::Either => own.or_else(|| response.and_then(|r| r.inner(assertion))),
+        };
+        vouched.ok_or_else(|| Reject::new(Reason::SignatureMissing, "the Assertion is not signed"))
+    }
+
+    /// Where signatures and assertions stand in the whole document.
+    fn layout(&self) -> Result<Layout<'_>, Reject> {
+        let root = self.document.root();
+        let mut found = Layout::default();
+        for element in self.document.elements() {
+            if element.is(ns::DS, "Signature") {
+                let parent = element.parent();
+                let assertion = parent.filter(|p| p.is(ns::SAML, "Assertion") && p.parent() == Some(root));
+                if parent == Some(root) {
+                    found.response_signatures += 1;
+                } else if assertion.is_some() {
+                    found.assertion_signatures += 1;
+                } else {
+                    let within = parent.map_or("nothing", |p| p.local_name());
+                    let detail = format_args!("a Signature within {within}");
+                    return Err(Reject::new(Reason::SignatureMisplaced, detail));
+                }
+            } else if element.is(ns::SAML, "Assertion") || element.is(ns::SAML, "EncryptedAssertion") {
+                found.assertions += 1;
+                found.stray |= element.parent() != Some(root);
+                found.assertion = Some(element);
+            }
+        }
+        if found.response_signatures > 1 {
+            return Err(Reject::new(Reason::SignatureMultiple, "the Response has more than one Signature"));
+        }
+        if found.assertions > 1 || found.stray {
+            return Err(Reject::new(Reason::AssertionMultiple, "more than one Assertion, or one out of place"));
+        }
+        if found.assertion_signatures > 1 {
+            return Err(Reject::new(Reason::SignatureMultiple, "the Assertion has more than one Signature"));
+        }
+        Ok(found)
+    }
+}
+
+#[derive(Default)]
+struct Layout<'d> {
+    response_signatures: usize,
+    assertion_signatures: usize,
+    assertions: usize,
+    /// An assertion stands elsewhere than directly under the Response.
+    stray: bool,
+    assertion: Option<Element<'d>>,
+}
+
+/// The Response's own fields. Where it is not signed they may refuse, and prove nothing (T17).
+fn check_response<'d, E: Readable<'d>>(
+    response: E,
+    expect: &Expect<'_>,
+    now: UnixTime,
+    signed: bool,
+) -> Result<(), Reject> {
+    let [issuer_element, _extensions, status_element, assertion, encrypted] = sequence(
+        response,
+        [
+            (ns::SAML, "Issuer"),
+            (ns::SAMLP, "Extensions"),
+            (ns::SAMLP, "Status"),
+            (ns::SAML, "Assertion"),
+            (ns::SAML, "EncryptedAssertion"),
+        ],
+    )?;
+    match issuer_element.map(issuer).transpose()? {
+        Some(name) => same_issuer(&name, expect)?,
+        // SAML Profiles 4.1.4.2 lets it be left out where the Response is not signed; the Swedish profile does not.
+        None if signed || expect.profile == Profile::Federation => {
+            return Err(Reject::new(Reason::IssuerMissing, "the Response has no Issuer"));
+        }
+        None => {}
+    }
+    let issued = required_instant(response, "IssueInstant")?;
+    recent(issued, "the Response", expect, now)?;
+    destination(response, expect, signed)?;
+    in_response_to(response.attribute("InResponseTo").as_deref(), expect, !signed)?;
+
+    let status_element = status_element.ok_or_else(|| schema("the Response has no Status"))?;
+    match (status::read(status_element)?, assertion.or(encrypted).is_some()) {
+        (Status::Success, _) => Ok(()),
+        (Status::Failed(reject), false) => Err(reject),
+        (Status::Failed(reject), true) => {
+            let detail = format_args!("an assertion with the status {}", reject.code());
+            Err(Reject::new(Reason::StatusWithAssertion, detail))
+        }
+    }
+}
+
+pub(super) fn same_issuer(name: &str, expect: &Expect<'_>) -> Result<(), Reject> {
+    if name == expect.idp.entity_id {
+        return Ok(());
+    }
+    let detail = format_args!("the issuer is {name:?}; {:?} was asked", expect.idp.entity_id);
+    Err(Reject::new(Reason::IssuerMismatch, detail))
+}
+
+/// IssueInstant: not in the future, and not too old (profile 7.1, 19).
+pub(super) fn recent(issued: UnixTime, what: &str, expect: &Expect<'_>, now: UnixTime) -> Result<(), Reject> {
+    if issued > now.plus(expect.clock_skew) {
+        return Err(Reject::new(Reason::IssuedInFuture, format_args!("{what} was issued at {issued}; it is {now}")));
+    }
+    if now > issued.plus(expect.max_age).plus(expect.clock_skew) {
+        return Err(Reject::new(Reason::IssuedTooLongAgo, format_args!("{what} was issued at {issued}; it is {now}")));
+    }
+    Ok(())
+}
+
+/// Destination: needed on a signed message that came by POST (SAML Bindings 3.5.5.2).
+fn destination<'d>(response: impl Readable<'d>, expect: &Expect<'_>, signed: bool) -> Result<(), Reject> {
+    match response.attribute("Destination").filter(|d| !d.is_empty()) {
+        Some(destination) if expect.acs.iter().any(|acs| *acs == destination) => Ok(()),
+        Some(destination) => Err(Reject::new(
+            Reason::DestinationMismatch,
+            format_args!("Destination is {destination:?}; our address is {:?}", expect.acs.first()),
+        )),
+        None if signed => Err(Reject::new(Reason::DestinationMissing, "a signed Response without Destination")),
+        None => Ok(()),
+    }
+}
+
+/// InResponseTo against the request. `optional`: where its absence is made up for by the signed assertion's.
+pub(super) fn in_response_to(value: Option<&str>, expect: &Expect<'_>, optional: bool) -> Result<(), Reject> {
+    match (&expect.binding, value) {
+        (Binding::Unchecked, _) => Ok(()),
+        (Binding::Request { id, .. }, Some(value)) if value == *id => Ok(()),
+        (Binding::Request { id, .. }, Some(value)) => Err(Reject::new(
+            Reason::InResponseToMismatch,
+            format_args!("it answers {value:?}; this browser's request is {id:?}"),
+        )),
+        (Binding::Request { .. }, None) if optional => Ok(()),
+        (Binding::Request { .. }, None) => {
+            Err(Reject::new(Reason::InResponseToMissing, "no InResponseTo where a request was sent"))
+        }
+        (Binding::None, Some(value)) => Err(Reject::new(
+            Reason::InResponseToMismatch,
+            format_args!("it answers {value:?}; this browser holds no request"),
+        )),
+        (Binding::None, None) if expect.allow_unsolicited => Ok(()),
+        (Binding::None, None) => Err(Reject::new(Reason::Unsolicited, "an answer to no request")),
+    }
+}
+
+/// An instant that must not have come, unless it is absent.
+pub(super) fn not_reached<'d>(
+    element: impl Readable<'d>,
+    name: &str,
+    reason: Reason,
+    expect: &Expect<'_>,
+    now: UnixTime,
+) -> Result<Option<UnixTime>, Reject> {
+    let until = instant(element, name)?;
+    match until {
+        // Exclusive: at the instant itself it is over (SAML Core 2.5.1.2).
+        Some(until) if now >= until.plus(expect.clock_skew) => {
+            Err(Reject::new(reason, format_args!("{name} of {} was {until}; it is {now}", element.local_name())))
+        }
+        other => Ok(other),
     }
 }

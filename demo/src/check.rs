@@ -1,0 +1,133 @@
+//! One login from end to end, driven by HTTP as a browser would: what `grindvakt-demo --check` does.
+
+use http::StatusCode;
+
+use crate::browser::{BrowseError, Browser, Page};
+use crate::stage::Stage;
+
+/// What went otherwise than it should.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// Nobody answered.
+    #[error(transparent)]
+    Browse(#[from] BrowseError),
+    /// A page was not the one that should have come.
+    #[error("{step}: expected {expected}, got {status} from {url}:\n{body}")]
+    Unexpected {
+        /// What was being tried.
+        step: &'static str,
+        /// What should have come.
+        expected: &'static str,
+        /// The status that came.
+        status: StatusCode,
+        /// From where.
+        url: String,
+        /// The beginning of the page.
+        body: String,
+    },
+}
+
+fn expect(step: &'static str, expected: &'static str, page: &Page, holds: bool) -> Result<(), CheckError> {
+    if holds {
+        return Ok(());
+    }
+    let body = page.body.chars().take(3000).collect();
+    Err(CheckError::Unexpected { step, expected, status: page.status, url: page.url.clone(), body })
+}
+
+/// Goes on pressing the only button of a page, as long as the page is one that browsers press by themselves.
+async fn through(browser: &mut Browser, mut page: Page) -> Result<Page, CheckError> {
+    for _ in 0..4 {
+        match page.forms().into_iter().find(|f| f.field("SAMLResponse").is_some() || f.field("SAMLRequest").is_some()) {
+            Some(form) => page = browser.submit(&page, &form).await?,
+            None => break,
+        }
+    }
+    Ok(page)
+}
+
+/// Begins a login at the e-ID `eid` for `path`, up to the provider's page.
+///
+/// # Errors
+/// [`CheckError`] when the provider's page does not come.
+pub async fn to_provider(browser: &mut Browser, stage: &Stage, eid: &str, path: &str) -> Result<Page, CheckError> {
+    let url = stage.url(&format!("/eid/login?eid={eid}&rd={path}"));
+    let page = browser.open(&url).await?;
+    let page = through(browser, page).await?;
+    let there = page.status.is_success() && page.forms().iter().any(|f| f.field("outcome").is_some());
+    expect("beginning a login", "the provider's page", &page, there)?;
+    Ok(page)
+}
+
+/// Chooses on the provider's page and comes back.
+///
+/// # Errors
+/// [`CheckError`] when nobody answers.
+pub async fn choose(
+    browser: &mut Browser,
+    page: &Page,
+    person: usize,
+    loa: Option<&str>,
+    outcome: &str,
+) -> Result<Page, CheckError> {
+    let form = page.forms().into_iter().next().ok_or_else(|| BrowseError::NoForm(page.url.clone()))?;
+    let mut form = form.fill("person", &person.to_string()).fill("outcome", outcome);
+    if let Some(loa) = loa {
+        form = form.fill("loa", loa);
+    }
+    let answer = browser.submit(page, &form).await?;
+    through(browser, answer).await
+}
+
+/// Walks through the demo once, says each step through `say`.
+///
+/// # Errors
+/// [`CheckError`] names the first step that went wrong.
+pub async fn run(stage: &Stage, mut say: impl FnMut(&str)) -> Result<(), CheckError> {
+    let mut browser = Browser::new();
+
+    let page = browser.open(&stage.url("/om")).await?;
+    let open = page.status == StatusCode::OK && !page.body.contains("X-Eid-");
+    expect("an open page", "a page without identity headers", &page, open)?;
+    say("an open page needs no login, and is told of nobody");
+
+    browser.extra = vec![("X-Eid-Personal-Number".to_owned(), "195207306886".to_owned())];
+    let page = browser.open(&stage.url("/om")).await?;
+    expect("a forged header", "a page without it", &page, !page.body.contains("195207306886"))?;
+    browser.extra.clear();
+    say("a forged identity header is taken away");
+
+    let page = browser.open(&stage.url("/ansokan")).await?;
+    let kept_out = !page.body.contains("X-Eid-Personal-Number");
+    expect("a guarded page", "anything but the page", &page, kept_out)?;
+    say("a guarded page does not come without a login");
+
+    for outcome in ["cancel", "tampered", "wrong-audience", "expired", "unsigned", "wrong-key", "wrapped"] {
+        let page = to_provider(&mut browser, stage, "bankid", "/ansokan").await?;
+        let page = choose(&mut browser, &page, 0, None, outcome).await?;
+        expect("a login that must fail", "a refusal (4xx)", &page, page.status.is_client_error())?;
+        let page = browser.open(&stage.url("/eid/session")).await?;
+        expect("after a refusal", "no session", &page, !page.body.contains("loa"))?;
+        say(&format!("refused, as it should be: {outcome}"));
+    }
+
+    for eid in ["bankid", "freja"] {
+        let mut browser = Browser::new();
+        let page = to_provider(&mut browser, stage, eid, "/ansokan").await?;
+        let page = choose(&mut browser, &page, 0, None, "success").await?;
+        let inside = page.status == StatusCode::OK
+            && page.url == stage.url("/ansokan")
+            && page.body.contains("195006262546")
+            && page.body.contains("Öberg")
+            && page.body.contains("X-Eid-Subject");
+        expect("a login", "the e-service with identity headers", &page, inside)?;
+        say(&format!("logged in with {eid}: the e-service was told the personal number and the name"));
+
+        let form = page.forms().into_iter().next().ok_or_else(|| BrowseError::NoForm(page.url.clone()))?;
+        browser.submit(&page, &form).await?;
+        let page = browser.open(&stage.url("/ansokan")).await?;
+        expect("after logout", "anything but the page", &page, !page.body.contains("195006262546"))?;
+        say("logged out again");
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! A demo provider's web site: takes an AuthnRequest, lets the visitor pick who logs in, how and how it ends, and sends
+//! the answer back by a form that submits itself.
+
+mod page;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use grindvakt::base::Clock;
+use http::{Method, Request as HttpRequest, StatusCode};
+
+use crate::demo_idp::DemoIdp;
+use crate::form;
+use crate::key::new_id;
+use crate::metadata::Feed;
+use crate::names::loa_uri;
+use crate::outcome::Outcome;
+use crate::person::PERSONS;
+use crate::request::{BadRequest, KnownService, Request};
+use crate::serve::{Answer, html, text, xml};
+
+/// Logins that are waiting for the visitor's choice. The oldest makes room.
+const WAITING: usize = 100;
+
+struct Waiting {
+    handle: String,
+    request: Request,
+    relay_state: Option<String>,
+}
+
+/// A provider with its web site. Clones share one state.
+#[derive(Clone)]
+pub struct IdpSite {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    idp: DemoIdp,
+    /// What it is the likeness of: `BankID`, `Freja`.
+    likeness: String,
+    clock: Arc<dyn Clock>,
+    service: Mutex<Option<Arc<KnownService>>>,
+    waiting: Mutex<VecDeque<Waiting>>,
+    last_answer: Mutex<Option<String>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // A panic in one request leaves nothing half-done here that another could trip over.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl IdpSite {
+    /// A site for `idp`, which visitors know as `likeness`. It refuses every request until [`Self::knows`].
+    pub fn new(idp: DemoIdp, likeness: &str, clock: Arc<dyn Clock>) -> Self {
+        let shared = Shared {
+            idp,
+            likeness: likeness.to_owned(),
+            clock,
+            service: Mutex::new(None),
+            waiting: Mutex::new(VecDeque::new()),
+            last_answer: Mutex::new(None),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// From now on requests of this service are taken.
+    pub fn knows(&self, service: KnownService) {
+        *locked(&self.shared.service) = Some(Arc::new(service));
+    }
+
+    /// The provider behind the site.
+    pub fn idp(&self) -> &DemoIdp {
+        &self.shared.idp
+    }
+
+    /// Answers one HTTP request: `/sso` (both bindings), `/answer`, `/metadata`, and a page about itself at `/`.
+    pub fn handle(&self, request: HttpRequest<Bytes>) -> Answer {
+        let body = || String::from_utf8_lossy(request.body()).into_owned();
+        match (request.method(), request.uri().path()) {
+            (&Method::GET, "/sso") => self.redirect(request.uri().query().unwrap_or_default()),
+            (&Method::POST, "/sso") => self.post(&form::parse(&body())),
+            (&Method::POST, "/answer") => self.answer(&form::parse(&body())),
+            (&Method::GET, "/metadata") => xml(Feed::new().idp(&self.shared.idp).build()),
+            (&Method::GET, "/") => html(StatusCode::OK, page::about(&self.shared.likeness)),
+            _ => text(StatusCode::NOT_FOUND, "404\n"),
+        }
+    }
+
+    fn service(&self) -> Result<Arc<KnownService>, BadRequest> {
+        locked(&self.shared.service).clone().ok_or_else(|| BadRequest::UnknownService("none yet".to_owned()))
+    }
+
+    fn redirect(&self, query: &str) -> Answer {
+        let taken = self.service().and_then(|service| service.redirect(query, &self.shared.idp.sso_url()));
+        match taken {
+            Ok((request, relay_state)) => self.ask(request, relay_state),
+            Err(bad) => self.refuse(&bad),
+        }
+    }
+
+    fn post(&self, fields: &[(String, String)]) -> Answer {
+        let message = form::get(fields, "SAMLRequest").unwrap_or_default();
+        match self.service().and_then(|service| service.post(message, &self.shared.idp.sso_url())) {
+            Ok(request) => self.ask(request, form::get(fields, "RelayState").map(str::to_owned)),
+            Err(bad) => self.refuse(&bad),
+        }
+    }
+
+    fn refuse(&self, bad: &BadRequest) -> Answer {
+        html(StatusCode::BAD_REQUEST, page::refused(&self.shared.likeness, bad))
+    }
+
+    fn ask(&self, request: Request, relay_state: Option<String>) -> Answer {
+        let handle = new_id();
+        let page = page::ask(&self.shared.likeness, &self.shared.idp, &request, &handle);
+        let mut waiting = locked(&self.shared.waiting);
+        while waiting.len() >= WAITING {
+            waiting.pop_front();
+        }
+        waiting.push_back(Waiting { handle, request, relay_state });
+        html(StatusCode::OK, page)
+    }
+
+    /// The visitor has chosen. The choice stays good for a second press of the button: what then happens is the
+    /// sidecar's business.
+    fn answer(&self, fields: &[(String, String)]) -> Answer {
+        let field = |name| form::get(fields, name).unwrap_or_default();
+        let chosen = {
+            let waiting = locked(&self.shared.waiting);
+            waiting.iter().find(|w| w.handle == field("handle")).map(|w| (w.request.clone(), w.relay_state.clone()))
+        };
+        let person = field("person").parse::<usize>().ok().and_then(|at| PERSONS.get(at));
+        let (Some((request, relay_state)), Some(person), Some(outcome)) =
+            (chosen, person, Outcome::parse(field("outcome")))
+        else {
+            return text(StatusCode::BAD_REQUEST, "Den här inloggningen finns inte längre.\nThis login is gone.\n");
+        };
+        let built = || {
+            let builder = self.shared.idp.response(&request).at(self.shared.clock.now());
+            builder.person(person).loa(&loa_uri(field("loa"))).outcome(outcome).build_base64()
+        };
+        let mut last = locked(&self.shared.last_answer);
+        let message = match (&*last, outcome) {
+            (Some(earlier), Outcome::Replay) => earlier.clone(),
+            _ => built(),
+        };
+        if outcome == Outcome::Success {
+            *last = Some(message.clone());
+        }
+        html(StatusCode::OK, page::send(&self.shared.likeness, &request.acs_url, &message, relay_state.as_deref()))
+    }
+}

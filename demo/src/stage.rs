@@ -1,0 +1,171 @@
+//! Everything around the sidecar, set up: ports, keys, the configuration file, metadata, the two providers and the
+//! e-service.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use grindvakt::base::{Clock, SystemClock};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::browser::Browser;
+use crate::demo_idp::DemoIdp;
+use crate::idp::IdpSite;
+use crate::key::DemoKey;
+use crate::metadata::Feed;
+use crate::request::KnownService;
+use crate::serve::{bind_or_any, serve};
+use crate::service;
+
+/// The configuration file of the demo, with the ports that it has when they are free.
+pub const CONFIG: &str = include_str!("../grindvakt.toml");
+
+/// The first port of the demo when nobody asks for another: the e-service as visitors see it. Then come BankID, Freja
+/// and the e-service behind the sidecar.
+pub const FIRST_PORT: u16 = 8080;
+
+const ADMIN_PORT: u16 = 9464;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The demo without its sidecar, running. Dropping it ends the sites and removes the files.
+pub struct Stage {
+    folder: tempfile::TempDir,
+    /// The sidecar's public port.
+    pub port: u16,
+    /// The sidecar's admin port.
+    pub admin_port: u16,
+    /// Ports that were taken: (wanted, got instead).
+    pub moved: Vec<(u16, u16)>,
+    /// The sites of BankID and Freja.
+    pub idps: [IdpSite; 2],
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// A free port, which the sidecar then takes itself.
+async fn free(wanted: u16) -> io::Result<u16> {
+    Ok(bind_or_any(wanted).await?.local_addr()?.port())
+}
+
+impl Stage {
+    /// Sets everything up. `first_port` 0 takes free ports throughout.
+    ///
+    /// # Errors
+    /// When a file cannot be written or no port is free.
+    pub async fn set_up(first_port: u16) -> io::Result<Self> {
+        let wanted = |offset: u16| if first_port == 0 { 0 } else { first_port.saturating_add(offset) };
+        let bankid = bind_or_any(wanted(1)).await?;
+        let freja = bind_or_any(wanted(2)).await?;
+        let upstream = bind_or_any(wanted(3)).await?;
+        let port = free(wanted(0)).await?;
+        let admin_port = free(if first_port == 0 { 0 } else { ADMIN_PORT }).await?;
+        let got = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
+
+        // What the file says, and what it is here.
+        let ports = [
+            (FIRST_PORT, wanted(0), port),
+            (FIRST_PORT + 1, wanted(1), got(&bankid)?),
+            (FIRST_PORT + 2, wanted(2), got(&freja)?),
+            (FIRST_PORT + 3, wanted(3), got(&upstream)?),
+            (ADMIN_PORT, ADMIN_PORT, admin_port),
+        ];
+        let moved = ports.iter().filter(|(_, w, g)| first_port != 0 && w != g).map(|(_, w, g)| (*w, *g)).collect();
+        let here = |text: &str| {
+            // In two steps, so that a new port is never taken for an old one.
+            let marked = ports.iter().fold(text.to_owned(), |text, (written, ..)| {
+                text.replace(&format!(":{written}"), &format!(":<{written}>"))
+            });
+            ports
+                .iter()
+                .fold(marked, |text, (written, _, real)| text.replace(&format!("<{written}>"), &real.to_string()))
+        };
+
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let idp = |name: &str, likeness: &str, port: u16, loa: &[&str]| {
+            let base = here(&format!("http://{name}.localhost:{port}"));
+            DemoIdp::new(&format!("{base}/idp"), &base).named(likeness).certified(loa)
+        };
+        let idps = [
+            // A provider in front of BankID that nobody has reviewed says "uncertified" (Sweden Connect registry 3.1.1.2).
+            idp("bankid", "BankID (demo)", FIRST_PORT + 1, &["uncertified-loa3"]),
+            idp("freja", "Freja (demo)", FIRST_PORT + 2, &["loa2", "loa3"]),
+        ];
+
+        let folder = tempfile::Builder::new().prefix("grindvakt-demo-").tempdir()?;
+        let operator = DemoKey::rsa("Demo metadata signer");
+        let feed = idps.iter().fold(Feed::new().valid_for(clock.now(), 7 * DAY), Feed::idp);
+        let write = |name: &str, text: String| write_private(&folder.path().join(name), &text);
+        write("metadata.xml", feed.build_signed(&operator))?;
+        write("metadata-signer.crt", operator.certificate_pem())?;
+        write("sp-signing.pem", DemoKey::rsa("Demo e-service").private_pem())?;
+        write("identity.pem", DemoKey::p256("Demo identity token").private_pem())?;
+        write("session.key", random_line()?)?;
+        write("digest.key", random_line()?)?;
+        write("grindvakt.toml", here(CONFIG))?;
+
+        let [a, b] = idps;
+        let idps = [IdpSite::new(a, "BankID", clock.clone()), IdpSite::new(b, "Freja", clock)];
+        let mut tasks = Vec::new();
+        for (site, listener) in idps.iter().cloned().zip([bankid, freja]) {
+            tasks.push(tokio::spawn(serve(listener, move |request| site.handle(request))));
+        }
+        tasks.push(tokio::spawn(serve(upstream, |request| service::handle(&request))));
+        Ok(Self { folder, port, admin_port, moved, idps, tasks })
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("grindvakt.toml")
+    }
+
+    /// The address to open, with `path`.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://etjanst.localhost:{}{path}", self.port)
+    }
+
+    /// Waits until the sidecar answers, and gives its metadata to the providers, as its owner would.
+    ///
+    /// # Errors
+    /// A sentence when it does not answer in time or its metadata cannot be used.
+    pub async fn introduce(&self, within: Duration) -> Result<(), String> {
+        let url = self.url("/eid/saml/metadata");
+        let waiting = async {
+            loop {
+                match Browser::new().open(&url).await {
+                    Ok(page) if page.status.is_success() => return page.body,
+                    _ => tokio::time::sleep(Duration::from_millis(50)).await,
+                }
+            }
+        };
+        let metadata = tokio::time::timeout(within, waiting)
+            .await
+            .map_err(|_| format!("the sidecar did not answer at {url} within {} s", within.as_secs()))?;
+        for idp in &self.idps {
+            idp.knows(KnownService::from_metadata(&metadata).map_err(|e| e.to_string())?);
+        }
+        Ok(())
+    }
+}
+
+fn random_line() -> io::Result<String> {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("no random bytes"))?;
+    Ok(base64_simd::STANDARD.encode_to_string(bytes) + "\n")
+}
+
+/// The folder is the visitor's own already (mode 0700); the files are made so too, as key files should be.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}

@@ -1,0 +1,165 @@
+//! Verifying a Signature, and the element that it vouches for.
+
+use std::borrow::Cow;
+
+use super::shape;
+use crate::crypto::trusted::{NotVerified, PublicKey};
+use crate::verify::xml::canonical::{self, DigestSink, Options};
+use crate::verify::xml::document::Children;
+use crate::verify::xml::{Element, ns};
+use crate::verify::{Reason, Reject};
+
+/// An element that a trusted key signed, or one that stands within such an element.
+///
+/// Its Signature is out of reach: that part the signature does not cover. No function makes one but [`verify`].
+///
+/// ```compile_fail,E0451
+/// use grindvakt::verify::{dsig::SignedElement, xml::Element};
+/// fn forge(element: Element<'_>) -> SignedElement<'_> {
+///     SignedElement { element, signature: element }
+/// }
+/// ```
+///
+/// ```
+/// use grindvakt::verify::dsig::SignedElement;
+/// fn read<'d>(signed: SignedElement<'d>) -> Option<std::borrow::Cow<'d, str>> {
+///     signed.attribute("ID")
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct SignedElement<'d> {
+    element: Element<'d>,
+    signature: Element<'d>,
+}
+
+impl<'d> SignedElement<'d> {
+    /// Whether this is `{namespace}local`.
+    pub fn is(&self, namespace: &str, local: &str) -> bool {
+        self.element.is(namespace, local)
+    }
+
+    /// The name without its prefix.
+    pub fn local_name(&self) -> &'d str {
+        self.element.local_name()
+    }
+
+    /// The value of the attribute `local` without a namespace.
+    pub fn attribute(&self, local: &str) -> Option<Cow<'d, str>> {
+        self.element.attribute(local)
+    }
+
+    /// The value of the attribute `{namespace}local`.
+    pub fn attribute_ns(&self, namespace: &str, local: &str) -> Option<Cow<'d, str>> {
+        self.element.attribute_ns(namespace, local)
+    }
+
+    /// The whole text; none when an element stands within.
+    pub fn text(&self) -> Option<Cow<'d, str>> {
+        self.element.text()
+    }
+
+    /// Whether text other than white space stands directly within it.
+    pub fn has_stray_text(&self) -> bool {
+        self.element.has_stray_text()
+    }
+
+    /// The child elements but the Signature.
+    pub fn children(&self) -> SignedChildren<'d> {
+        SignedChildren { inner: self.element.children(), signature: self.signature }
+    }
+
+    /// `element` as signed, when it stands within this one and outside the Signature.
+    pub fn inner(&self, element: Element<'d>) -> Option<Self> {
+        (self.element.contains(element) && !self.signature.contains(element))
+            .then_some(Self { element, signature: self.signature })
+    }
+}
+
+/// The signed children of a signed element.
+#[derive(Clone, Debug)]
+pub struct SignedChildren<'d> {
+    inner: Children<'d>,
+    signature: Element<'d>,
+}
+
+impl<'d> Iterator for SignedChildren<'d> {
+    type Item = SignedElement<'d>;
+
+    fn next(&mut self) -> Option<SignedElement<'d>> {
+        let element = self.inner.by_ref().find(|child| *child != self.signature)?;
+        Some(SignedElement { element, signature: self.signature })
+    }
+}
+
+/// Verifies the Signature directly under `element` with one of `keys`, and that it covers the whole of `element`.
+///
+/// The caller has made sure that IDs are unique in the document. Every key of the right type is tried: issuers publish
+/// the next key before they use it (profile 3.7).
+///
+/// # Errors
+/// `signature_missing`, `signature_multiple`, `id_malformed`, `id_ambiguous`, the rejects of the shape,
+/// `signature_key_type`, `signature_invalid` and `digest_mismatch`, in this order.
+pub fn verify<'d>(element: Element<'d>, keys: &[PublicKey]) -> Result<SignedElement<'d>, Reject> {
+    let mut signatures = element.children().filter(|child| child.is(ns::DS, "Signature"));
+    let name = element.local_name();
+    let signature = signatures.next();
+    let signature =
+        signature.ok_or_else(|| Reject::new(Reason::SignatureMissing, format_args!("{name} is not signed")))?;
+    if signatures.next().is_some() {
+        return Err(Reject::new(Reason::SignatureMultiple, format_args!("{name} has more than one Signature")));
+    }
+    let id = own_id(element)?;
+    let parts = shape::read(signature)?;
+    if parts.uri.strip_prefix('#') != Some(id.as_ref()) {
+        let detail = format_args!("the Reference is to {:?} and not to the enclosing {name}", parts.uri);
+        return Err(Reject::new(Reason::SignatureReference, detail));
+    }
+
+    let mut info = Vec::with_capacity(1024);
+    let options = Options { without: None, comments: parts.info_comments, inclusive: &parts.info_prefixes };
+    canonical::write(parts.signed_info, &options, &mut info);
+    // One by one until one fits; a key of another type costs nothing.
+    let mut refused = NotVerified::KeyType;
+    let vouched = keys.iter().any(|key| match key.verify(parts.algorithm, &info, &parts.value) {
+        Ok(()) => true,
+        Err(NotVerified::KeyType) => false,
+        Err(NotVerified::Signature) => {
+            refused = NotVerified::Signature;
+            false
+        }
+    });
+    if !vouched {
+        return Err(match refused {
+            NotVerified::KeyType => Reject::new(
+                Reason::SignatureKeyType,
+                format_args!("none of the issuer's {} keys is of the type of {:?}", keys.len(), parts.algorithm),
+            ),
+            NotVerified::Signature => Reject::new(
+                Reason::SignatureInvalid,
+                format_args!("none of the issuer's {} keys made the signature of {name}", keys.len()),
+            ),
+        });
+    }
+
+    let mut sink = DigestSink::new(parts.digest);
+    // A Reference by `#id` selects no comments, whatever the transform says (XMLDSig 4.4.3.3).
+    let options = Options { without: Some(signature), comments: false, inclusive: &parts.prefixes };
+    canonical::write(element, &options, &mut sink);
+    if sink.finish()?.as_ref() != parts.digest_value {
+        return Err(Reject::new(Reason::DigestMismatch, format_args!("{name} is not what was signed")));
+    }
+    Ok(SignedElement { element, signature })
+}
+
+/// The element's `ID`, and that no other attribute could be taken for it (T4).
+fn own_id(element: Element<'_>) -> Result<Cow<'_, str>, Reject> {
+    let name = element.local_name();
+    let rival = element
+        .attributes()
+        .any(|(namespace, local, _)| local.eq_ignore_ascii_case("id") && !(namespace.is_empty() && local == "ID"));
+    if rival {
+        return Err(Reject::new(Reason::IdAmbiguous, format_args!("{name} has a second attribute like an ID")));
+    }
+    let id = element.attribute("ID").filter(|id| crate::verify::xml::is_ncname(id));
+    id.ok_or_else(|| Reject::new(Reason::IdMalformed, format_args!("{name} has no ID that is an NCName")))
+}

@@ -1,0 +1,8 @@
+//! Metadata feeds: verified whole, then cut down to what a verifier needs of each identity provider (SAML Metadata;
+//! profile 3.7 and 7.2).
+
+mod entity;
+mod feed;
+
+pub use entity::is_safe_endpoint;
+pub use feed::{Feed, FeedExpect, Refused, read_feed};
