@@ -1,0 +1,88 @@
+//! What a route demands of a person, and the proof that it was met.
+
+use std::sync::Arc;
+
+use super::Route;
+use crate::base::EidId;
+use crate::identity::{Field, Loa};
+use crate::verify::{Reason, Reject};
+
+/// Proof that someone meets a route. Only [`meets`] makes one.
+///
+/// ```compile_fail,E0451
+/// use grindvakt::policy::{MeetsRoute, Route};
+/// fn forge(route: std::sync::Arc<Route>) -> MeetsRoute {
+///     MeetsRoute { route }
+/// }
+/// ```
+///
+/// ```
+/// use grindvakt::policy::{MeetsRoute, Route};
+/// fn name(proof: &MeetsRoute) -> &Route {
+///     proof.route()
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct MeetsRoute {
+    route: Arc<Route>,
+}
+
+impl MeetsRoute {
+    /// Which route.
+    pub fn route(&self) -> &Route {
+        &self.route
+    }
+}
+
+/// Whether a person with the level `loa`, by the e-ID `eid`, of whom `has` is known, meets `route`.
+///
+/// # Errors
+/// `eid_not_allowed`, `loa_not_allowed`, `required_attribute_missing`.
+pub fn meets(route: &Arc<Route>, loa: &Loa, eid: &EidId, has: impl Fn(Field) -> bool) -> Result<MeetsRoute, Reject> {
+    if !route.eid.is_empty() && !route.eid.contains(eid) {
+        return Err(Reject::new(Reason::EidNotAllowed, format_args!("the route {} does not take {eid}", route.name)));
+    }
+    if !route.loa.is_empty() && !route.loa.contains(loa) {
+        return Err(Reject::new(Reason::LoaNotAllowed, format_args!("the route {} does not take {loa}", route.name)));
+    }
+    if let Some(missing) = route.require.iter().find(|field| !has(**field)) {
+        let detail =
+            format_args!("the route {} requires {}, which the provider did not give", route.name, missing.name());
+        return Err(Reject::new(Reason::RequiredAttributeMissing, detail));
+    }
+    Ok(MeetsRoute { route: Arc::clone(route) })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::Access;
+    use super::*;
+    use crate::base::RouteName;
+
+    #[test]
+    fn each_demand_is_met_or_named() {
+        let loa = |name| Loa::parse(name).unwrap();
+        let eid = |name| EidId::new(name).unwrap();
+        let route = Arc::new(Route {
+            name: RouteName::new("/ansokan/*"),
+            access: Access::Session,
+            loa: vec![loa("loa3"), loa("uncertified-loa3")],
+            require: vec![Field::PersonalNumber],
+            eid: vec![eid("bankid"), eid("freja")],
+            forward: Vec::new(),
+        });
+        let verdict = |level, by, number: bool| {
+            meets(&route, &loa(level), &eid(by), |field| number && field == Field::PersonalNumber)
+                .map_err(|r| r.reason())
+        };
+        assert_eq!(verdict("loa3", "bankid", true).unwrap().route().name, route.name);
+        assert!(verdict("uncertified-loa3", "freja", true).is_ok());
+        assert_eq!(verdict("loa2", "bankid", true).err(), Some(Reason::LoaNotAllowed));
+        // The set is exact: a higher level that it does not name is not in it, nor one of another family.
+        assert_eq!(verdict("loa4", "bankid", true).err(), Some(Reason::LoaNotAllowed));
+        assert_eq!(verdict("eidas-nf-high", "bankid", true).err(), Some(Reason::LoaNotAllowed));
+        assert_eq!(verdict("loa3", "siths", true).err(), Some(Reason::EidNotAllowed));
+        assert_eq!(verdict("loa3", "bankid", false).err(), Some(Reason::RequiredAttributeMissing));
+    }
+}

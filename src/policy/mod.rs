@@ -1,0 +1,9 @@
+//! Routes and what each demands.
+
+mod demand;
+mod path;
+mod route;
+
+pub use demand::{MeetsRoute, meets};
+pub use path::{BadPath, normal_path};
+pub use route::{Access, Route, Routes};

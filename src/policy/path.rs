@@ -1,0 +1,149 @@
+//! One normal form of a path: what is decided on is what is forwarded (T46).
+
+use std::borrow::Cow;
+
+/// A path that has more than one reading. It is refused: which reading the e-service takes, we cannot know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadPath {
+    /// It does not begin with a slash.
+    #[error("does not begin with '/'")]
+    NotAbsolute,
+    /// A `.` or `..` segment, plain or encoded.
+    #[error("holds a '.' or '..' segment")]
+    Dots,
+    /// Two slashes in a row.
+    #[error("holds '//'")]
+    EmptySegment,
+    /// A character that must not stand in a path, or that readers treat in different ways: `\`, `;`, `#`, `?`, controls,
+    /// anything beyond ASCII.
+    #[error("holds a character that is not taken")]
+    Character,
+    /// A `%` without two hexadecimal digits.
+    #[error("holds a malformed percent-encoding")]
+    Encoding,
+    /// An encoding that hides a separator or a control: `%2F`, `%5C`, `%25`, `%00`…
+    #[error("encodes a separator, a '%' or a control character")]
+    Hidden,
+}
+
+/// The normal form of a path: unreserved characters decoded, other encodings in upper case (RFC 3986, 6.2.2).
+///
+/// # Errors
+/// [`BadPath`] for a path that two readers could take for two paths.
+pub fn normal_path(raw: &str) -> Result<Cow<'_, str>, BadPath> {
+    if !raw.starts_with('/') {
+        return Err(BadPath::NotAbsolute);
+    }
+    let bytes = raw.as_bytes();
+    let mut out: Option<String> = None;
+    let mut at = 0;
+    while let Some(b) = bytes.get(at).copied() {
+        match b {
+            b'%' => {
+                let hex = |at: usize| bytes.get(at).and_then(|b| char::from(*b).to_digit(16));
+                let (Some(high), Some(low)) = (hex(at + 1), hex(at + 2)) else { return Err(BadPath::Encoding) };
+                let decoded = (high * 16 + low) as u8;
+                // A decoded '%' is how one layer hides an encoding from another; a ';' cuts paths in Java containers.
+                if decoded < 0x20 || decoded == 0x7f || matches!(decoded, b'/' | b'\\' | b'%' | b';' | b'?' | b'#') {
+                    return Err(BadPath::Hidden);
+                }
+                let text = out.get_or_insert_with(|| raw.get(..at).unwrap_or_default().to_owned());
+                if decoded.is_ascii_alphanumeric() || matches!(decoded, b'-' | b'.' | b'_' | b'~') {
+                    text.push(char::from(decoded));
+                } else {
+                    text.push_str(&format!("%{decoded:02X}"));
+                }
+                at += 3;
+                continue;
+            }
+            b'/' | b'-' | b'.' | b'_' | b'~' => {}
+            // sub-delims but ';', and ':' and '@' (RFC 3986, 3.3).
+            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@' => {}
+            _ if b.is_ascii_alphanumeric() => {}
+            _ => return Err(BadPath::Character),
+        }
+        if let Some(text) = &mut out {
+            text.push(char::from(b));
+        }
+        at += 1;
+    }
+    let normal = out.map_or(Cow::Borrowed(raw), Cow::Owned);
+    let mut segments = normal.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        match segment {
+            "." | ".." => return Err(BadPath::Dots),
+            "" if segments.peek().is_some() => return Err(BadPath::EmptySegment),
+            _ => {}
+        }
+    }
+    Ok(normal)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn one_form_or_none() {
+        for (raw, normal) in [
+            ("/", "/"),
+            ("/a/b/", "/a/b/"),
+            ("/a/%62", "/a/b"),
+            ("/%7euser/%41", "/~user/A"),
+            ("/a%20b", "/a%20b"),
+            ("/%c3%a5", "/%C3%A5"),
+            ("/a/...", "/a/..."),
+            ("/a.b/..c", "/a.b/..c"),
+            ("/a:b@c!$&'()*+,=", "/a:b@c!$&'()*+,="),
+        ] {
+            assert_eq!(normal_path(raw).as_deref(), Ok(normal), "{raw}");
+        }
+        for (raw, bad) in [
+            ("", BadPath::NotAbsolute),
+            ("a", BadPath::NotAbsolute),
+            ("*", BadPath::NotAbsolute),
+            ("http://x/", BadPath::NotAbsolute),
+            ("/a/../b", BadPath::Dots),
+            ("/a/..", BadPath::Dots),
+            ("/./a", BadPath::Dots),
+            ("/a/%2e%2e/b", BadPath::Dots),
+            ("/a/.%2E/b", BadPath::Dots),
+            ("//a", BadPath::EmptySegment),
+            ("/a//b", BadPath::EmptySegment),
+            ("/a//", BadPath::EmptySegment),
+            ("/a%2fb", BadPath::Hidden),
+            ("/a%5Cb", BadPath::Hidden),
+            ("/a%252e", BadPath::Hidden),
+            ("/a%00", BadPath::Hidden),
+            ("/a%3Bb", BadPath::Hidden),
+            ("/a%0d%0a", BadPath::Hidden),
+            ("/a%7f", BadPath::Hidden),
+            ("/a;b", BadPath::Character),
+            ("/a\\b", BadPath::Character),
+            ("/a b", BadPath::Character),
+            ("/a#b", BadPath::Character),
+            ("/a?b", BadPath::Character),
+            ("/å", BadPath::Character),
+            ("/a\u{0}", BadPath::Character),
+            ("/a%", BadPath::Encoding),
+            ("/a%4", BadPath::Encoding),
+            ("/a%zz", BadPath::Encoding),
+            ("/a%u0041", BadPath::Encoding),
+        ] {
+            assert_eq!(normal_path(raw), Err(bad), "{raw:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_normal_form_is_its_own(raw in "/[a-zA-Z0-9/.%_~;:-]{0,24}") {
+            if let Ok(normal) = normal_path(&raw) {
+                prop_assert_eq!(normal_path(&normal), Ok(Cow::Borrowed(normal.as_ref())));
+                prop_assert!(!normal.split('/').any(|s| s == ".." || s == "."));
+                prop_assert!(!normal.contains("//"));
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Routes: the longest that matches wins, and a path that none names needs a session.
+
+use std::sync::Arc;
+
+use crate::base::{EidId, RouteName};
+use crate::identity::{Field, Loa};
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone; identity headers are taken off here too.
+    Anonymous,
+    /// Whoever has a session that meets the route.
+    Session,
+}
+
+/// A route, compiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Its pattern, as metrics and logs name it.
+    pub name: RouteName,
+    /// Who may use it.
+    pub access: Access,
+    /// The levels that it takes; empty takes any that the provider may assert.
+    pub loa: Vec<Loa>,
+    /// Fields that must be there.
+    pub require: Vec<Field>,
+    /// The e-IDs that it takes, in order of preference; empty takes all.
+    pub eid: Vec<EidId>,
+    /// What the e-service is told of the person on this route.
+    pub forward: Vec<Field>,
+}
+
+/// Every route of a service.
+#[derive(Clone, Debug)]
+pub struct Routes {
+    /// Longest pattern first.
+    routes: Vec<(Pattern, Arc<Route>)>,
+    rest: Arc<Route>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Pattern {
+    /// Exactly this path.
+    Exact(String),
+    /// This prefix, which ends with a slash, and the path before the slash.
+    Under(String),
+}
+
+impl Pattern {
+    fn of(route: &Route) -> Self {
+        match route.name.as_str().strip_suffix('*') {
+            Some(prefix) => Self::Under(prefix.to_owned()),
+            None => Self::Exact(route.name.as_str().to_owned()),
+        }
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        match self {
+            Self::Exact(exact) => path == exact,
+            // `/ansokan/*` covers `/ansokan` too: whoever guards a folder means its door as well.
+            Self::Under(prefix) => path.starts_with(prefix.as_str()) || prefix.strip_suffix('/') == Some(path),
+        }
+    }
+
+    /// An exact pattern wins over a prefix of the same length.
+    fn weight(&self) -> (usize, bool) {
+        match self {
+            Self::Exact(exact) => (exact.len(), true),
+            Self::Under(prefix) => (prefix.len(), false),
+        }
+    }
+}
+
+impl Routes {
+    /// From the configured routes, and what the service forwards where no route says otherwise.
+    pub fn new(routes: Vec<Route>, forward: Vec<Field>) -> Self {
+        let rest = Route {
+            name: RouteName::new("(default)"),
+            access: Access::Session,
+            loa: Vec::new(),
+            require: Vec::new(),
+            eid: Vec::new(),
+            forward,
+        };
+        let mut routes: Vec<_> = routes.into_iter().map(|route| (Pattern::of(&route), Arc::new(route))).collect();
+        routes.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.weight()));
+        Self { routes, rest: Arc::new(rest) }
+    }
+
+    /// The route of a path in normal form.
+    pub fn find(&self, path: &str) -> &Arc<Route> {
+        self.routes.iter().find(|(pattern, _)| pattern.matches(path)).map_or(&self.rest, |(_, route)| route)
+    }
+
+    /// Every route, longest pattern first, the one for all other paths last.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.routes.iter().map(|(_, route)| route).chain([&self.rest])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(pattern: &str) -> Route {
+        Route {
+            name: RouteName::new(pattern),
+            access: Access::Anonymous,
+            loa: Vec::new(),
+            require: Vec::new(),
+            eid: Vec::new(),
+            forward: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_longest_match_wins_and_the_rest_needs_a_session() {
+        let routes = Routes::new(
+            ["/om/*", "/om/oss/*", "/om/oss/kontakt", "/start", "/om/oss/"].map(route).into(),
+            vec![Field::Loa],
+        );
+        for (path, name) in [
+            ("/om/", "/om/*"),
+            ("/om", "/om/*"),
+            ("/om/x", "/om/*"),
+            ("/omx", "(default)"),
+            ("/om/oss", "/om/oss/*"),
+            ("/om/oss/", "/om/oss/"),
+            ("/om/oss/x", "/om/oss/*"),
+            ("/om/oss/kontakt", "/om/oss/kontakt"),
+            ("/om/oss/kontakt/", "/om/oss/*"),
+            ("/start", "/start"),
+            ("/start/", "(default)"),
+            ("/", "(default)"),
+        ] {
+            assert_eq!(routes.find(path).name.as_str(), name, "{path}");
+        }
+        assert_eq!(routes.find("/").access, Access::Session);
+    }
+}
