@@ -6,7 +6,6 @@ pub mod crypto;
 pub mod gate;
 pub mod identity;
 pub mod policy;
-pub mod provider;
 pub mod replay;
 pub mod request;
 pub mod session;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Cookies, Denial, IdentityHeaders, SetCookie};
 use crate::base::{EidId, ProviderId, RouteName, UnixTime};
+use crate::replay::SessionId;
 use crate::session::Locale;
 
 /// The answer to a request.
@@ -23,7 +24,7 @@ pub struct Permit {
     /// way.
     pub headers: Option<Arc<IdentityHeaders>>,
     /// The session's handle as in `X-Eid-Session`; none without a session.
-    pub session: Option<Arc<str>>,
+    pub session: Option<SessionId>,
     /// A refreshed session cookie, at most once a minute.
     pub set_cookie: Option<SetCookie>,
 }

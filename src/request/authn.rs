@@ -63,7 +63,7 @@ impl AuthnRequest<'_> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 pub(crate) mod tests {
     use proptest::prelude::*;
 
