@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod cli;
+pub mod config;
 pub mod crypto;
 pub mod gate;
 pub mod identity;

@@ -27,6 +27,8 @@ macro_rules! reasons {
 
 reasons! {
     // --- the bytes (design: limits; XML 1.0; Namespaces in XML 1.0) ---
+    /// A message of a protocol that this version does not verify.
+    ProtocolUnsupported = "protocol_unsupported",
     /// Not base64, not a form, or a form with the field twice.
     MessageEncoding = "message_encoding",
     /// Over the byte limit.
@@ -209,6 +211,8 @@ reasons! {
     PridCountryMismatch = "prid_country_mismatch",
 
     // --- the route (policy) ---
+    /// A path that has no one normal form.
+    RouteMalformed = "route_malformed",
     /// A level that the route does not take.
     LoaNotAllowed = "loa_not_allowed",
     /// An e-ID that the route does not take.

@@ -1,0 +1,21 @@
+# What one can do here. Each target needs only cargo and a C compiler; `test` makes what else it needs.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench
+
+PYTHON ?= python3
+
+help: ## say what each target does
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
+
+demo: ## run the demo: e-ID providers, sample e-service, and the sidecar in front of it
+	cargo build --workspace --bins
+	target/debug/grindvakt-demo
+
+test: ## run every test, after installing what the tests against other software need (into target/)
+	bash .ci/test
+
+check: ## what must hold before the tests: format, lints, dependency rules, documentation
+	bash .ci/check
+
+bench: ## run the benchmarks
+	cargo bench --workspace

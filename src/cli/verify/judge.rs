@@ -1,0 +1,185 @@
+//! One message judged: by the same functions as in the server, with the configuration's providers, at a given instant.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
+
+use crate::base::{ProviderId, Secret, UnixTime, limits};
+use crate::config::Config;
+use crate::crypto::digest::HmacKey;
+use crate::identity::{Field, Identity, from_assertion};
+use crate::policy::{meets, normal_path};
+use crate::provider::{ProviderEntry, Snapshot};
+use crate::replay::{MemoryGuard, ReplayGuard as _, ReplayKey};
+use crate::verify::saml::{Binding, Received};
+use crate::verify::{Reason, Reject, base64};
+
+/// What is asked.
+#[derive(Debug, Default)]
+pub struct Question<'q> {
+    /// SAML XML, its base64, or a compact JWT.
+    pub message: Cow<'q, [u8]>,
+    /// The instant to judge at.
+    pub at: Option<UnixTime>,
+    /// The request that the browser holds; `*` leaves the binding out.
+    pub in_response_to: Option<&'q str>,
+    /// The provider that was asked; none finds it by Issuer.
+    pub provider: Option<&'q str>,
+    /// The route's path; none asks for the provider's rules only.
+    pub route: Option<&'q str>,
+}
+
+/// The answer.
+pub struct Verdict {
+    /// Why not; none when accepted.
+    pub refused: Option<Reject>,
+    /// The provider's id, where it was found.
+    pub provider: Option<ProviderId>,
+    /// Rules that were not looked at.
+    pub unchecked: Vec<&'static str>,
+    /// Who, when accepted.
+    pub identity: Option<Identity>,
+}
+
+/// What one run of the command remembers.
+pub struct Judge {
+    config: Config,
+    snapshot: Snapshot,
+    used: MemoryGuard,
+    key: HmacKey,
+}
+
+impl Judge {
+    /// With the providers that `config` names.
+    pub fn new(config: Config, snapshot: Snapshot) -> Self {
+        // Subjects are not shown, and uses are remembered for this run only: any key does.
+        Self { config, snapshot, used: MemoryGuard::default(), key: HmacKey::new(&Secret::new([0; 32])) }
+    }
+
+    /// Judges one message. `now` is the instant where the question names none.
+    pub async fn judge(&self, question: &Question<'_>, now: UnixTime) -> Verdict {
+        let mut verdict = Verdict { refused: None, provider: None, unchecked: Vec::new(), identity: None };
+        match self.accept(question, question.at.unwrap_or(now), &mut verdict).await {
+            Ok(identity) => verdict.identity = Some(identity),
+            Err(reject) => verdict.refused = Some(reject),
+        }
+        verdict
+    }
+
+    async fn accept(
+        &self,
+        question: &Question<'_>,
+        now: UnixTime,
+        verdict: &mut Verdict,
+    ) -> Result<Identity, Reject> {
+        let asked = question.provider.map(|id| self.provider(id)).transpose()?;
+        verdict.provider = asked.map(|entry| entry.config().id.clone());
+        let xml = saml_xml(&question.message)?;
+        // Off the hot path, so the second reader is always asked.
+        let received = Received::parse(&xml, true)?;
+        let entry = match asked {
+            Some(entry) => entry,
+            None => self.by_issuer(&received)?,
+        };
+        verdict.provider = Some(entry.config().id.clone());
+        let binding = match question.in_response_to {
+            None => Binding::None,
+            Some("*") => {
+                verdict.unchecked.push("request_binding");
+                Binding::Unchecked
+            }
+            // When the request was made is not known: no earlier than a login may last.
+            Some(id) => {
+                let issued_at = now.minus(std::time::Duration::from_secs(limits::LOGIN_LIFETIME_SECS));
+                Binding::Request { id, issued_at, loa: &[] }
+            }
+        };
+        let idp = entry.idp(now)?;
+        let acs = self.config.acs_urls();
+        let verified = received.verify(&entry.expect(idp, &self.config, &acs, binding), now)?;
+        let identity = from_assertion(&verified, &entry.identity_rules(idp, &self.config), &self.key)?;
+        if let Some(path) = question.route {
+            let path = normal_path(path)
+                .map_err(|e| Reject::new(Reason::RouteMalformed, format_args!("the route's path {e}")))?;
+            let eid = &entry.config().eid;
+            let has = |field| field == Field::Eid || identity.field(field).is_some();
+            meets(self.config.routes.find(&path), identity.loa(), eid, has)?;
+        }
+        let key = ReplayKey::assertion(&self.key, identity.issuer(), identity.assertion_id());
+        let consumed = self.used.consume(&[key], identity.acceptable_until(), now).await;
+        consumed.map_err(|_| Reject::new(Reason::Replayed, "this assertion was accepted before in this run"))?;
+        Ok(identity)
+    }
+
+    fn provider(&self, id: &str) -> Result<&ProviderEntry, Reject> {
+        let found = ProviderId::new(id).ok().and_then(|id| self.snapshot.by_id(&id));
+        found.ok_or_else(|| Reject::new(Reason::IssuerUnknown, format_args!("no provider has the id {id:?}")))
+    }
+
+    fn by_issuer(&self, received: &Received<'_>) -> Result<&ProviderEntry, Reject> {
+        let issuer = received.issuer_hint().ok_or_else(|| Reject::new(Reason::IssuerMissing, "no Issuer"))?;
+        let found = self.snapshot.by_issuer(&issuer);
+        found.ok_or_else(|| Reject::new(Reason::IssuerUnknown, format_args!("no provider is called {issuer:?}")))
+    }
+}
+
+/// The XML of a message given as XML or as its base64.
+fn saml_xml(message: &[u8]) -> Result<Cow<'_, [u8]>, Reject> {
+    let start = message.iter().position(|b| !b.is_ascii_whitespace()).unwrap_or(message.len());
+    let rest = message.get(start..).unwrap_or_default();
+    // A byte-order mark or any other byte that base64 has not is the reader's to judge.
+    if rest.first().is_none_or(|b| *b == b'<' || !b.is_ascii()) {
+        return Ok(Cow::Borrowed(message));
+    }
+    if rest.starts_with(b"eyJ") && rest.iter().filter(|b| **b == b'.').count() >= 2 {
+        return Err(Reject::new(Reason::ProtocolUnsupported, "a JWT, which this version does not verify"));
+    }
+    // Base64 is a third longer than what it holds; white space may double it.
+    if rest.len() > limits::MESSAGE.bytes * 3 {
+        return Err(Reject::new(Reason::MessageTooLarge, format_args!("{} bytes of base64", rest.len())));
+    }
+    let text = std::str::from_utf8(rest).ok();
+    let xml = text.and_then(base64::decode_spaced);
+    xml.map(Cow::Owned).ok_or_else(|| Reject::new(Reason::MessageEncoding, "neither XML nor base64 of it"))
+}
+
+impl Verdict {
+    /// The verdict as `verify --batch` writes it. `identity` says whether the person is shown.
+    pub fn as_json(&self, id: &Value, identity: bool) -> Value {
+        let mut out = json!({
+            "id": id,
+            "verdict": if self.refused.is_none() { "accepted" } else { "rejected" },
+            "code": self.refused.as_ref().map(Reject::code),
+            "detail": self.refused.as_ref().map(Reject::detail),
+            "provider": self.provider.as_ref().map(ProviderId::as_str),
+            "protocol": "saml",
+            "loa": self.identity.as_ref().map(|who| who.loa().uri()),
+            "unchecked": self.unchecked,
+        });
+        if let (Some(who), true, Some(object)) = (&self.identity, identity, out.as_object_mut()) {
+            object.insert("identity".into(), person(who));
+        }
+        out
+    }
+}
+
+/// A person for programs: fields that are there, and every attribute by its own name.
+fn person(who: &Identity) -> Value {
+    let mut out = Map::new();
+    out.insert("subject".into(), json!(who.name_id().value));
+    for field in Field::ALL.into_iter().filter(|field| *field != Field::Loa) {
+        if let Some(value) = who.field(field) {
+            out.insert(field.name().into(), json!(value));
+        }
+    }
+    out.insert("authenticated_at".into(), json!(who.authenticated_at().to_string()));
+    let mut attributes = Map::new();
+    for attribute in who.attributes() {
+        let entry = attributes.entry(attribute.name.clone()).or_insert_with(|| json!([]));
+        if let Some(list) = entry.as_array_mut() {
+            list.extend(attribute.values.iter().map(|value| json!(value)));
+        }
+    }
+    out.insert("attributes".into(), Value::Object(attributes));
+    Value::Object(out)
+}

@@ -1,0 +1,102 @@
+//! From the merged tree to [`Config`]: each room of the configuration in turn, every problem gathered.
+
+use std::cell::RefCell;
+
+use super::keys::read_keys;
+use super::reader::{Problems, Section};
+use super::tree::Table;
+use super::{Config, Environment, LogFormat, Problem, Store, provider, route, service};
+
+/// Compiles the whole.
+///
+/// # Errors
+/// Every problem, by file and line.
+pub(super) fn compile(table: Table) -> Result<Config, Vec<Problem>> {
+    let problems: Problems = RefCell::new(Vec::new());
+    let config = read(table, &problems);
+    let mut problems = problems.into_inner();
+    problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(problems),
+    }
+}
+
+fn read(table: Table, problems: &Problems) -> Option<Config> {
+    let mut root = Section::new(table, "", problems);
+    let words = [("production", Environment::Production), ("test", Environment::Test), ("dev", Environment::Dev)];
+    if !root.has("environment") {
+        root.missing("environment", "\"production\", \"test\" or \"dev\"");
+    }
+    let environment = root.choice("environment", &words);
+    let log = [("auto", LogFormat::Auto), ("json", LogFormat::Json), ("human", LogFormat::Human)];
+    let log = root.choice("log", &log).unwrap_or(LogFormat::Auto);
+
+    let service = service::read_service(&mut root, environment);
+    let listen = service::read_listen(&mut root);
+    let verification = service::read_verification(&mut root);
+    let session = service::read_session(&mut root);
+    let store = read_store(&mut root, environment);
+    let keys = read_keys(&mut root);
+    let state_dir = root.section("state").and_then(|mut state| {
+        let dir = state.path("dir");
+        state.finish();
+        dir
+    });
+    let metadata = provider::read_metadata(&mut root);
+    let providers = provider::read_providers(&mut root, &metadata);
+    let forward = service.as_ref().map(|s| s.forward.clone()).unwrap_or_default();
+    let prefix = service.as_ref().map_or("/eid", |s| s.prefix.as_str());
+    let routes = route::read_routes(&mut root, &providers, forward, prefix);
+    let organisation = service::read_organisation(&mut root);
+    let pages = service::read_pages(&mut root);
+    let headers = service::read_headers(&mut root);
+    root.not_yet(&["notice", "audit", "usage"]);
+    root.finish();
+    Some(Config {
+        environment: environment?,
+        service: service?,
+        listen,
+        verification,
+        keys,
+        session,
+        store,
+        state_dir,
+        metadata,
+        providers,
+        routes,
+        organisation,
+        pages,
+        headers,
+        log,
+    })
+}
+
+/// `[store]`: with the memory of one process, several replicas would each let the same assertion in once.
+fn read_store(root: &mut Section<'_>, environment: Option<Environment>) -> Store {
+    let dev = environment == Some(Environment::Dev);
+    let wanted = "the memory of one process is safe for one replica only: say `single_replica = true` in [store]";
+    let Some(mut store) = root.section("store") else {
+        // Without a [store] the default is memory.
+        if environment.is_some() && !dev {
+            root.problem(&root.at().clone(), wanted);
+        }
+        return Store::Memory;
+    };
+    if let Some(kind) = store.text("kind")
+        && kind.text != "memory"
+    {
+        let message = match kind.text.as_str() {
+            "redis" => "this version does not support `kind = \"redis\"` yet".to_owned(),
+            other => format!("`kind` must be \"memory\" or \"redis\", not {other:?}"),
+        };
+        store.problem(&kind.at, message);
+        store.not_yet(&["nodes", "mode", "username", "password_file", "password_env", "tls_ca"]);
+    }
+    let single = store.flag("single_replica", false);
+    if environment.is_some() && !single && !dev {
+        store.problem(&store.at().clone(), wanted);
+    }
+    store.finish();
+    Store::Memory
+}

@@ -1,0 +1,200 @@
+//! Key files: named by the configuration, read when something needs them.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::reader::Section;
+use super::{Config, Problem};
+use crate::base::Secret;
+use crate::crypto::digest::{Random, random_bytes};
+use crate::crypto::own::{SigningKey, generate_p256_pem, generate_rsa_pem};
+
+/// Where one secret is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// In a file.
+    File(PathBuf),
+    /// In an environment variable.
+    Env(String),
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Env(name) => write!(f, "the environment variable {name}"),
+        }
+    }
+}
+
+/// `[keys]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyFiles {
+    /// The first signs, all are published.
+    pub signing: Vec<KeySource>,
+    /// All open; for encrypted assertions.
+    pub decryption: Vec<KeySource>,
+    /// The first seals, all open.
+    pub sealing: Vec<KeySource>,
+    /// Key of subjects and store keys.
+    pub digest: Option<KeySource>,
+    /// Key of X-Eid-Assertion.
+    pub identity_token: Option<KeySource>,
+}
+
+/// Keys, ready to use. No `Debug`.
+pub struct LoadedKeys {
+    /// The first signs, all are published.
+    pub signing: Vec<SigningKey>,
+    /// The first seals, all open.
+    pub sealing: Vec<Secret<[u8; 32]>>,
+    /// Key of subjects and store keys.
+    pub digest: Secret<[u8; 32]>,
+    /// Key of X-Eid-Assertion: P-256.
+    pub identity_token: SigningKey,
+    /// What was made at start because the configuration names none.
+    pub warnings: Vec<String>,
+}
+
+pub(super) fn read_keys(root: &mut Section<'_>) -> KeyFiles {
+    let Some(mut s) = root.section("keys") else { return KeyFiles::default() };
+    let many = |s: &mut Section<'_>, file, env| {
+        let files = s.paths(file).into_iter().map(|(path, _)| KeySource::File(path));
+        let mut out: Vec<_> = files.collect();
+        out.extend(s.texts(env).unwrap_or_default().into_iter().map(|text| KeySource::Env(text.text)));
+        out
+    };
+    let one = |s: &mut Section<'_>, file, env| {
+        let (path, name) = (s.path(file), s.text(env));
+        if let (Some(_), Some(name)) = (&path, &name) {
+            s.problem(&name.at, format!("`{file}` and `{env}` are both there; keep one"));
+        }
+        path.map(KeySource::File).or_else(|| name.map(|name| KeySource::Env(name.text)))
+    };
+    let keys = KeyFiles {
+        signing: many(&mut s, "signing", "signing_env"),
+        decryption: many(&mut s, "decryption", "decryption_env"),
+        sealing: many(&mut s, "sealing", "sealing_env"),
+        digest: one(&mut s, "digest", "digest_env"),
+        identity_token: one(&mut s, "identity_token", "identity_token_env"),
+    };
+    s.finish();
+    keys
+}
+
+/// Reads every key that `config` names. A key that it does not name is made, with a warning: sessions then end with the
+/// process, and subjects change with it.
+///
+/// # Errors
+/// Every key that cannot be read or is none.
+pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut warnings = Vec::new();
+    let mut fail = |source: &KeySource, message: String| {
+        let file = match source {
+            KeySource::File(path) => path.clone(),
+            KeySource::Env(name) => PathBuf::from(format!("${name}")),
+        };
+        problems.push(Problem { file, line: 0, place: String::new(), message });
+    };
+    let common_name = config.service.entity_id.as_str();
+
+    let mut signing = Vec::new();
+    for source in &config.keys.signing {
+        match read(source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string())) {
+            Ok(key) => signing.push(key),
+            Err(e) => fail(source, e),
+        }
+    }
+    let mut sealing = Vec::new();
+    for source in &config.keys.sealing {
+        match read(source).and_then(|text| symmetric(&text)) {
+            Ok(key) => sealing.push(key),
+            Err(e) => fail(source, e),
+        }
+    }
+    // Opened when encrypted assertions are: here only that they are there.
+    for source in &config.keys.decryption {
+        if let Err(e) = read(source) {
+            fail(source, e);
+        }
+    }
+    let digest = config.keys.digest.as_ref().and_then(|source| match read(source).and_then(|text| symmetric(&text)) {
+        Ok(key) => Some(key),
+        Err(e) => {
+            fail(source, e);
+            None
+        }
+    });
+    let token = config.keys.identity_token.as_ref().and_then(|source| {
+        let key = read(source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string()));
+        match key {
+            Ok(key) if key.is_p256() => Some(key),
+            Ok(_) => {
+                fail(source, "ES256 needs a P-256 key".into());
+                None
+            }
+            Err(e) => {
+                fail(source, e);
+                None
+            }
+        }
+    });
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+
+    let made = |what: &str, loss: &str| format!("[keys] names no `{what}`: one was made for this process; {loss}");
+    let library =
+        |e: String| vec![Problem { file: PathBuf::from("[keys]"), line: 0, place: String::new(), message: e }];
+    let fresh = || random_bytes::<32>(random).map(Secret::new).map_err(|e| library(e.to_string()));
+    let pem_key = |pem: Result<Secret<String>, crate::crypto::own::OwnKeyError>| {
+        pem.and_then(|pem| SigningKey::from_pem(&Secret::new(pem.expose().clone().into_bytes()), common_name))
+            .map_err(|e| library(e.to_string()))
+    };
+    if signing.is_empty() {
+        warnings.push(made("signing", "providers that want signed requests will not know it"));
+        signing.push(pem_key(generate_rsa_pem())?);
+    }
+    if sealing.is_empty() {
+        warnings.push(made("sealing", "sessions end when it stops"));
+        sealing.push(fresh()?);
+    }
+    let digest = match digest {
+        Some(key) => key,
+        None => {
+            warnings.push(made("digest", "X-Eid-Subject changes when it stops"));
+            fresh()?
+        }
+    };
+    let identity_token = match token {
+        Some(key) => key,
+        None => {
+            warnings.push(made("identity_token", "the key at jwks.json changes when it stops"));
+            pem_key(generate_p256_pem())?
+        }
+    };
+    Ok(LoadedKeys { signing, sealing, digest, identity_token, warnings })
+}
+
+fn read(source: &KeySource) -> Result<Secret<Vec<u8>>, String> {
+    match source {
+        KeySource::File(path) => std::fs::read(path).map(Secret::new).map_err(|e| format!("cannot be read: {e}")),
+        KeySource::Env(name) => std::env::var(name)
+            .map(|text| Secret::new(text.into_bytes()))
+            .map_err(|_| format!("the environment variable {name} is not set, or is not text")),
+    }
+}
+
+/// One line: the base64 of 32 random bytes.
+fn symmetric(text: &Secret<Vec<u8>>) -> Result<Secret<[u8; 32]>, String> {
+    let wrong = || "must hold one line, the base64 of 32 random bytes; `grindvakt keys generate` makes one".to_owned();
+    let line = text.expose().trim_ascii();
+    let bytes = base64_simd::STANDARD.decode_to_vec(line).map(Secret::new).map_err(|_| wrong())?;
+    let key: [u8; 32] = bytes.expose().as_slice().try_into().map_err(|_| wrong())?;
+    // All bytes alike is a placeholder that somebody forgot.
+    if key.iter().all(|b| Some(b) == key.first()) {
+        return Err("holds a placeholder, not random bytes".into());
+    }
+    Ok(Secret::new(key))
+}

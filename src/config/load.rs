@@ -1,0 +1,79 @@
+//! From paths to a configuration.
+
+use std::path::{Path, PathBuf};
+
+use super::tree::{self, Table};
+use super::{Config, Problem, compile};
+
+/// Reads, merges and compiles `paths`: files, or folders of which every `*.toml` is taken in the order of the names.
+///
+/// # Errors
+/// Every problem there is, in the order of the files.
+pub fn load(paths: &[PathBuf]) -> Result<Config, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut texts = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            match folder(path) {
+                Ok(files) if files.is_empty() => problems.push(at_file(path, "holds no *.toml")),
+                Ok(files) => files.iter().for_each(|file| read(file, &mut texts, &mut problems)),
+                Err(e) => problems.push(at_file(path, &e.to_string())),
+            }
+        } else {
+            read(path, &mut texts, &mut problems);
+        }
+    }
+    if texts.is_empty() && problems.is_empty() {
+        problems.push(at_file(Path::new("--config"), "names no file"));
+    }
+    whole(&texts, problems)
+}
+
+/// Compiles a text as if it stood in `file`.
+///
+/// # Errors
+/// Every problem there is.
+pub fn load_text(file: &Path, text: &str) -> Result<Config, Vec<Problem>> {
+    whole(&[(file.to_path_buf(), text.to_owned())], Vec::new())
+}
+
+fn whole(texts: &[(PathBuf, String)], mut problems: Vec<Problem>) -> Result<Config, Vec<Problem>> {
+    let mut merged: Option<Table> = None;
+    for (file, text) in texts {
+        let table = tree::parse(file, text, &mut problems);
+        match &mut merged {
+            None => merged = Some(table),
+            Some(merged) => tree::merge(merged, table, "", &mut problems),
+        }
+    }
+    // A file that is not TOML would give a problem for each key that it does not show.
+    match merged.filter(|_| problems.is_empty()) {
+        Some(table) => compile::compile(table),
+        None => Err(problems),
+    }
+}
+
+fn at_file(path: &Path, message: &str) -> Problem {
+    Problem { file: path.to_path_buf(), line: 0, place: String::new(), message: message.to_owned() }
+}
+
+fn read(path: &Path, texts: &mut Vec<(PathBuf, String)>, problems: &mut Vec<Problem>) {
+    match std::fs::read_to_string(path) {
+        Ok(text) => texts.push((path.to_path_buf(), text)),
+        Err(e) => problems.push(at_file(path, &format!("cannot be read: {e}"))),
+    }
+}
+
+fn folder(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let file = entry?.path();
+        // Kubernetes mounts hold folders and links whose names begin with two dots.
+        let hidden = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if !hidden && file.extension().is_some_and(|e| e == "toml") && file.is_file() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,32 @@
+//! The configuration: read, merged and compiled into values that leave nothing to be parsed again, or every problem at
+//! once, each with its file and line.
+//!
+//! Reading files is all the world that this room touches.
+
+mod compile;
+mod explain;
+pub mod keys;
+mod load;
+pub mod model;
+mod print;
+mod problem;
+mod provider;
+mod reader;
+mod route;
+mod service;
+mod tree;
+mod url;
+
+pub use explain::explain;
+pub use keys::{KeyFiles, KeySource, LoadedKeys, load_keys};
+pub use load::{load, load_text};
+pub use model::{
+    Config, Contact, Encryption, Environment, HeaderNames, Listen, LogFormat, MetadataSource, Method, Organisation,
+    Pages, Provider, SecondReader, ServiceConfig, SessionConfig, Store, Verification,
+};
+pub use print::print;
+pub use problem::Problem;
+pub use url::{BaseUrl, Network, Upstream};
+
+#[cfg(test)]
+mod tests;

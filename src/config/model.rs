@@ -1,0 +1,304 @@
+//! The compiled configuration: no illegal state, nothing left to parse.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{BaseUrl, KeyFiles, Network, Upstream};
+use crate::base::{EidId, ProviderId, ServiceId};
+use crate::identity::Field;
+use crate::policy::Routes;
+use crate::verify::saml::{Profile, Signed, SsoBinding};
+
+/// Everything that a sidecar is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which world it belongs to: feeds and keys of another one are refused.
+    pub environment: Environment,
+    /// The e-service.
+    pub service: ServiceConfig,
+    /// Where to listen.
+    pub listen: Listen,
+    /// How messages are judged.
+    pub verification: Verification,
+    /// Where keys are read from.
+    pub keys: KeyFiles,
+    /// How long a session lasts.
+    pub session: SessionConfig,
+    /// Where uses are remembered.
+    pub store: Store,
+    /// Where files of our own are kept.
+    pub state_dir: Option<PathBuf>,
+    /// The feeds.
+    pub metadata: Vec<MetadataSource>,
+    /// The providers, in the order of the configuration.
+    pub providers: Vec<Provider>,
+    /// The routes.
+    pub routes: Routes,
+    /// Who is behind the service, for the SP metadata.
+    pub organisation: Option<Organisation>,
+    /// What our own pages say of the service.
+    pub pages: Pages,
+    /// Names of the identity headers.
+    pub headers: HeaderNames,
+    /// How the log is written.
+    pub log: LogFormat,
+}
+
+impl Config {
+    /// Every address that a Response may be addressed to: our own first, then the aliases.
+    pub fn acs_urls(&self) -> Vec<String> {
+        let own = self.service.base_url.acs_url(&self.service.prefix);
+        std::iter::once(own).chain(self.service.acs_aliases.iter().cloned()).collect()
+    }
+}
+
+/// Which world a sidecar belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// Real people.
+    Production,
+    /// Test federations.
+    Test,
+    /// A developer's own machine, on loopback only: the one place where demo keys and test persons pass.
+    Dev,
+}
+
+impl Environment {
+    /// Its name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Test => "test",
+            Self::Dev => "dev",
+        }
+    }
+}
+
+/// `[service]`.
+#[derive(Clone, Debug)]
+pub struct ServiceConfig {
+    /// Names cookies, metrics and the usage ledger.
+    pub id: ServiceId,
+    /// The SAML audience.
+    pub entity_id: String,
+    /// The public address; never taken from Host or X-Forwarded-*.
+    pub base_url: BaseUrl,
+    /// The e-service itself.
+    pub upstream: Upstream,
+    /// Our own paths are under it: `/eid`.
+    pub prefix: String,
+    /// Whether people with a coordination number may come in.
+    pub accept_coordination_number: bool,
+    /// What the e-service is told where its route does not say otherwise.
+    pub forward: Vec<Field>,
+    /// Further ACS addresses that a migrating service has registered, as full URLs.
+    pub acs_aliases: Vec<String>,
+}
+
+/// `[listen]`.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// Where requests come in.
+    pub public: SocketAddr,
+    /// Where operators look.
+    pub admin: SocketAddr,
+    /// Whose X-Forwarded-For counts.
+    pub trusted_proxies: Vec<Network>,
+    /// How long to go on serving after SIGTERM, while load balancers notice.
+    pub shutdown_delay: Duration,
+    /// How long requests may then take to end.
+    pub drain_timeout: Duration,
+}
+
+/// `[verification]`.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// How far clocks may differ; at most five minutes.
+    pub clock_skew: Duration,
+    /// Where the second reader has its veto.
+    pub second_reader: SecondReader,
+    /// The oldest IssueInstant that is taken.
+    pub max_age: Duration,
+    /// The largest body of a login's answer, in bytes.
+    pub body_limit: usize,
+    /// Whether identity numbers must have their right check digit.
+    pub check_digit: bool,
+}
+
+/// Where the second reader has its veto.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondReader {
+    /// On metadata, and in `grindvakt verify`.
+    Metadata,
+    /// On logins too.
+    Always,
+}
+
+/// `[session]`.
+#[derive(Clone, Debug)]
+pub struct SessionConfig {
+    /// Without a request for so long, it ends.
+    pub idle_timeout: Duration,
+    /// After so long, it ends.
+    pub lifetime: Duration,
+}
+
+/// `[store]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// This process's memory: for one replica.
+    Memory,
+}
+
+/// `[[metadata]]`.
+#[derive(Clone, Debug)]
+pub struct MetadataSource {
+    /// Its name for providers.
+    pub id: String,
+    /// The file.
+    pub file: PathBuf,
+    /// Pinned certificates; none: the file is trusted as it is.
+    pub signers: Vec<PathBuf>,
+}
+
+/// With what a person proves who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Any of the others.
+    Any,
+    /// On the device that shows the page.
+    ThisDevice,
+    /// On another one.
+    OtherDevice,
+    /// A card.
+    Card,
+}
+
+impl Method {
+    /// Its name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::ThisDevice => "this-device",
+            Self::OtherDevice => "other-device",
+            Self::Card => "card",
+        }
+    }
+}
+
+/// Whether an assertion must come encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    /// It must.
+    Required,
+    /// It may.
+    Optional,
+}
+
+/// `[[provider]]`, speaking SAML.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// Its name in metrics and logs.
+    pub id: ProviderId,
+    /// What the citizen picks.
+    pub eid: EidId,
+    /// How the person proves it.
+    pub method: Method,
+    /// What the citizen reads.
+    pub label: String,
+    /// entityID.
+    pub entity_id: String,
+    /// The feed that it is in.
+    pub metadata: String,
+    /// Which rules.
+    pub profile: Profile,
+    /// What must be signed.
+    pub signed: Signed,
+    /// Whether the assertion must be encrypted.
+    pub encryption: Encryption,
+    /// Whether an answer to no request is taken.
+    pub allow_unsolicited: bool,
+    /// Whether it is the eIDAS connector.
+    pub eidas_connector: bool,
+    /// Whether each login must be fresh.
+    pub force_authn: bool,
+    /// Levels as URIs, where its metadata declares none.
+    pub loa: Vec<String>,
+    /// (what it writes, the URI that it means).
+    pub loa_map: Vec<(String, String)>,
+    /// How to send the browser; none: Redirect where it is offered.
+    pub binding: Option<SsoBinding>,
+    /// AuthenticatingAuthority allow-list; empty takes any.
+    pub authenticating_authorities: Vec<String>,
+}
+
+/// `[organisation]`: what the federation wants to know (TAR 3.1). Texts are by language.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Organisation {
+    /// Organisation number, ten digits.
+    pub number: Option<String>,
+    /// Legal name.
+    pub name: BTreeMap<String, String>,
+    /// The name that people know.
+    pub display_name: BTreeMap<String, String>,
+    /// Web address.
+    pub url: BTreeMap<String, String>,
+    /// What the service is called at the providers.
+    pub service_name: BTreeMap<String, String>,
+    /// Entity categories.
+    pub entity_categories: Vec<String>,
+    /// Contacts.
+    pub contacts: Vec<Contact>,
+}
+
+/// A contact in the SP metadata.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// `technical` or `support`, or another of SAML Metadata 2.3.2.2.
+    pub kind: String,
+    /// Company.
+    pub company: Option<String>,
+    /// E-mail.
+    pub email: Option<String>,
+    /// Telephone.
+    pub telephone: Option<String>,
+}
+
+/// `[pages]`: the agency's own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pages {
+    /// What the e-service is called.
+    pub service_name: Option<String>,
+    /// Who is behind it.
+    pub owner: Option<String>,
+    /// E-mail or address of support.
+    pub contact: Option<String>,
+    /// Telephone.
+    pub phone: Option<String>,
+    /// Where those go who cannot log in.
+    pub other_ways_url: Option<String>,
+    /// Accessibility statement.
+    pub accessibility_statement_url: Option<String>,
+    /// About personal data.
+    pub privacy_url: Option<String>,
+}
+
+/// Names of the identity headers: the standard ones, and further names for what an application already reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeaderNames {
+    /// (the field, or `subject`; the name of a header that carries it too), in lower case.
+    pub also: Vec<(String, String)>,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people on a terminal, JSON elsewhere.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Human,
+}

@@ -1,0 +1,272 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::path::Path;
+
+use super::*;
+use crate::identity::Field;
+use crate::policy::Access;
+use crate::verify::saml::{Profile, Signed};
+
+const GOOD: &str = r#"environment = "production"
+[service]
+id = "etjanst"
+entity_id = "https://etjanst.example.se/sp"
+base_url = "https://etjanst.example.se"
+upstream = "http://127.0.0.1:8000"
+forward = ["loa", "eid"]
+[store]
+single_replica = true
+[[metadata]]
+id = "fed"
+file = "feed.xml"
+signer = ["fed.crt"]
+[[provider]]
+id = "bankid-a"
+eid = "bankid"
+label = "BankID"
+protocol = "saml"
+entity_id = "https://idp-a.example.se/saml"
+metadata = "fed"
+[[route]]
+path = "/ansokan/*"
+loa = ["loa3"]
+require = ["personal_number"]
+eid = ["bankid"]
+forward = ["personal_number"]
+[[route]]
+path = "/om/*"
+access = "anonymous"
+"#;
+
+fn read(text: &str) -> Result<Config, Vec<String>> {
+    load_text(Path::new("dir/g.toml"), text).map_err(|p| p.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn the_smallest_configuration_has_safe_defaults() {
+    let config = read(GOOD).unwrap();
+    let provider = &config.providers[0];
+    assert_eq!(
+        (provider.profile, provider.signed, provider.encryption),
+        (Profile::Federation, Signed::Response, Encryption::Required)
+    );
+    assert!(provider.force_authn && !provider.allow_unsolicited && !provider.eidas_connector);
+    assert_eq!(config.listen.public.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.listen.admin.to_string(), "127.0.0.1:9464");
+    assert_eq!(config.verification.clock_skew.as_secs(), 60);
+    assert_eq!((config.session.idle_timeout.as_secs(), config.session.lifetime.as_secs()), (1800, 28800));
+    assert_eq!(config.acs_urls(), ["https://etjanst.example.se/eid/saml/acs"]);
+    assert_eq!(config.metadata[0].file, Path::new("dir/feed.xml"), "paths are relative to their file");
+
+    let route = config.routes.find("/ansokan/1");
+    let loa: Vec<_> = route.loa.iter().filter_map(|l| l.short()).collect();
+    assert_eq!(loa, ["loa3", "loa4"], "a single level is a minimum in its family");
+    assert_eq!(route.forward, [Field::PersonalNumber], "a route's forward is the whole of it");
+    assert_eq!(config.routes.find("/om/x").access, Access::Anonymous);
+    assert_eq!(config.routes.find("/").forward, [Field::Loa, Field::Eid]);
+}
+
+/// Each row: what to replace in the good configuration, by what, and the whole list of problems.
+#[test]
+fn every_mistake_is_named_with_its_line() {
+    let rows: &[(&str, &str, &[&str])] = &[
+        (
+            "environment = \"production\"\n",
+            "",
+            &["dir/g.toml:1: `environment` is missing: \"production\", \"test\" or \"dev\""],
+        ),
+        (
+            "\"production\"",
+            "\"prod\"",
+            &["dir/g.toml:1: `environment` must be \"production\" or \"test\" or \"dev\", not \"prod\""],
+        ),
+        (
+            "entity_id = \"https://etjanst.example.se/sp\"",
+            "entityid = \"x\"",
+            &[
+                "dir/g.toml:2: service: `entity_id` is missing: the name that the service is registered under at its providers",
+                "dir/g.toml:4: service: `entityid` is not known here; did you mean `entity_id`?",
+            ],
+        ),
+        (
+            "base_url = \"https:",
+            "base_url = \"http:",
+            &[
+                "dir/g.toml:5: service: `base_url` must be an https address (http only on localhost, *.localhost and loopback addresses)",
+            ],
+        ),
+        (
+            "\"production\"",
+            "\"dev\"",
+            &[
+                "dir/g.toml:5: service: environment \"dev\" lets demo keys and test persons in: it needs a loopback `base_url`",
+            ],
+        ),
+        (
+            "single_replica = true",
+            "kind = \"redis\"\nnodes = [\"127.0.0.1:6379\"]",
+            &[
+                "dir/g.toml:8: store: the memory of one process is safe for one replica only: say `single_replica = true` in [store]",
+                "dir/g.toml:9: store: this version does not support `kind = \"redis\"` yet",
+                "dir/g.toml:10: store: this version does not support `nodes` yet",
+            ],
+        ),
+        (
+            "file = \"feed.xml\"",
+            "url = \"https://md.example.se\"",
+            &[
+                "dir/g.toml:10: metadata \"fed\": `file` is missing: the feed",
+                "dir/g.toml:12: metadata \"fed\": this version does not support `url` yet",
+                "dir/g.toml:20: provider \"bankid-a\": `metadata`: no [[metadata]] has the id \"fed\"",
+            ],
+        ),
+        (
+            "protocol = \"saml\"",
+            "protocol = \"oidc\"\nissuer = \"https://op\"",
+            &[
+                "dir/g.toml:18: provider \"bankid-a\": this version does not support `protocol = \"oidc\"` yet",
+                "dir/g.toml:26: route \"/ansokan/*\": `eid`: no [[provider]] has the eid \"bankid\"",
+            ],
+        ),
+        (
+            "metadata = \"fed\"",
+            "metadata = \"fde\"\nforce_authn = \"yes\"",
+            &[
+                "dir/g.toml:20: provider \"bankid-a\": `metadata`: no [[metadata]] has the id \"fde\"",
+                "dir/g.toml:21: provider \"bankid-a\": `force_authn` must be true or false, not a string",
+            ],
+        ),
+        (
+            "loa = [\"loa3\"]",
+            "loa = [\"loa5\"]",
+            &[
+                "dir/g.toml:23: route \"/ansokan/*\": `loa`: \"loa5\" is no level of assurance: a short name such as loa3, \
+             uncertified-loa3, eidas-nf-sub, or a full URI",
+            ],
+        ),
+        (
+            "path = \"/om/*\"",
+            "path = \"/ansokan/*\"",
+            &["dir/g.toml:28: route \"/ansokan/*\": another [[route]] has the path \"/ansokan/*\""],
+        ),
+        (
+            "path = \"/om/*\"",
+            "path = \"/om*/\"",
+            &["dir/g.toml:28: route \"/om*/\": `path` may hold '*' as its whole last segment only"],
+        ),
+        (
+            "path = \"/om/*\"",
+            "path = \"/eid/x\"",
+            &["dir/g.toml:28: route \"/eid/x\": `path` is under our own prefix \"/eid\", which no route reaches"],
+        ),
+        (
+            "access = \"anonymous\"",
+            "access = \"anonymous\"\nloa = [\"loa3\"]",
+            &[
+                "dir/g.toml:27: route \"/om/*\": an anonymous route can demand nothing: take `access` or the demands away",
+            ],
+        ),
+        (
+            "access = \"anonymous\"",
+            "bearer = [\"api\"]",
+            &["dir/g.toml:29: route \"/om/*\": this version does not support `bearer` yet"],
+        ),
+        (
+            "forward = [\"personal_number\"]",
+            "forward = [\"pnr\"]",
+            &[
+                "dir/g.toml:26: route \"/ansokan/*\": `forward`: \"pnr\" is none of personal_number, coordination_number, \
+             coordination_level, previous_number, prid, country, hsa_id, org_affiliation, name, given_name, surname, \
+             date_of_birth, loa, eid",
+            ],
+        ),
+        (
+            "[store]",
+            "[verification]\nclock_skew = \"10m\"\nfail_open = true\n[store]",
+            &[
+                "dir/g.toml:8: verification: `clock_skew` may be five minutes at the most; set the clocks instead",
+                "dir/g.toml:10: verification: `fail_open` is not known here",
+            ],
+        ),
+        (
+            "[store]",
+            "[listen]\ntrusted_proxies = [\"0.0.0.0/0\"]\n[store]",
+            &["dir/g.toml:9: listen: `trusted_proxies` \"0.0.0.0/0\" would trust every address"],
+        ),
+        (
+            "[store]",
+            "[session]\nidle_timeout = \"9h\"\n[store]",
+            &["dir/g.toml:8: session: `idle_timeout` is longer than `lifetime`"],
+        ),
+    ];
+    for (from, to, problems) in rows {
+        assert!(GOOD.contains(from), "{from}");
+        let bad = GOOD.replacen(from, to, 1);
+        assert_eq!(read(&bad).err().unwrap_or_default(), *problems, "{to}");
+    }
+    let syntax = read("environment = \n[service\n").unwrap_err();
+    assert!(syntax.iter().all(|p| p.starts_with("dir/g.toml:") && p.contains("not TOML")), "{syntax:?}");
+}
+
+#[test]
+fn files_merge_by_id_and_one_key_stands_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("10-platform.toml", GOOD);
+    write(
+        "20-service.toml",
+        "[pages]\nservice_name = \"Bygglov\"\n[[provider]]\nid = \"bankid-a\"\nbinding = \"post\"\n",
+    );
+    write("notes.txt", "not read");
+    let config = load(&[dir.path().to_path_buf()]).unwrap();
+    assert_eq!(config.pages.service_name.as_deref(), Some("Bygglov"));
+    assert_eq!(config.providers.len(), 1);
+    assert!(config.providers[0].binding.is_some());
+
+    write("20-service.toml", "[service]\nid = \"annan\"\n");
+    let problems = load(&[dir.path().to_path_buf()]).unwrap_err();
+    assert_eq!(problems.len(), 1);
+    let text = problems[0].to_string();
+    assert!(
+        text.contains("20-service.toml:2: service: `id` stands in") && text.contains("10-platform.toml:3 already"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_printed_can_be_read_again_and_shows_no_secret() {
+    let text = GOOD.replace("[store]", "[keys]\nsealing_env = [\"SEAL\"]\ndigest = \"digest.key\"\n[store]");
+    let printed = print(&read(&text).unwrap());
+    assert!(printed.contains("<the environment variable SEAL>") && printed.contains("<dir/digest.key>"), "{printed}");
+    let again: toml::Table = printed.parse().unwrap();
+    assert_eq!(again["provider"][0]["encryption"].as_str(), Some("required"));
+    assert_eq!(again["route"][0]["loa"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_path_is_explained() {
+    let config = read(GOOD).unwrap();
+    let text = explain(&config, "/ansokan/1").unwrap();
+    for part in [
+        "route      /ansokan/*",
+        "loa/1.0/loa3",
+        "loa/1.0/loa4",
+        "X-Eid-Personal-Number",
+        "bankid-a (bankid), encrypted",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(explain(&config, "/om/x").unwrap().contains("anonymous"));
+    assert!(explain(&config, "/eid/login").unwrap().contains("our own paths"));
+    assert!(explain(&config, "/a/../b").is_err());
+}
+
+#[test]
+fn keys_that_are_not_named_are_made_with_a_warning() {
+    let random = crate::crypto::digest::SystemRandom::new();
+    let keys = load_keys(&read(GOOD).unwrap(), &random).unwrap();
+    assert_eq!(keys.warnings.len(), 4);
+    let missing = GOOD.replace("[store]", "[keys]\nsealing = [\"none.key\"]\n[store]");
+    let problems = load_keys(&read(&missing).unwrap(), &random).err().unwrap();
+    assert!(problems[0].to_string().starts_with("dir/none.key: cannot be read"), "{}", problems[0]);
+}

@@ -1,0 +1,6 @@
+//! The integration tests, in one binary: each file is a story, `support` holds what they share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
+
+#[cfg(feature = "peers")]
+mod canonical_oracle;
+mod xml_differential;
