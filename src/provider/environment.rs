@@ -32,9 +32,27 @@ const TEST_ANCHORS: [TestAnchor; 2] = [
 /// Only the known ones can be told. In `test` and `dev` every anchor is taken: a production feed gives nobody away
 /// there.
 pub fn foreign_anchor(environment: Environment, certificate: &[u8]) -> Option<&'static str> {
+    by_digest(environment, &sha256(certificate))
+}
+
+fn by_digest(environment: Environment, digest: &[u8; 32]) -> Option<&'static str> {
     if environment != Environment::Production {
         return None;
     }
-    let digest = sha256(certificate);
-    TEST_ANCHORS.iter().find(|anchor| anchor.sha256 == digest).map(|anchor| anchor.name)
+    TEST_ANCHORS.iter().find(|anchor| anchor.sha256 == *digest).map(|anchor| anchor.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn production_trusts_no_test_federation() {
+        for anchor in &TEST_ANCHORS {
+            assert_eq!(by_digest(Environment::Production, &anchor.sha256), Some(anchor.name));
+            assert_eq!(by_digest(Environment::Test, &anchor.sha256), None);
+            assert_eq!(by_digest(Environment::Dev, &anchor.sha256), None);
+        }
+        assert_eq!(foreign_anchor(Environment::Production, b"someone's certificate"), None);
+    }
 }

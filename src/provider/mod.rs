@@ -4,6 +4,8 @@
 //! reason, never dropped; one whose metadata has expired since is without keys from that instant.
 
 pub mod environment;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod load;
 pub mod registry;
 

@@ -69,6 +69,12 @@ pub enum ContactKind {
 }
 
 impl ContactKind {
+    /// By its name in SAML Metadata 2.3.2.2; any other is `other`.
+    pub fn parse(name: &str) -> Self {
+        let known = [Self::Technical, Self::Support, Self::Administrative, Self::Billing];
+        known.into_iter().find(|kind| kind.as_str() == name).unwrap_or(Self::Other)
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Technical => "technical",

@@ -55,7 +55,21 @@ pub struct SessionParams<'a> {
     pub times: SessionTimes,
 }
 
-/// A live login. It has no `Debug`: it holds personal data.
+/// A live login. It has no `Debug`: it holds personal data. [`open_session`] makes one; no one else writes one down.
+///
+/// ```compile_fail,E0451
+/// use grindvakt::session::Session;
+/// fn forge(real: Session) -> Session {
+///     Session { loa: "http://id.elegnamnden.se/loa/1.0/loa4".to_owned(), ..real }
+/// }
+/// ```
+///
+/// ```
+/// use grindvakt::session::Session;
+/// fn level(real: &Session) -> &str {
+///     real.loa()
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     id: SessionId,
@@ -215,7 +229,7 @@ pub(crate) mod tests {
     pub(crate) fn session(now: UnixTime, loa: &str, fields: &[(&str, &str)]) -> Session {
         Session {
             id: SessionId::new(&SystemRandom::new()).unwrap(),
-            subject: "pnr:9KMXYHw1fCJwXqQqfVHrLNvAx0KYl3uJ9q9c4dP0J0k".to_owned(),
+            subject: "personal-number:9KMXYHw1fCJwXqQqfVHrLNvAx0KYl3uJ9q9c4dP0J0k".to_owned(),
             provider: ProviderId::new("bankid-a").unwrap(),
             eid: EidId::new("bankid").unwrap(),
             loa: loa.to_owned(),
