@@ -6,9 +6,17 @@ pub mod cli;
 pub mod config;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod crypto;
+pub mod gate;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod identity;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod policy;
+pub mod provider;
+pub mod replay;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod request;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod session;
+pub mod telemetry;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod verify;

@@ -1,0 +1,46 @@
+//! The decision on a request: the hot path. No await, no lock held, one look at the providers.
+
+use std::sync::Arc;
+
+use super::{Cookies, Decision, Denial, Gate, Permit};
+use crate::identity::Loa;
+use crate::policy::{self, Access, MeetsRoute, Route};
+use crate::session::Session;
+use crate::telemetry::RequestDenied;
+use crate::verify::Reject;
+
+impl Gate {
+    /// Decides on a request for `path`, which is in normal form (`policy::normal_path`).
+    pub fn authorize(&self, path: &str, cookies: &Cookies<'_>) -> Decision {
+        let route = self.config.routes.find(path);
+        match self.permit(route, cookies) {
+            Ok(permit) => Decision::Permit(permit),
+            Err(denial) => {
+                self.telemetry.emit(RequestDenied { code: denial.code(), route: &route.name });
+                Decision::Denied(denial)
+            }
+        }
+    }
+
+    fn permit(&self, route: &Arc<Route>, cookies: &Cookies<'_>) -> Result<Permit, Denial> {
+        if route.access == Access::Anonymous {
+            // No session is even opened: what is public tells the e-service nothing of who looks at it.
+            return Ok(Permit { route: route.name.clone(), headers: None, session: None, set_cookie: None });
+        }
+        let now = self.clock.now();
+        let needs_login = || Denial::NeedsLogin { route: route.name.clone() };
+        let session = self.live_session(cookies, now).ok_or_else(needs_login)?;
+        meets(&session, route).map_err(|lacks| Denial::StepUp { route: route.name.clone(), lacks })?;
+        let headers = self.headers.get(&session, route, &self.tokens, now).map_err(|error| self.internal(&error))?;
+        let set_cookie = match session.refreshed(now, &self.times) {
+            Some(refreshed) => Some(self.session_cookie(&refreshed).map_err(|error| self.internal(&error))?),
+            None => None,
+        };
+        Ok(Permit { route: route.name.clone(), headers: Some(headers), session: Some(session.id()), set_cookie })
+    }
+}
+
+/// Whether a session meets a route: the same question as at login, asked of what the session kept.
+pub(super) fn meets(session: &Session, route: &Arc<Route>) -> Result<MeetsRoute, Reject> {
+    policy::meets(route, &Loa::from_uri(session.loa()), session.eid(), |field| session.field(field).is_some())
+}

@@ -1,0 +1,86 @@
+//! A login that nobody here began: the person says who is logging in before there is a session.
+//!
+//! Otherwise a stranger could log someone into the stranger's own account, and read later what was entered there.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Confirm, ConfirmLogin, Denial, Gate, LoginDone, Refusal, SameSite};
+use crate::base::UnixTime;
+use crate::crypto::digest::random_bytes;
+use crate::session::{Locale, Session};
+use crate::verify::Reason;
+
+/// How long the question stands.
+const WAITS: Duration = Duration::from_secs(10 * 60);
+
+/// A session that waits for a yes, sealed under a key of its own: no request is let through with it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Pending {
+    /// What the form must hold: the page's, so that no other page can answer.
+    token: [u8; 16],
+    session: Session,
+    rd: String,
+    locale: Locale,
+    until: UnixTime,
+}
+
+impl Pending {
+    /// A question that stands from `now` on.
+    pub(super) fn new(session: Session, rd: String, locale: Locale, now: UnixTime) -> Self {
+        Self { token: [0; 16], session, rd, locale, until: now.plus(WAITS) }
+    }
+}
+
+impl Gate {
+    pub(super) fn confirm_page(
+        &self,
+        mut pending: Pending,
+        name: Option<String>,
+        label: String,
+    ) -> Result<LoginDone, Denial> {
+        pending.token = random_bytes(&*self.random).map_err(|error| self.internal(&error))?;
+        let cookie = self.names.confirm();
+        let value = self.confirmations.seal(cookie, &pending, &*self.random).map_err(|error| self.internal(&error))?;
+        let set_cookies = vec![self.set_cookie(cookie, value, Some(WAITS), SameSite::Lax)];
+        let token = base64_simd::URL_SAFE_NO_PAD.encode_to_string(pending.token);
+        Ok(LoginDone::Confirm(Box::new(Confirm { token, name, label, set_cookies })))
+    }
+
+    /// The person has said who is logging in, after [`LoginDone::Confirm`].
+    ///
+    /// `http` must have made sure that the form came from our own origin.
+    ///
+    /// # Errors
+    /// `state_missing`, `state_invalid` or `state_expired`.
+    pub async fn confirm_login(&self, confirm: ConfirmLogin<'_>) -> Result<LoginDone, Refusal> {
+        let now = self.clock.now();
+        let name = self.names.confirm();
+        let mut held = confirm.cookies.all(name).take(4).peekable();
+        if held.peek().is_none() {
+            return Err(self.refuse_state(Reason::StateMissing, "the browser holds no question to answer", None));
+        }
+        let Some(pending) = held.find_map(|text| self.confirmations.open::<Pending>(name, text)) else {
+            return Err(self.refuse_state(Reason::StateInvalid, "the question's cookie does not open", None));
+        };
+        if base64_simd::URL_SAFE_NO_PAD.encode_to_string(pending.token) != confirm.token {
+            let detail = "the answer is to another question";
+            return Err(self.refuse_state(Reason::StateInvalid, detail, Some(pending.locale)));
+        }
+        if now >= pending.until || self.revoked.contains(pending.session.id()) {
+            let detail = "the question was asked too long ago";
+            return Err(self.refuse_state(Reason::StateExpired, detail, Some(pending.locale)));
+        }
+        let session = pending.session.touched(now);
+        let cookie = match self.session_cookie(&session) {
+            Ok(cookie) => cookie,
+            Err(error) => return Err(self.refuse(self.internal(&error), &super::finish::Context::default())),
+        };
+        if let Some(old) = self.live_session(&confirm.cookies, now).filter(|old| old.id() != session.id()) {
+            self.end_session(old.id(), old.ends(), now, "new login");
+        }
+        self.tell_finished(&session, &pending.rd);
+        Ok(LoginDone::SignedIn { location: pending.rd, set_cookies: vec![cookie, self.expire_cookie(name)] })
+    }
+}

@@ -1,0 +1,313 @@
+//! Finishing a login: from a posted Response to a session, or to a refusal that leaves none.
+//!
+//! The order matters: the browser's own state first, since it says whom to expect; the message, the person and the
+//! route next; single use last, so that nothing broken burns anything.
+
+use super::confirm::Pending;
+use super::target::Targets;
+use super::{Denial, FinishLogin, Gate, LoginDone, Refusal, SetCookie};
+use crate::base::UnixTime;
+use crate::base::limits::RELAY_STATE_BYTES;
+use crate::config::{Encryption, SecondReader};
+use crate::identity::{self, Field, Identity, IdentityRules};
+use crate::policy::{self, MeetsRoute};
+use crate::provider::ProviderEntry;
+use crate::replay::{FirstUse, ReplayError, ReplayGuard as _, ReplayKey, SessionId};
+use crate::session::login::LOGIN_LIFETIME;
+use crate::session::{Handle, Locale, LoginState, Session, SessionParams, open_session};
+use crate::telemetry::{LoginFinished, LoginRefused, SessionStarted};
+use crate::verify::saml::{Assertion, Binding, Expect, Received};
+use crate::verify::{Reason, Reject, Verified};
+
+/// A begun login that the browser holds, and under which cookie.
+struct Begun {
+    handle: Handle,
+    cookie: String,
+    state: LoginState,
+}
+
+/// What is known of a login when it is refused.
+#[derive(Default)]
+pub(super) struct Context<'a> {
+    provider: Option<&'a ProviderEntry>,
+    begun: Option<&'a Begun>,
+    repost: bool,
+}
+
+impl Gate {
+    /// Finishes a login with the Response that the browser brought to the ACS.
+    ///
+    /// # Errors
+    /// The [`Refusal`] to show. It never leaves a session.
+    pub async fn finish_login(&self, login: FinishLogin<'_>) -> Result<LoginDone, Refusal> {
+        let now = self.clock.now();
+        let handle = login.relay_state.and_then(Handle::parse);
+        match handle {
+            Some(handle) => self.finish_begun(handle, &login, now).await,
+            None => self.finish_unsolicited(&login, now).await,
+        }
+    }
+
+    async fn finish_begun(&self, handle: Handle, login: &FinishLogin<'_>, now: UnixTime) -> Result<LoginDone, Refusal> {
+        let cookie = self.names.login(&handle);
+        let mut held = login.cookies.all(&cookie).take(4).peekable();
+        if held.peek().is_none() {
+            // On a loopback http address the cookie is Lax, and the provider's cross-site form came without it.
+            let context = Context { repost: !self.names.secure(), ..Context::default() };
+            let detail = "the browser sent no cookie of this login";
+            return Err(self.refuse(rejected(Reason::StateMissing, detail), &context));
+        }
+        let Some(state) = held.find_map(|text| self.logins.open::<LoginState>(&cookie, text)) else {
+            // Sealed with keys that we do not have: of another process, or of nobody.
+            let reason =
+                if handle.is_of_another(&self.instance) { Reason::LoginOtherInstance } else { Reason::StateInvalid };
+            let mut refusal = self.refuse(rejected(reason, "the login's cookie does not open"), &Context::default());
+            refusal.set_cookies.push(self.expire_login(&cookie));
+            return Err(refusal);
+        };
+        let begun = Begun { handle, cookie: cookie.clone(), state };
+        let snapshot = self.registry.owned();
+        let provider = snapshot.by_id(&begun.state.provider);
+        let context = Context { provider, begun: Some(&begun), repost: false };
+        let done = async {
+            begun.state.usable(now, Some(&self.instance)).map_err(Denial::Rejected)?;
+            let gone = || rejected(Reason::IssuerUnknown, "the provider is no longer configured");
+            let provider = provider.ok_or_else(gone)?;
+            self.verified_login(provider, &begun, login, now).await
+        };
+        done.await.map_err(|denial| self.refuse(denial, &context))
+    }
+
+    async fn verified_login(
+        &self,
+        provider: &ProviderEntry,
+        begun: &Begun,
+        login: &FinishLogin<'_>,
+        now: UnixTime,
+    ) -> Result<LoginDone, Denial> {
+        let state = &begun.state;
+        let binding = Binding::Request { id: &state.request_id, issued_at: state.issued_at, loa: &state.loa };
+        let (who, meets) = self.person(provider, binding, state.force_authn, &state.rd, &login.saml_response, now)?;
+        if let Some(same) = state.on_top_of.as_ref().and_then(|on| on.same_subject.as_deref())
+            && same != who.subject().as_str()
+        {
+            return Err(Denial::OtherPerson);
+        }
+        let keys = [
+            ReplayKey::assertion(&self.digest, who.issuer(), who.assertion_id()),
+            ReplayKey::login(&self.digest, &begun.handle.to_string()),
+        ];
+        let until = who.acceptable_until().max(state.issued_at.plus(LOGIN_LIFETIME));
+        let once = self.used.consume(&keys, until, now).await.map_err(not_first)?;
+        let session = self.open(&who, meets, once, provider, now)?;
+        let cookie = self.session_cookie(&session).map_err(|error| self.internal(&error))?;
+        if let Some(old) = &state.on_top_of {
+            self.end_session(old.session, old.ends, now, "new login");
+        }
+        self.tell_finished(&session, &state.rd);
+        let set_cookies = vec![cookie, self.expire_login(&begun.cookie)];
+        Ok(LoginDone::SignedIn { location: state.rd.clone(), set_cookies })
+    }
+
+    /// A message that no RelayState of ours came with: only for a provider that may send one, and only to ask.
+    async fn finish_unsolicited(&self, login: &FinishLogin<'_>, now: UnixTime) -> Result<LoginDone, Refusal> {
+        let snapshot = self.registry.owned();
+        let issuer = match self.received(&login.saml_response) {
+            Ok(received) => received.issuer_hint().map(|issuer| issuer.into_owned()),
+            Err(reject) => return Err(self.refuse(Denial::Rejected(reject), &Context::default())),
+        };
+        let provider = issuer.and_then(|issuer| snapshot.by_issuer(&issuer));
+        let Some(provider) = provider.filter(|provider| provider.config().allow_unsolicited) else {
+            let detail = match login.relay_state {
+                Some(text) if text.len() <= RELAY_STATE_BYTES => "the RelayState is of no login of ours",
+                Some(_) => "the RelayState is longer than 80 bytes",
+                None => "no RelayState",
+            };
+            let context = Context { provider, ..Context::default() };
+            return Err(self.refuse(rejected(Reason::StateMissing, detail), &context));
+        };
+        let context = Context { provider: Some(provider), ..Context::default() };
+        self.ask_first(provider, login, now).await.map_err(|denial| self.refuse(denial, &context))
+    }
+
+    async fn ask_first(
+        &self,
+        provider: &ProviderEntry,
+        login: &FinishLogin<'_>,
+        now: UnixTime,
+    ) -> Result<LoginDone, Denial> {
+        // A provider that starts a login by itself may say where to (SAML Bindings 3.5.3): a place of ours, or nothing.
+        let rd = self.targets.local(login.relay_state.filter(|rd| rd.len() <= RELAY_STATE_BYTES));
+        // Nobody asked for a fresh login, so it cannot be held against a request.
+        let (who, meets) = self.person(provider, Binding::None, false, &rd, &login.saml_response, now)?;
+        let keys = [ReplayKey::assertion(&self.digest, who.issuer(), who.assertion_id())];
+        let once = self.used.consume(&keys, who.acceptable_until(), now).await.map_err(not_first)?;
+        let name = who.field(Field::Name).map(|name| name.into_owned());
+        let session = self.open(&who, meets, once, provider, now)?;
+        let label = provider.config().label.clone();
+        self.confirm_page(Pending::new(session, rd, login.locale, now), name, label)
+    }
+
+    fn received<'m>(&self, xml: &'m [u8]) -> Result<Received<'m>, Reject> {
+        Received::parse(xml, self.config.verification.second_reader == SecondReader::Always)
+    }
+
+    /// The person in a message, with the proof that the route of `rd` is met.
+    fn person(
+        &self,
+        provider: &ProviderEntry,
+        binding: Binding<'_>,
+        force_authn: bool,
+        rd: &str,
+        xml: &[u8],
+        now: UnixTime,
+    ) -> Result<(Identity, MeetsRoute), Denial> {
+        let config = provider.config();
+        let idp = provider.idp(now).map_err(Denial::Rejected)?;
+        let verification = &self.config.verification;
+        let expect = Expect {
+            idp,
+            audience: &self.config.service.entity_id,
+            acs: &self.acs,
+            binding,
+            profile: config.profile,
+            signed: config.signed,
+            encryption_required: config.encryption == Encryption::Required,
+            allow_unsolicited: config.allow_unsolicited,
+            eidas_connector: config.eidas_connector,
+            force_authn,
+            local_loa: &config.loa,
+            loa_map: &config.loa_map,
+            authenticating_authorities: &config.authenticating_authorities,
+            clock_skew: verification.clock_skew,
+            max_age: verification.max_age,
+        };
+        let verified: Verified<Assertion> =
+            self.received(xml).and_then(|received| received.verify(&expect, now)).map_err(Denial::Rejected)?;
+        let rules = IdentityRules {
+            accept_coordination_number: self.config.service.accept_coordination_number,
+            scopes: &idp.scopes,
+            eidas_connector: config.eidas_connector,
+            check_digit: verification.check_digit,
+        };
+        let who = identity::from_assertion(&verified, &rules, &self.digest).map_err(Denial::Rejected)?;
+        let route = self.config.routes.find(Targets::path_of(rd));
+        let has = |field| field == Field::Eid || who.field(field).is_some();
+        let meets = policy::meets(route, who.loa(), &config.eid, has).map_err(Denial::Rejected)?;
+        Ok((who, meets))
+    }
+
+    fn open(
+        &self,
+        who: &Identity,
+        meets: MeetsRoute,
+        once: FirstUse,
+        provider: &ProviderEntry,
+        now: UnixTime,
+    ) -> Result<Session, Denial> {
+        let id = SessionId::new(&*self.random).map_err(|error| self.internal(&error))?;
+        let (provider, eid) = (provider.config().id.clone(), provider.config().eid.clone());
+        let params = SessionParams { id, provider, eid, keep: &self.keep, now, times: self.times };
+        Ok(open_session(who, meets, once, params))
+    }
+
+    pub(super) fn tell_finished(&self, session: &Session, rd: &str) {
+        let route = self.config.routes.find(Targets::path_of(rd));
+        self.telemetry.emit(LoginFinished { provider: session.provider(), loa: session.loa(), route: &route.name });
+        self.telemetry.emit(SessionStarted { session: &session.id().to_string(), provider: session.provider() });
+    }
+
+    /// Tells a refusal to the log, and makes what the person sees of it.
+    pub(super) fn refuse(&self, denial: Denial, context: &Context<'_>) -> Refusal {
+        let reference = match denial {
+            Denial::Internal(reference) => reference,
+            _ => self.reference(),
+        };
+        let state = context.begun.map(|begun| &begun.state);
+        let provider = state.map(|s| &s.provider).or(context.provider.map(|p| &p.config().id));
+        self.telemetry.emit(LoginRefused {
+            code: denial.code(),
+            detail: denial.detail(),
+            provider,
+            reference: reference.as_str(),
+        });
+        let over = ends_login(&denial);
+        let expired: Vec<SetCookie> =
+            context.begun.filter(|_| over).map(|begun| self.expire_login(&begun.cookie)).into_iter().collect();
+        Refusal {
+            reference,
+            // Who was stopped for fraud is not invited to try again.
+            retry: state.filter(|_| !is_fraud(&denial)).map(|state| state.rd.clone()),
+            locale: state.map(|state| state.locale),
+            repost: context.repost,
+            set_cookies: expired,
+            denial,
+        }
+    }
+
+    /// A refusal without a begun login.
+    pub(super) fn refuse_state(&self, reason: Reason, detail: &str, locale: Option<Locale>) -> Refusal {
+        Refusal { locale, ..self.refuse(rejected(reason, detail), &Context::default()) }
+    }
+}
+
+fn rejected(reason: Reason, detail: &str) -> Denial {
+    Denial::Rejected(Reject::new(reason, detail))
+}
+
+fn not_first(error: ReplayError) -> Denial {
+    match error {
+        ReplayError::Replayed => Denial::Replayed(Reason::Replayed.into()),
+        ReplayError::LoginConsumed => Denial::Replayed(Reason::LoginConsumed.into()),
+        ReplayError::Full | ReplayError::Unavailable => Denial::StoreDown(error),
+    }
+}
+
+fn is_fraud(denial: &Denial) -> bool {
+    matches!(denial, Denial::Rejected(r) if matches!(r.reason(), Reason::StatusFraud | Reason::StatusPossibleFraud))
+}
+
+/// Whether this login can still be finished by another message. What is wrong with the bytes, the signature or the
+/// addressee may be a stranger's doing, and the provider's own answer can still come; a person, a level or a status
+/// that was refused will not get better.
+fn ends_login(denial: &Denial) -> bool {
+    use Reason as R;
+    match denial {
+        Denial::Replayed(_) | Denial::OtherPerson => true,
+        Denial::Rejected(reject) => matches!(
+            reject.reason(),
+            R::StatusCancel
+                | R::StatusFraud
+                | R::StatusPossibleFraud
+                | R::StatusAuthnFailed
+                | R::StatusNoAuthnContext
+                | R::StatusError
+                | R::LoaNotRequested
+                | R::LoaNotCertified
+                | R::LoaEidasNotConnector
+                | R::AuthnTooOld
+                | R::AuthenticatingAuthority
+                | R::AttributeDuplicate
+                | R::AttributeValues
+                | R::AttributeMalformed
+                | R::PersonalNumberMalformed
+                | R::CoordinationNumberNotAccepted
+                | R::NonresidentWithNumber
+                | R::ScopeNotRegistered
+                | R::MappedNumberBinding
+                | R::PridMalformed
+                | R::PridCountryMismatch
+                | R::LoaNotAllowed
+                | R::EidNotAllowed
+                | R::RequiredAttributeMissing
+                | R::LoginOtherInstance
+                | R::StateExpired
+        ),
+        Denial::NeedsLogin { .. }
+        | Denial::StepUp { .. }
+        | Denial::ProvidersDown
+        | Denial::StoreDown(_)
+        | Denial::Overloaded
+        | Denial::Internal(_) => false,
+    }
+}

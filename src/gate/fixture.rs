@@ -1,0 +1,124 @@
+//! A gate for unit tests: three providers, a handful of routes, a clock to turn.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Cookies, Gate, Parts, SetCookie};
+use crate::base::{ManualClock, Secret};
+use crate::config::{LoadedKeys, load_text};
+use crate::crypto::digest::SystemRandom;
+pub(crate) use crate::provider::fixture::{NOW, entries, in_trouble, key, loa};
+use crate::provider::{ProviderEntry, Snapshot};
+use crate::session::Session;
+use crate::telemetry::Telemetry;
+
+pub(crate) struct World {
+    pub(crate) gate: Gate,
+    pub(crate) clock: ManualClock,
+}
+
+const CONFIG: &str = r#"
+[service]
+id = "etjanst"
+entity_id = "https://e.example.se/sp"
+upstream = "http://127.0.0.1:8000"
+forward = ["loa"]
+[organisation]
+name = { sv = "Myndigheten" }
+service_name = { sv = "E-tjänsten", en = "The e-service" }
+contact = [{ kind = "support", email = "hjalp@example.se" }]
+[store]
+single_replica = true
+[[metadata]]
+id = "feed"
+file = "feed.xml"
+[[provider]]
+id = "bankid-a"
+eid = "bankid"
+label = "BankID"
+protocol = "saml"
+entity_id = "https://bankid-a.example.se"
+metadata = "feed"
+[[provider]]
+id = "freja"
+eid = "freja"
+label = "Freja"
+protocol = "saml"
+entity_id = "https://freja.example.se"
+metadata = "feed"
+[[route]]
+path = "/ansokan/*"
+loa = ["loa3"]
+require = ["personal_number"]
+eid = ["freja", "bankid"]
+forward = ["personal_number", "name"]
+[[route]]
+path = "/hog/*"
+loa = ["loa4"]
+[[route]]
+path = "/bara-freja/*"
+eid = ["freja"]
+[[route]]
+path = "/eidas/*"
+loa = ["eidas-nf-sub"]
+[[route]]
+path = "/om/*"
+access = "anonymous"
+"#;
+
+pub(crate) fn world() -> World {
+    world_with("https://e.example.se", entries())
+}
+
+pub(crate) fn world_with(base_url: &str, entries: Vec<ProviderEntry>) -> World {
+    let clock = ManualClock::at(NOW);
+    let environment = if base_url.starts_with("https:") { "production" } else { "dev" };
+    let here = format!("[service]\nbase_url = \"{base_url}\"");
+    let text = format!("environment = \"{environment}\"\n{}", CONFIG.replacen("[service]", &here, 1));
+    let config = load_text(Path::new("g.toml"), &text).map_err(|problems| format!("{problems:?}")).unwrap();
+    let gate = Gate::new(Parts {
+        config: Arc::new(config),
+        keys: LoadedKeys {
+            signing: vec![key()],
+            sealing: vec![Secret::new([1; 32])],
+            digest: Secret::new([2; 32]),
+            identity_token: key(),
+            warnings: Vec::new(),
+        },
+        snapshot: Snapshot::new(entries),
+        clock: Arc::new(clock.clone()),
+        random: Arc::new(SystemRandom::new()),
+        telemetry: Arc::new(Telemetry::new([], []).unwrap()),
+    });
+    World { gate: gate.unwrap(), clock }
+}
+
+/// A browser's cookies: it takes what is set and forgets what expires.
+#[derive(Clone, Default)]
+pub(crate) struct Browser(pub(crate) Vec<(String, String)>);
+
+impl Browser {
+    pub(crate) fn takes(&mut self, cookies: &[SetCookie]) {
+        for cookie in cookies {
+            self.0.retain(|(name, _)| *name != cookie.name);
+            if let Some(value) = &cookie.value {
+                self.0.push((cookie.name.clone(), value.clone()));
+            }
+        }
+    }
+
+    pub(crate) fn with<T>(&self, then: impl FnOnce(&Cookies<'_>) -> T) -> T {
+        let pairs: Vec<(&str, &str)> = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        then(&Cookies::new(&pairs))
+    }
+}
+
+impl World {
+    /// A browser with a session as a login would have left it.
+    pub(crate) fn signed_in(&self, session: &Session) -> Browser {
+        let mut browser = Browser::default();
+        browser.takes(&[self.gate.session_cookie(session).unwrap()]);
+        browser
+    }
+}

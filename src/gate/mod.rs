@@ -1,0 +1,208 @@
+//! The use cases: begin a login, finish it, decide on a request, log out. No HTTP type is known here.
+//!
+//! What comes in is text that a browser sent; what goes out is a decision. `http` renders it, and only
+//! `http/respond.rs` turns a [`Denial`] into a status.
+
+mod authorize;
+mod begin;
+mod confirm;
+pub mod cookies;
+pub mod denial;
+mod finish;
+pub mod headers;
+pub mod outcome;
+mod pool;
+mod sessions;
+mod sp;
+mod target;
+mod token;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::Clock;
+use crate::config::{Config, LoadedKeys};
+use crate::crypto::digest::{HmacKey, NoRandomness, Random};
+use crate::crypto::own::SigningKey;
+use crate::identity::Field;
+use crate::provider::{Registry, Snapshot};
+use crate::replay::{MemoryGuard, Revoked};
+use crate::session::{CookieKey, CookieNames, CookieSealer, Instance, SessionTimes};
+use crate::telemetry::Telemetry;
+use headers::HeaderCache;
+use pool::Pool;
+use target::Targets;
+use token::TokenSigner;
+
+pub use cookies::{Cookies, SameSite, SetCookie};
+pub use denial::{Denial, Reference, Refusal};
+pub use headers::{IdentityHeader, IdentityHeaders};
+pub use outcome::{
+    BeginLogin, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, LoginDone, LoginStart, Logout, Permit,
+    SessionInfo,
+};
+pub use sp::service_metadata;
+
+/// Why there is no gate. Each is a matter of the keys or the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GateError {
+    /// No key to sign requests with.
+    #[error("no signing key: requests must be signed")]
+    NoSigningKey,
+    /// No key to seal cookies with.
+    #[error("no sealing key")]
+    NoSealingKey,
+    /// The key of `X-Eid-Assertion` is no P-256 key.
+    #[error("the identity token's key must be a P-256 key (ES256)")]
+    TokenKey,
+    /// No random bytes.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+}
+
+/// What a gate is made of: everything that it does not decide itself.
+pub struct Parts {
+    /// The compiled configuration.
+    pub config: Arc<Config>,
+    /// The service's keys.
+    pub keys: LoadedKeys,
+    /// The providers as they are at start.
+    pub snapshot: Snapshot,
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub random: Arc<dyn Random>,
+    /// Where decisions are told.
+    pub telemetry: Arc<Telemetry>,
+}
+
+/// The gate. Shared by every request: `Arc<Gate>`.
+pub struct Gate {
+    config: Arc<Config>,
+    registry: Registry,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    telemetry: Arc<Telemetry>,
+    /// The first signs, all are published.
+    signing: Arc<Vec<SigningKey>>,
+    digest: HmacKey,
+    tokens: TokenSigner,
+    sessions: CookieSealer,
+    logins: CookieSealer,
+    confirmations: CookieSealer,
+    names: CookieNames,
+    targets: Targets,
+    times: SessionTimes,
+    /// Our ACS addresses: requests name the first, answers may be addressed to any.
+    acs: Vec<String>,
+    /// What the routes forward or require, together.
+    keep: Vec<Field>,
+    instance: Instance,
+    used: MemoryGuard,
+    revoked: Revoked,
+    headers: HeaderCache,
+    pool: Pool,
+}
+
+impl Gate {
+    /// Puts a gate together.
+    ///
+    /// # Errors
+    /// [`GateError`] says what is missing.
+    pub fn new(parts: Parts) -> Result<Self, GateError> {
+        let Parts { config, keys, snapshot, clock, random, telemetry } = parts;
+        if keys.signing.is_empty() {
+            return Err(GateError::NoSigningKey);
+        }
+        let service = &config.service;
+        let base = &service.base_url;
+        let seal = |purpose| CookieSealer::new(&keys.sealing, purpose).ok_or(GateError::NoSealingKey);
+        let (sessions, logins, confirmations) =
+            (seal(CookieKey::Session)?, seal(CookieKey::Login)?, seal(CookieKey::Confirm)?);
+        let tokens = TokenSigner::new(keys.identity_token, base.as_str(), service.id.as_str());
+        let mut keep: Vec<Field> = Vec::new();
+        for route in config.routes.all() {
+            for field in route.forward.iter().chain(&route.require) {
+                if !keep.contains(field) {
+                    keep.push(*field);
+                }
+            }
+        }
+        Ok(Self {
+            registry: Registry::new(snapshot),
+            signing: Arc::new(keys.signing),
+            digest: HmacKey::new(&keys.digest),
+            tokens: tokens.ok_or(GateError::TokenKey)?,
+            sessions,
+            logins,
+            confirmations,
+            names: CookieNames::new(&service.id, !base.is_loopback_http()),
+            targets: Targets::new(base.origin(), base.path(), &service.prefix),
+            times: SessionTimes { idle: config.session.idle_timeout, lifetime: config.session.lifetime },
+            acs: config.acs_urls(),
+            keep,
+            instance: Instance::new(&*random)?,
+            used: MemoryGuard::default(),
+            revoked: Revoked::default(),
+            headers: HeaderCache::default(),
+            pool: Pool::default(),
+            clock,
+            random,
+            telemetry,
+            config,
+        })
+    }
+
+    /// Puts another set of providers in force, whole.
+    pub fn replace_providers(&self, snapshot: Snapshot) {
+        self.registry.replace(snapshot);
+    }
+
+    /// The providers in force: for the status page and readiness.
+    pub fn providers(&self) -> Arc<Snapshot> {
+        self.registry.owned()
+    }
+
+    /// Whether at least one provider has keys now: what readiness asks.
+    pub fn any_provider_usable(&self) -> bool {
+        self.registry.current().any_usable(self.clock.now())
+    }
+
+    /// The names of our cookies: `http` takes them off what the e-service sees, and off what it sets.
+    pub const fn cookie_names(&self) -> &CookieNames {
+        &self.names
+    }
+
+    fn set_cookie(&self, name: &str, value: String, max_age: Option<Duration>, same_site: SameSite) -> SetCookie {
+        let secure = self.names.secure();
+        // Without Secure a browser drops a SameSite=None cookie.
+        let same_site = if secure { same_site } else { SameSite::Lax };
+        SetCookie { name: name.to_owned(), value: Some(value), max_age, same_site, secure }
+    }
+
+    fn expire_cookie(&self, name: &str) -> SetCookie {
+        SetCookie {
+            name: name.to_owned(),
+            value: None,
+            max_age: None,
+            same_site: SameSite::Lax,
+            secure: self.names.secure(),
+        }
+    }
+
+    fn reference(&self) -> Reference {
+        Reference::new(&*self.random).unwrap_or(Reference::NONE)
+    }
+
+    /// Our own fault: the cause goes to the log, the reference to the page.
+    fn internal(&self, cause: &dyn std::fmt::Display) -> Denial {
+        let reference = self.reference();
+        tracing::error!(%reference, %cause, "internal fault");
+        Denial::Internal(reference)
+    }
+}

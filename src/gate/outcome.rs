@@ -1,0 +1,159 @@
+//! What the use cases take and what they answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Cookies, Denial, IdentityHeaders, SetCookie};
+use crate::base::{EidId, ProviderId, RouteName, UnixTime};
+use crate::replay::SessionId;
+use crate::session::Locale;
+
+/// The answer to a request.
+pub enum Decision {
+    /// Forward it.
+    Permit(Permit),
+    /// Do not.
+    Denied(Denial),
+}
+
+/// Leave to forward one request.
+pub struct Permit {
+    /// The route that decided.
+    pub route: RouteName,
+    /// What to tell the e-service; none on an anonymous route without a session. Client-sent ones are removed either
+    /// way.
+    pub headers: Option<Arc<IdentityHeaders>>,
+    /// The session's handle as in `X-Eid-Session`; none without a session.
+    pub session: Option<SessionId>,
+    /// A refreshed session cookie, at most once a minute.
+    pub set_cookie: Option<SetCookie>,
+}
+
+/// The `login` path.
+pub struct BeginLogin<'a> {
+    /// Where to go after it; anything but a place on our own base_url is dropped.
+    pub rd: Option<&'a str>,
+    /// The e-ID that was picked.
+    pub eid: Option<&'a str>,
+    /// Show the choice even where it is clear, and even with a session.
+    pub choose: bool,
+    /// The person's language.
+    pub locale: Locale,
+    /// The request's cookies.
+    pub cookies: Cookies<'a>,
+}
+
+/// How a login begins.
+pub enum LoginStart {
+    /// 303 to the provider (HTTP-Redirect binding).
+    Redirect {
+        /// The provider's address with the signed query.
+        location: String,
+        /// The login's state, and old ones to expire.
+        set_cookies: Vec<SetCookie>,
+    },
+    /// A page whose form posts to the provider (HTTP-POST binding).
+    Post {
+        /// The provider's address: https, or http on loopback.
+        action: String,
+        /// The form's fields, unescaped.
+        fields: Vec<(&'static str, String)>,
+        /// The login's state, and old ones to expire.
+        set_cookies: Vec<SetCookie>,
+    },
+    /// A page to pick an e-ID on, each leading back to `login` with `eid` and `rd`.
+    Choose {
+        /// In order of preference.
+        options: Vec<Choice>,
+        /// Where to go after the login: a path on our own base_url.
+        rd: String,
+    },
+    /// The session opens `rd` already.
+    AlreadySignedIn {
+        /// A path on our own base_url.
+        location: String,
+    },
+}
+
+/// One e-ID on offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The e-ID, for `login?eid=`.
+    pub eid: EidId,
+    /// What a person knows it by.
+    pub label: String,
+    /// The provider that would be used.
+    pub provider: ProviderId,
+    /// Whether a provider of it has valid keys now.
+    pub usable: bool,
+}
+
+/// The `saml/acs` path.
+pub struct FinishLogin<'a> {
+    /// The Response as XML: the form field, base64 decoded.
+    pub saml_response: Vec<u8>,
+    /// The RelayState field.
+    pub relay_state: Option<&'a str>,
+    /// The person's language as the request tells it; the login's own wins.
+    pub locale: Locale,
+    /// The request's cookies.
+    pub cookies: Cookies<'a>,
+}
+
+/// A finished login.
+pub enum LoginDone {
+    /// 303 with the session's cookie.
+    SignedIn {
+        /// A path on our own base_url.
+        location: String,
+        /// The session, and the login's state to expire.
+        set_cookies: Vec<SetCookie>,
+    },
+    /// The message answered no request of this browser: the person says who is logging in before there is a session.
+    Confirm(Box<Confirm>),
+}
+
+/// A page that asks the person.
+pub struct Confirm {
+    /// A hidden field, for [`ConfirmLogin`].
+    pub token: String,
+    /// The person's name, where the provider told it.
+    pub name: Option<String>,
+    /// The e-ID's label.
+    pub label: String,
+    /// What the browser keeps of it until the answer.
+    pub set_cookies: Vec<SetCookie>,
+}
+
+/// The answer to [`LoginDone::Confirm`].
+pub struct ConfirmLogin<'a> {
+    /// The hidden field.
+    pub token: &'a str,
+    /// The request's cookies.
+    pub cookies: Cookies<'a>,
+}
+
+/// What `logout` did.
+pub struct Logout {
+    /// Whether there was a live session.
+    pub was_signed_in: bool,
+    /// The session's cookie to expire.
+    pub set_cookies: Vec<SetCookie>,
+}
+
+/// What the `session` path tells. No token, no number, no name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// When the person logged in at the provider.
+    pub authenticated_at: UnixTime,
+    /// Until the absolute end.
+    pub ends_in: Duration,
+    /// Until it ends without another request; never more than `ends_in`.
+    pub idle_in: Duration,
+    /// The level as a full URI.
+    pub loa: String,
+    /// The e-ID.
+    pub eid: EidId,
+    /// The provider.
+    pub provider: ProviderId,
+}

@@ -1,0 +1,81 @@
+//! Live sessions: finding one among a request's cookies, telling about it, ending it.
+
+use super::{Cookies, Gate, Logout, SameSite, SessionInfo, SetCookie};
+use crate::base::UnixTime;
+use crate::replay::SessionId;
+use crate::session::{SealError, Session};
+use crate::telemetry::SessionEnded;
+
+/// Cookies of one name that are tried. A browser sends one; more than a few are someone's attempt to make us work.
+const SAME_NAME: usize = 4;
+
+impl Gate {
+    /// The live session among `cookies`: sealed by us, within its times, not ended by a logout, and of a provider that
+    /// is still configured (T54).
+    pub(super) fn live_session(&self, cookies: &Cookies<'_>, now: UnixTime) -> Option<Session> {
+        let name = self.names.session();
+        cookies.all(name).take(SAME_NAME).find_map(|text| {
+            let session: Session = self.sessions.open(name, text)?;
+            session.alive(now, &self.times).ok()?;
+            if self.revoked.contains(session.id()) {
+                return None;
+            }
+            let providers = self.registry.current();
+            let provider = providers.by_id(session.provider())?;
+            (provider.config().eid == *session.eid()).then_some(session)
+        })
+    }
+
+    pub(super) fn session_cookie(&self, session: &Session) -> Result<SetCookie, SealError> {
+        let name = self.names.session();
+        let value = self.sessions.seal(name, session, &*self.random)?;
+        // It ends with the browser, and in any case by its own times.
+        Ok(self.set_cookie(name, value, None, SameSite::Lax))
+    }
+
+    /// Ends a session: its cookie opens nothing any more, wherever a copy of it is.
+    pub(super) fn end_session(&self, id: SessionId, ends: UnixTime, now: UnixTime, why: &'static str) {
+        self.revoked.revoke(id, ends, now);
+        self.headers.forget(id, &self.config.routes);
+        self.telemetry.emit(SessionEnded { session: &id.to_string(), why });
+    }
+
+    fn tell(&self, session: &Session, now: UnixTime) -> SessionInfo {
+        SessionInfo {
+            authenticated_at: session.authenticated_at(),
+            ends_in: session.ends_in(now),
+            idle_in: session.idle_in(now, &self.times),
+            loa: session.loa().to_owned(),
+            eid: session.eid().clone(),
+            provider: session.provider().clone(),
+        }
+    }
+
+    /// What `<prefix>/session` tells; none without a live session. Never extends the session.
+    pub fn session_info(&self, cookies: &Cookies<'_>) -> Option<SessionInfo> {
+        let now = self.clock.now();
+        self.live_session(cookies, now).map(|session| self.tell(&session, now))
+    }
+
+    /// Begins the idle time anew, as a request for a page would; none without a live session.
+    ///
+    /// `http` must have made sure that the request came from our own origin.
+    pub fn extend_session(&self, cookies: &Cookies<'_>) -> Option<(SessionInfo, SetCookie)> {
+        let now = self.clock.now();
+        let session = self.live_session(cookies, now)?.touched(now);
+        let cookie = self.session_cookie(&session).ok()?;
+        Some((self.tell(&session, now), cookie))
+    }
+
+    /// Ends the session here: its id is dead from now on, also in a copied cookie.
+    ///
+    /// `http` must have made sure that the request came from our own origin.
+    pub fn logout(&self, cookies: &Cookies<'_>) -> Logout {
+        let now = self.clock.now();
+        let session = self.live_session(cookies, now);
+        if let Some(session) = &session {
+            self.end_session(session.id(), session.ends(), now, "logout");
+        }
+        Logout { was_signed_in: session.is_some(), set_cookies: vec![self.expire_cookie(self.names.session())] }
+    }
+}

@@ -1,0 +1,58 @@
+//! Test federations stay out of production (checklist 8): in QA anyone can pose with any identity number.
+
+use crate::config::Environment;
+use crate::crypto::digest::sha256;
+
+/// A feed's pinned certificate that belongs to a test federation.
+struct TestAnchor {
+    name: &'static str,
+    sha256: [u8; 32],
+}
+
+/// The test feeds of Sweden Connect, by the SHA-256 of their signers' certificates (profile 6).
+const TEST_ANCHORS: [TestAnchor; 2] = [
+    TestAnchor {
+        name: "Sweden Connect QA",
+        sha256: [
+            0xfe, 0x21, 0xed, 0x65, 0x67, 0xa4, 0xeb, 0x7a, 0x67, 0x4f, 0xc3, 0x25, 0x18, 0x20, 0xbc, 0x63, 0xcc, 0x8b,
+            0x63, 0xf4, 0xac, 0xfe, 0xb2, 0x03, 0x10, 0xff, 0xf6, 0x0e, 0x55, 0x7d, 0xd0, 0x41,
+        ],
+    },
+    TestAnchor {
+        name: "the Sweden Connect sandbox",
+        sha256: [
+            0x86, 0xb5, 0x30, 0x63, 0x55, 0x63, 0x6b, 0x18, 0x4d, 0xe4, 0xb0, 0xe2, 0x9c, 0x7c, 0x41, 0x74, 0x29, 0xec,
+            0xe7, 0x91, 0x64, 0xfb, 0x46, 0x80, 0xac, 0xf0, 0xb5, 0xf2, 0x8b, 0x1c, 0xc0, 0xea,
+        ],
+    },
+];
+
+/// The test federation that a pinned certificate (DER) belongs to, where `environment` must not trust it.
+///
+/// Only the known ones can be told. In `test` and `dev` every anchor is taken: a production feed gives nobody away
+/// there.
+pub fn foreign_anchor(environment: Environment, certificate: &[u8]) -> Option<&'static str> {
+    by_digest(environment, &sha256(certificate))
+}
+
+fn by_digest(environment: Environment, digest: &[u8; 32]) -> Option<&'static str> {
+    if environment != Environment::Production {
+        return None;
+    }
+    TEST_ANCHORS.iter().find(|anchor| anchor.sha256 == *digest).map(|anchor| anchor.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn production_trusts_no_test_federation() {
+        for anchor in &TEST_ANCHORS {
+            assert_eq!(by_digest(Environment::Production, &anchor.sha256), Some(anchor.name));
+            assert_eq!(by_digest(Environment::Test, &anchor.sha256), None);
+            assert_eq!(by_digest(Environment::Dev, &anchor.sha256), None);
+        }
+        assert_eq!(foreign_anchor(Environment::Production, b"someone's certificate"), None);
+    }
+}

@@ -1,0 +1,294 @@
+//! The snapshot, and what can be asked of it.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+
+use crate::base::{ProviderId, UnixTime};
+use crate::config::Provider;
+use crate::policy::Route;
+use crate::verify::saml::{Endpoint, IdpMetadata, SsoBinding};
+use crate::verify::{Reason, Reject};
+
+/// One configured provider and what we know of it.
+#[derive(Debug)]
+pub struct ProviderEntry {
+    config: Provider,
+    idp: Result<Arc<IdpMetadata>, Reject>,
+}
+
+impl ProviderEntry {
+    /// A provider with its verified metadata, or with why there is none.
+    pub fn new(config: Provider, idp: Result<Arc<IdpMetadata>, Reject>) -> Self {
+        Self { config, idp }
+    }
+
+    /// What the configuration says.
+    pub const fn config(&self) -> &Provider {
+        &self.config
+    }
+
+    /// What the metadata says, while it is valid.
+    ///
+    /// # Errors
+    /// `provider_without_keys`, with the cause in the detail.
+    pub fn idp(&self, now: UnixTime) -> Result<&Arc<IdpMetadata>, Reject> {
+        match &self.idp {
+            Ok(idp) => match idp.valid_until {
+                Some(until) if now >= until => {
+                    let detail =
+                        format_args!("the metadata of {} was valid until {until}; it is {now}", self.config.id);
+                    Err(Reject::new(Reason::ProviderWithoutKeys, detail))
+                }
+                _ => Ok(idp),
+            },
+            Err(why) => {
+                Err(Reject::new(Reason::ProviderWithoutKeys, format_args!("no metadata of {}: {why}", self.config.id)))
+            }
+        }
+    }
+
+    /// The levels that it may assert: what its metadata declares, else what the configuration says. eIDAS levels only
+    /// from the connector (profile 1.3).
+    pub fn certified<'a>(&'a self, idp: &'a IdpMetadata) -> impl Iterator<Item = &'a str> {
+        let declared = if idp.loa.is_empty() { &self.config.loa } else { &idp.loa };
+        let connector = self.config.eidas_connector;
+        declared.iter().map(String::as_str).filter(move |loa| connector || !is_eidas(loa))
+    }
+
+    /// The levels to ask for on `route`: what it takes and the provider may assert, since an answer is one of the
+    /// listed or an error (profile 1.2). A route that takes any level asks for all of them. None when there is a demand
+    /// that the provider cannot meet.
+    pub fn asks(&self, idp: &IdpMetadata, route: &Route) -> Option<Vec<String>> {
+        if route.loa.is_empty() {
+            return Some(self.certified(idp).map(str::to_owned).collect());
+        }
+        let certified: Vec<&str> = self.certified(idp).collect();
+        let both: Vec<String> =
+            route.loa.iter().map(|loa| loa.uri()).filter(|uri| certified.contains(uri)).map(str::to_owned).collect();
+        (!both.is_empty()).then_some(both)
+    }
+
+    /// What stands in the request for `loa`: what the provider writes where it has words of its own (`loa_map`), else
+    /// the identifiers themselves.
+    pub fn in_its_words(&self, loa: &[String]) -> Vec<String> {
+        let mut words: Vec<String> = Vec::with_capacity(loa.len());
+        for uri in loa {
+            let mut own = self.config.loa_map.iter().filter(|(_, meant)| meant == uri).map(|(word, _)| word).peekable();
+            if own.peek().is_none() {
+                words.push(uri.clone());
+            }
+            for word in own {
+                if !words.contains(word) {
+                    words.push(word.clone());
+                }
+            }
+        }
+        words
+    }
+
+    /// Where to send the browser: by the configured binding, else by Redirect where it is offered, else by POST.
+    pub fn endpoint<'a>(&self, idp: &'a IdpMetadata) -> Option<&'a Endpoint> {
+        let by = |binding: SsoBinding| idp.sso.iter().find(|endpoint| endpoint.binding == binding);
+        match self.config.binding {
+            Some(binding) => by(binding),
+            None => by(SsoBinding::Redirect).or_else(|| by(SsoBinding::Post)),
+        }
+    }
+
+    /// Whether a login for `route` can begin now.
+    pub fn can_begin(&self, route: &Route, now: UnixTime) -> bool {
+        self.idp(now).is_ok_and(|idp| self.asks(idp, route).is_some() && self.endpoint(idp).is_some())
+    }
+}
+
+/// The levels of the federation's own eIDAS connector. Those that a broker relays are called `uncertified-eidas-*`.
+fn is_eidas(loa: &str) -> bool {
+    loa.starts_with("http://id.elegnamnden.se/loa/1.0/eidas-")
+}
+
+/// Every configured provider, at one instant.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    entries: Vec<ProviderEntry>,
+}
+
+impl Snapshot {
+    /// In the order of the configuration.
+    pub fn new(entries: Vec<ProviderEntry>) -> Self {
+        Self { entries }
+    }
+
+    /// All of them, in the order of the configuration.
+    pub fn all(&self) -> &[ProviderEntry] {
+        &self.entries
+    }
+
+    /// By its id.
+    pub fn by_id(&self, id: &ProviderId) -> Option<&ProviderEntry> {
+        self.entries.iter().find(|entry| entry.config.id == *id)
+    }
+
+    /// By its entityID, compared exactly.
+    pub fn by_issuer(&self, entity_id: &str) -> Option<&ProviderEntry> {
+        self.entries.iter().find(|entry| entry.config.entity_id == entity_id)
+    }
+
+    /// Those that `route` takes, in its order of preference, and within one e-ID in the order of the configuration.
+    pub fn for_route(&self, route: &Route) -> Vec<&ProviderEntry> {
+        if route.eid.is_empty() {
+            return self.entries.iter().collect();
+        }
+        let mut taken = Vec::new();
+        for eid in &route.eid {
+            taken.extend(self.entries.iter().filter(|entry| entry.config.eid == *eid));
+        }
+        taken
+    }
+
+    /// Whether at least one has valid keys.
+    pub fn any_usable(&self, now: UnixTime) -> bool {
+        self.entries.iter().any(|entry| entry.idp(now).is_ok())
+    }
+}
+
+/// The snapshot in force. Swapped whole, so that nobody sees half of a refresh.
+#[derive(Debug)]
+pub struct Registry {
+    current: ArcSwap<Snapshot>,
+}
+
+impl Registry {
+    /// With a first snapshot.
+    pub fn new(snapshot: Snapshot) -> Self {
+        Self { current: ArcSwap::from_pointee(snapshot) }
+    }
+
+    /// The snapshot in force, for as long as one use case lasts. Not across an await: take [`Self::owned`] there.
+    pub fn current(&self) -> Guard<Arc<Snapshot>> {
+        self.current.load()
+    }
+
+    /// The snapshot in force.
+    pub fn owned(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// Puts another in force.
+    pub fn replace(&self, snapshot: Snapshot) {
+        self.current.store(Arc::new(snapshot));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::fixture::{NOW, entries, idp, in_trouble, loa, provider};
+    use super::*;
+    use crate::base::{EidId, RouteName};
+    use crate::identity::Loa;
+    use crate::policy::Access;
+
+    fn route(levels: &[&str], eid: &[&str]) -> Route {
+        Route {
+            name: RouteName::new("/x"),
+            access: Access::Session,
+            loa: levels.iter().map(|name| Loa::parse(name).unwrap()).collect(),
+            require: Vec::new(),
+            eid: eid.iter().map(|name| EidId::new(name).unwrap()).collect(),
+            forward: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_route_is_served_in_its_own_order_of_preference() {
+        let snapshot = Snapshot::new(entries());
+        let ids = |eid: &[&str]| -> Vec<String> {
+            snapshot.for_route(&route(&[], eid)).iter().map(|entry| entry.config().id.to_string()).collect()
+        };
+        assert_eq!(ids(&[]), ["bankid-a", "bankid-b", "freja"]);
+        assert_eq!(ids(&["freja", "bankid"]), ["freja", "bankid-a", "bankid-b"]);
+        assert_eq!(ids(&["siths"]), [""; 0]);
+        assert_eq!(snapshot.by_issuer("https://freja.example.se").unwrap().config().id.as_str(), "freja");
+        for near in ["https://freja.example.se/", "https://Freja.example.se", "freja", ""] {
+            assert!(snapshot.by_issuer(near).is_none(), "{near}");
+        }
+    }
+
+    #[test]
+    fn metadata_is_good_until_the_instant_it_names() {
+        let entry = entries().remove(0);
+        let last = NOW.plus(Duration::from_secs(24 * 3600));
+        assert!(entry.idp(last.minus(Duration::from_millis(1))).is_ok());
+        let reject = entry.idp(last).unwrap_err();
+        assert_eq!(reject.reason(), Reason::ProviderWithoutKeys);
+        let reject = in_trouble(&entry).idp(NOW).unwrap_err();
+        assert_eq!(reject.reason(), Reason::ProviderWithoutKeys);
+        assert!(reject.detail().contains("metadata_expired"), "{}", reject.detail());
+        assert!(Snapshot::new(entries()).any_usable(NOW));
+        assert!(!Snapshot::new(entries()).any_usable(last));
+    }
+
+    #[test]
+    fn asks_for_what_the_route_takes_and_the_provider_may_assert() {
+        let asks = |entry: &ProviderEntry, levels: &[&str]| entry.asks(entry.idp(NOW).unwrap(), &route(levels, &[]));
+        let entry = entries().remove(0);
+        assert_eq!(asks(&entry, &[]), Some(loa(&["loa3", "loa4"])));
+        assert_eq!(asks(&entry, &["loa4", "uncertified-loa3"]), Some(loa(&["loa4"])));
+        assert_eq!(asks(&entry, &["uncertified-loa3"]), None);
+
+        // Freja's real entry declares an eIDAS level; only the connector may assert one (profile 1.3).
+        let levels = ["loa3", "eidas-nf-sub", "uncertified-eidas-sub"];
+        let with = |connector: bool| {
+            let config = Provider { eidas_connector: connector, ..provider("freja", "freja") };
+            let idp = idp(&config.entity_id, &levels, &[SsoBinding::Redirect]);
+            ProviderEntry::new(config, Ok(Arc::new(idp)))
+        };
+        assert_eq!(asks(&with(false), &[]), Some(loa(&["loa3", "uncertified-eidas-sub"])));
+        assert_eq!(asks(&with(false), &["eidas-nf-sub"]), None);
+        assert_eq!(asks(&with(true), &["eidas-nf-sub"]), Some(loa(&["eidas-nf-sub"])));
+    }
+
+    #[test]
+    fn a_broker_outside_the_federation_is_asked_in_its_own_words() {
+        let config = Provider {
+            loa: loa(&["uncertified-loa3"]),
+            loa_map: vec![
+                ("urn:x:SoftwarePKI".to_owned(), loa(&["uncertified-loa3"]).remove(0)),
+                ("urn:x:SmartcardPKI".to_owned(), loa(&["uncertified-loa3"]).remove(0)),
+            ],
+            ..provider("broker", "bankid")
+        };
+        let entry = ProviderEntry::new(config, Ok(Arc::new(idp("https://broker", &[], &[SsoBinding::Post]))));
+        let asked = entry.asks(entry.idp(NOW).unwrap(), &route(&["uncertified-loa3"], &[])).unwrap();
+        assert_eq!(asked, loa(&["uncertified-loa3"]));
+        assert_eq!(entry.in_its_words(&asked), ["urn:x:SoftwarePKI", "urn:x:SmartcardPKI"]);
+        assert_eq!(entry.in_its_words(&loa(&["loa3"])), loa(&["loa3"]));
+    }
+
+    #[test]
+    fn the_binding_is_as_configured_else_redirect_where_it_is_offered() {
+        let offered = |binding: Option<SsoBinding>, offered: &[SsoBinding]| {
+            let config = Provider { binding, ..provider("a", "bankid") };
+            let entry = ProviderEntry::new(config, Ok(Arc::new(idp("https://a", &["loa3"], offered))));
+            entry.endpoint(entry.idp(NOW).unwrap()).map(|endpoint| endpoint.binding)
+        };
+        use SsoBinding::{Post, Redirect};
+        assert_eq!(offered(None, &[Post, Redirect]), Some(Redirect));
+        assert_eq!(offered(None, &[Post]), Some(Post));
+        assert_eq!(offered(Some(Post), &[Redirect, Post]), Some(Post));
+        assert_eq!(offered(Some(Post), &[Redirect]), None);
+        assert_eq!(offered(None, &[]), None);
+    }
+
+    #[test]
+    fn a_swap_is_whole() {
+        let registry = Registry::new(Snapshot::new(entries()));
+        let before = registry.owned();
+        registry.replace(Snapshot::default());
+        assert_eq!(before.all().len(), 3, "whoever holds the old one keeps it");
+        assert!(registry.current().all().is_empty());
+    }
+}

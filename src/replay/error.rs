@@ -1,0 +1,30 @@
+//! Why something cannot be used (again).
+
+/// Why a use was not granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum ReplayError {
+    /// The assertion was used before.
+    #[error("this assertion was used before")]
+    Replayed,
+    /// The login was finished before.
+    #[error("this login was finished before")]
+    LoginConsumed,
+    /// The memory is full of uses that still count. Nothing is forgotten early: the answer is no.
+    #[error("the memory of used assertions is full")]
+    Full,
+    /// The store does not answer.
+    #[error("the store of used assertions does not answer")]
+    Unavailable,
+}
+
+impl ReplayError {
+    /// The stable code: the reject reason's, where there is one.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Replayed => "replayed",
+            Self::LoginConsumed => "login_consumed",
+            Self::Full => "replay_store_full",
+            Self::Unavailable => "store_unavailable",
+        }
+    }
+}

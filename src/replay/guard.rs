@@ -1,0 +1,90 @@
+//! The trait behind which uses are remembered, and the proof that it hands out.
+
+use std::future::Future;
+
+use super::ReplayError;
+use crate::base::UnixTime;
+use crate::crypto::digest::HmacKey;
+
+/// Proof that an assertion, and the login that it answers, had not been used before and now are.
+///
+/// Only a [`ReplayGuard`] of this room makes one, and opening a session takes it by value.
+///
+/// ```compile_fail,E0423
+/// let forged = grindvakt::replay::FirstUse(());
+/// ```
+///
+/// ```compile_fail,E0599
+/// fn twice(once: grindvakt::replay::FirstUse) -> (grindvakt::replay::FirstUse, grindvakt::replay::FirstUse) {
+///     (once.clone(), once)
+/// }
+/// ```
+///
+/// ```
+/// fn once(once: grindvakt::replay::FirstUse) -> grindvakt::replay::FirstUse {
+///     once
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "a use that opens nothing has burnt the assertion for nothing"]
+pub struct FirstUse(());
+
+impl FirstUse {
+    /// Only after every key was consumed.
+    pub(in crate::replay) const fn new() -> Self {
+        Self(())
+    }
+}
+
+/// What is used once: a keyed digest, so that a store holds neither an issuer nor an ID that anyone could read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ReplayKey {
+    digest: [u8; 16],
+    refused: ReplayError,
+}
+
+impl ReplayKey {
+    /// An assertion: counted by (issuer, ID), since IDs are unique per issuer only (SAML Core 1.3.4).
+    pub fn assertion(key: &HmacKey, issuer: &str, id: &str) -> Self {
+        Self { digest: cut(key.tag(&[b"assertion", issuer.as_bytes(), id.as_bytes()])), refused: ReplayError::Replayed }
+    }
+
+    /// A begun login, by its handle.
+    pub fn login(key: &HmacKey, handle: &str) -> Self {
+        Self { digest: cut(key.tag(&[b"login", handle.as_bytes()])), refused: ReplayError::LoginConsumed }
+    }
+
+    /// What a store files it under: 128 bits.
+    pub const fn digest(&self) -> &[u8; 16] {
+        &self.digest
+    }
+
+    /// What a second use of it is called.
+    pub const fn refused(&self) -> ReplayError {
+        self.refused
+    }
+}
+
+/// 128 bits of a keyed digest: two different uses meet with a chance of 2⁻⁸⁸ among a million.
+fn cut(tag: [u8; 32]) -> [u8; 16] {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = tag;
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+}
+
+/// Remembers uses. Every back end passes the suite in `replay::contract`.
+pub trait ReplayGuard: Send + Sync {
+    /// Marks every one of `keys` as used until after `until`, or none of them.
+    ///
+    /// Of several callers with a key in common at most one succeeds, and of callers with the same fresh keys exactly
+    /// one. `now` is the instant of the use: what was remembered until before it counts no more.
+    ///
+    /// # Errors
+    /// [`ReplayError::Replayed`] or [`ReplayError::LoginConsumed`] by the first key that was used before,
+    /// [`ReplayError::Full`] or [`ReplayError::Unavailable`] when the use cannot be remembered.
+    fn consume(
+        &self,
+        keys: &[ReplayKey],
+        until: UnixTime,
+        now: UnixTime,
+    ) -> impl Future<Output = Result<FirstUse, ReplayError>> + Send;
+}

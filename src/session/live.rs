@@ -1,0 +1,299 @@
+//! A session: who logged in, how well, and until when. Sealed into the browser's cookie; nothing is kept here.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{EidId, ProviderId, UnixTime};
+use crate::identity::{Field, Identity};
+use crate::policy::MeetsRoute;
+use crate::replay::{FirstUse, SessionId};
+
+/// How often a session's cookie is sealed anew while it is used.
+const REFRESH_EVERY: Duration = Duration::from_secs(60);
+
+/// How long sessions last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTimes {
+    /// Without a request.
+    pub idle: Duration,
+    /// From login to the absolute end.
+    pub lifetime: Duration,
+}
+
+impl SessionTimes {
+    /// Once a minute at the most. Where the idle time is under two minutes, four times in it: otherwise someone who
+    /// clicks on and on would be idle.
+    fn refresh_every(&self) -> Duration {
+        if self.idle < REFRESH_EVERY * 2 { self.idle / 4 } else { REFRESH_EVERY }
+    }
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// No request for too long.
+    Idle,
+    /// Its absolute end has come.
+    Lifetime,
+}
+
+/// What a session is made with, beside its proofs.
+#[derive(Clone, Debug)]
+pub struct SessionParams<'a> {
+    /// A new id: never one from before the login (T50).
+    pub id: SessionId,
+    /// Who verified the person.
+    pub provider: ProviderId,
+    /// The e-ID.
+    pub eid: EidId,
+    /// What the routes forward or require, together: nothing else of the person is kept.
+    pub keep: &'a [Field],
+    /// The instant of the login here.
+    pub now: UnixTime,
+    /// How long it may last.
+    pub times: SessionTimes,
+}
+
+/// A live login. It has no `Debug`: it holds personal data. [`open_session`] makes one; no one else writes one down.
+///
+/// ```compile_fail,E0451
+/// use grindvakt::session::Session;
+/// fn forge(real: Session) -> Session {
+///     Session { loa: "http://id.elegnamnden.se/loa/1.0/loa4".to_owned(), ..real }
+/// }
+/// ```
+///
+/// ```
+/// use grindvakt::session::Session;
+/// fn level(real: &Session) -> &str {
+///     real.loa()
+/// }
+/// ```
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    id: SessionId,
+    subject: String,
+    provider: ProviderId,
+    eid: EidId,
+    loa: String,
+    authenticated_at: UnixTime,
+    started: UnixTime,
+    seen: UnixTime,
+    ends: UnixTime,
+    /// (field name, value), in the order of the configuration.
+    fields: Vec<(String, String)>,
+}
+
+/// Opens a session: the one way to have one, and it takes three proofs. The person was verified (only that makes an
+/// [`Identity`]), the route's demands are met, and the assertion had not been used.
+///
+/// ```compile_fail,E0061
+/// use grindvakt::{identity::Identity, policy::MeetsRoute, session::*};
+/// fn without_first_use(who: &Identity, meets: MeetsRoute, params: SessionParams<'_>) -> Session {
+///     open_session(who, meets, params)
+/// }
+/// ```
+///
+/// ```compile_fail,E0382
+/// use grindvakt::{identity::Identity, policy::MeetsRoute, replay::FirstUse, session::*};
+/// fn twice(who: &Identity, meets: [MeetsRoute; 2], once: FirstUse, params: SessionParams<'_>) -> [Session; 2] {
+///     let [one, two] = meets;
+///     [open_session(who, one, once, params.clone()), open_session(who, two, once, params)]
+/// }
+/// ```
+///
+/// ```
+/// use grindvakt::{identity::Identity, policy::MeetsRoute, replay::FirstUse, session::*};
+/// fn with_all_three(who: &Identity, meets: MeetsRoute, once: FirstUse, params: SessionParams<'_>) -> Session {
+///     open_session(who, meets, once, params)
+/// }
+/// ```
+#[must_use]
+pub fn open_session(who: &Identity, meets: MeetsRoute, once: FirstUse, params: SessionParams<'_>) -> Session {
+    // The proofs are spent here: their being values is what matters.
+    let _ = (meets, once);
+    let kept = |field: &Field| who.field(*field).map(|value| (field.name().to_owned(), value.into_owned()));
+    Session {
+        id: params.id,
+        subject: who.subject().to_string(),
+        provider: params.provider,
+        eid: params.eid,
+        loa: who.loa().uri().to_owned(),
+        authenticated_at: who.authenticated_at(),
+        started: params.now,
+        seen: params.now,
+        ends: params.now.plus(params.times.lifetime),
+        fields: params.keep.iter().filter(|field| is_kept(**field)).filter_map(kept).collect(),
+    }
+}
+
+/// The level and the e-ID have places of their own.
+const fn is_kept(field: Field) -> bool {
+    !matches!(field, Field::Loa | Field::Eid)
+}
+
+impl Session {
+    /// Whether it is alive at `now`. A lifetime that the configuration has shortened since counts too.
+    ///
+    /// # Errors
+    /// Why it is over.
+    pub fn alive(&self, now: UnixTime, times: &SessionTimes) -> Result<(), Ended> {
+        if now >= self.ends.min(self.started.plus(times.lifetime)) {
+            Err(Ended::Lifetime)
+        } else if now >= self.seen.plus(times.idle) {
+            Err(Ended::Idle)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The session with its idle time begun anew, once enough has passed to be worth a cookie.
+    pub fn refreshed(&self, now: UnixTime, times: &SessionTimes) -> Option<Self> {
+        (now >= self.seen.plus(times.refresh_every())).then(|| self.touched(now))
+    }
+
+    /// The session with its idle time begun anew.
+    #[must_use]
+    pub fn touched(&self, now: UnixTime) -> Self {
+        Self { seen: now, ..self.clone() }
+    }
+
+    /// Until the absolute end.
+    pub fn ends_in(&self, now: UnixTime) -> Duration {
+        self.ends.since(now)
+    }
+
+    /// Until it ends without another request.
+    pub fn idle_in(&self, now: UnixTime, times: &SessionTimes) -> Duration {
+        self.seen.plus(times.idle).since(now).min(self.ends_in(now))
+    }
+
+    /// The random handle.
+    pub const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// `<kind>:<keyed digest>`: the same person through every provider.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// Who verified the person.
+    pub const fn provider(&self) -> &ProviderId {
+        &self.provider
+    }
+
+    /// The e-ID.
+    pub const fn eid(&self) -> &EidId {
+        &self.eid
+    }
+
+    /// The level of assurance as a full URI.
+    pub fn loa(&self) -> &str {
+        &self.loa
+    }
+
+    /// When the person logged in at the provider.
+    pub const fn authenticated_at(&self) -> UnixTime {
+        self.authenticated_at
+    }
+
+    /// The absolute end.
+    pub const fn ends(&self) -> UnixTime {
+        self.ends
+    }
+
+    /// One field, where the person has it and it was kept.
+    pub fn field(&self, field: Field) -> Option<&str> {
+        match field {
+            Field::Loa => Some(&self.loa),
+            Field::Eid => Some(self.eid.as_str()),
+            field => self.fields.iter().find(|(name, _)| name == field.name()).map(|(_, value)| value.as_str()),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::base::Secret;
+    use crate::crypto::digest::SystemRandom;
+    use crate::session::{CookieKey, CookieSealer};
+
+    pub(crate) const TIMES: SessionTimes =
+        SessionTimes { idle: Duration::from_secs(30 * 60), lifetime: Duration::from_secs(8 * 3600) };
+
+    /// A session as a login would leave it: only tests of this crate can write one down.
+    pub(crate) fn session(now: UnixTime, loa: &str, fields: &[(&str, &str)]) -> Session {
+        Session {
+            id: SessionId::new(&SystemRandom::new()).unwrap(),
+            subject: "personal-number:9KMXYHw1fCJwXqQqfVHrLNvAx0KYl3uJ9q9c4dP0J0k".to_owned(),
+            provider: ProviderId::new("bankid-a").unwrap(),
+            eid: EidId::new("bankid").unwrap(),
+            loa: loa.to_owned(),
+            authenticated_at: now,
+            started: now,
+            seen: now,
+            ends: now.plus(TIMES.lifetime),
+            fields: fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        }
+    }
+
+    #[test]
+    fn ends_without_use_and_in_any_case() {
+        let start = UnixTime::from_secs(1_000_000);
+        let at = |secs: u64| start.plus(Duration::from_secs(secs));
+        let session = session(start, "loa", &[]);
+        assert_eq!(session.alive(at(30 * 60 - 1), &TIMES), Ok(()));
+        assert_eq!(session.alive(at(30 * 60), &TIMES), Err(Ended::Idle));
+        assert!(session.refreshed(at(59), &TIMES).is_none());
+        let used = session.refreshed(at(60), &TIMES).unwrap();
+        assert_eq!(used.alive(at(31 * 60 - 1), &TIMES), Ok(()));
+        let used = session.touched(at(8 * 3600 - 1));
+        assert_eq!(used.alive(at(8 * 3600 - 1), &TIMES), Ok(()));
+        assert_eq!(used.alive(at(8 * 3600), &TIMES), Err(Ended::Lifetime));
+        assert_eq!(used.idle_in(at(8 * 3600 - 1), &TIMES), Duration::from_secs(1));
+
+        let shorter = SessionTimes { lifetime: Duration::from_secs(3600), ..TIMES };
+        let used = session.touched(at(3599));
+        assert_eq!(used.alive(at(3599), &shorter), Ok(()));
+        assert_eq!(used.alive(at(3600), &shorter), Err(Ended::Lifetime), "a shortened lifetime counts at once");
+        let longer = SessionTimes { lifetime: Duration::from_secs(24 * 3600), ..TIMES };
+        let used = session.touched(at(8 * 3600));
+        assert_eq!(used.alive(at(8 * 3600), &longer), Err(Ended::Lifetime), "a revocation is kept until this");
+    }
+
+    #[test]
+    fn a_short_idle_time_is_refreshed_in_time() {
+        let times = SessionTimes { idle: Duration::from_secs(4), lifetime: Duration::from_secs(60) };
+        let start = UnixTime::from_secs(1_000_000);
+        let session = Session { ends: start.plus(times.lifetime), ..session(start, "loa", &[]) };
+        assert!(session.refreshed(start.plus(Duration::from_millis(999)), &times).is_none());
+        assert!(session.refreshed(start.plus(Duration::from_secs(1)), &times).is_some());
+    }
+
+    #[test]
+    fn a_typical_cookie_stays_under_a_kilobyte() {
+        let session = session(
+            UnixTime::from_secs(1_772_359_200),
+            "http://id.swedenconnect.se/loa/1.0/uncertified-loa3",
+            &[
+                ("personal_number", "195006262546"),
+                ("name", "Karl-Johan Åström-Öberg Lindqvist"),
+                ("given_name", "Karl-Johan"),
+                ("surname", "Åström-Öberg Lindqvist"),
+                ("date_of_birth", "1950-06-26"),
+            ],
+        );
+        let sealer = CookieSealer::new([&Secret::new([1; 32])], CookieKey::Session).unwrap();
+        let text = sealer.seal("__Host-eid-etjanst", &session, &SystemRandom::new()).unwrap();
+        assert!(text.len() < 1000, "{}", text.len());
+        let opened: Session = sealer.open("__Host-eid-etjanst", &text).unwrap();
+        assert!(opened == session);
+        assert_eq!(opened.field(Field::PersonalNumber), Some("195006262546"));
+        assert_eq!(opened.field(Field::Prid), None);
+        assert_eq!(opened.field(Field::Eid), Some("bankid"));
+    }
+}

@@ -1,0 +1,45 @@
+//! What operators see: one decision is one event, and one event is both a log line and a metric.
+//!
+//! Labels come from closed sets alone: provider ids and route names of the configuration, and stable codes. No event
+//! holds a person, a path or anything else that a request brought.
+
+mod events;
+mod log;
+mod metrics;
+
+pub use events::{
+    Event, ForgedHeaders, LoginBegun, LoginFinished, LoginRefused, RequestDenied, RequestForwarded, SessionEnded,
+    SessionStarted, UpstreamFailed,
+};
+pub use log::init as init_log;
+pub use metrics::Metrics;
+
+use crate::base::{ProviderId, RouteName};
+
+/// Metrics and log, behind one door.
+pub struct Telemetry {
+    metrics: Metrics,
+}
+
+impl Telemetry {
+    /// With the closed sets that labels may come from.
+    ///
+    /// # Errors
+    /// The registry refused a family, which a unit test would have shown.
+    pub fn new(
+        providers: impl IntoIterator<Item = ProviderId>,
+        routes: impl IntoIterator<Item = RouteName>,
+    ) -> Result<Self, prometheus::Error> {
+        Ok(Self { metrics: Metrics::new(providers, routes)? })
+    }
+
+    /// Tells what happened.
+    pub fn emit(&self, event: impl Event) {
+        event.tell(&self.metrics);
+    }
+
+    /// The families, for those that count without an event: requests in flight.
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}
