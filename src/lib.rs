@@ -1,12 +1,14 @@
 //! Grindvakt, the gatekeeper: a sidecar that lets a request through only with an identity that it verified itself.
 
 // The pure rooms are denied what clippy.toml lists: clocks, network, environment.
+pub mod app;
 pub mod base;
 pub mod cli;
 pub mod config;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod crypto;
 pub mod gate;
+pub mod http;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod identity;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]

@@ -8,8 +8,8 @@ use super::target::Targets;
 use super::{Denial, FinishLogin, Gate, LoginDone, Refusal, SetCookie};
 use crate::base::UnixTime;
 use crate::base::limits::RELAY_STATE_BYTES;
-use crate::config::{Encryption, SecondReader};
-use crate::identity::{self, Field, Identity, IdentityRules};
+use crate::config::SecondReader;
+use crate::identity::{self, Field, Identity};
 use crate::policy::{self, MeetsRoute};
 use crate::provider::ProviderEntry;
 use crate::replay::{FirstUse, ReplayError, ReplayGuard as _, ReplayKey, SessionId};
@@ -164,32 +164,11 @@ impl Gate {
     ) -> Result<(Identity, MeetsRoute), Denial> {
         let config = provider.config();
         let idp = provider.idp(now).map_err(Denial::Rejected)?;
-        let verification = &self.config.verification;
-        let expect = Expect {
-            idp,
-            audience: &self.config.service.entity_id,
-            acs: &self.acs,
-            binding,
-            profile: config.profile,
-            signed: config.signed,
-            encryption_required: config.encryption == Encryption::Required,
-            allow_unsolicited: config.allow_unsolicited,
-            eidas_connector: config.eidas_connector,
-            force_authn,
-            local_loa: &config.loa,
-            loa_map: &config.loa_map,
-            authenticating_authorities: &config.authenticating_authorities,
-            clock_skew: verification.clock_skew,
-            max_age: verification.max_age,
-        };
+        // Whether this login had to be fresh was settled when it began.
+        let expect = Expect { force_authn, ..provider.expect(idp, &self.config, &self.acs, binding) };
         let verified: Verified<Assertion> =
             self.received(xml).and_then(|received| received.verify(&expect, now)).map_err(Denial::Rejected)?;
-        let rules = IdentityRules {
-            accept_coordination_number: self.config.service.accept_coordination_number,
-            scopes: &idp.scopes,
-            eidas_connector: config.eidas_connector,
-            check_digit: verification.check_digit,
-        };
+        let rules = provider.identity_rules(idp, &self.config);
         let who = identity::from_assertion(&verified, &rules, &self.digest).map_err(Denial::Rejected)?;
         let route = self.config.routes.find(Targets::path_of(rd));
         let has = |field| field == Field::Eid || who.field(field).is_some();

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 
 use crate::base::{ProviderId, UnixTime};
-use crate::config::Provider;
+use crate::config::{Config, Encryption, Provider};
+use crate::identity::IdentityRules;
 use crate::policy::Route;
-use crate::verify::saml::{Endpoint, IdpMetadata, SsoBinding};
+use crate::verify::saml::{Binding, Endpoint, Expect, IdpMetadata, SsoBinding};
 use crate::verify::{Reason, Reject};
 
 /// One configured provider and what we know of it.
@@ -85,6 +86,44 @@ impl ProviderEntry {
             }
         }
         words
+    }
+
+    /// What a Response of this provider is held against: in the server and in `grindvakt verify` alike.
+    pub fn expect<'a>(
+        &'a self,
+        idp: &'a IdpMetadata,
+        config: &'a Config,
+        acs: &'a [String],
+        binding: Binding<'a>,
+    ) -> Expect<'a> {
+        let own = &self.config;
+        Expect {
+            idp,
+            audience: &config.service.entity_id,
+            acs,
+            binding,
+            profile: own.profile,
+            signed: own.signed,
+            encryption_required: own.encryption == Encryption::Required,
+            allow_unsolicited: own.allow_unsolicited,
+            eidas_connector: own.eidas_connector,
+            force_authn: own.force_authn,
+            local_loa: &own.loa,
+            loa_map: &own.loa_map,
+            authenticating_authorities: &own.authenticating_authorities,
+            clock_skew: config.verification.clock_skew,
+            max_age: config.verification.max_age,
+        }
+    }
+
+    /// The rules that a person from this provider is held to.
+    pub fn identity_rules<'a>(&self, idp: &'a IdpMetadata, config: &Config) -> IdentityRules<'a> {
+        IdentityRules {
+            accept_coordination_number: config.service.accept_coordination_number,
+            scopes: &idp.scopes,
+            eidas_connector: self.config.eidas_connector,
+            check_digit: config.verification.check_digit,
+        }
     }
 
     /// Where to send the browser: by the configured binding, else by Redirect where it is offered, else by POST.

@@ -33,7 +33,7 @@ struct Line<'l> {
 ///
 /// # Errors
 /// Reading or writing failed.
-pub async fn run(
+pub(super) async fn run(
     judge: &Judge,
     mut input: impl BufRead,
     mut output: impl Write,
@@ -46,7 +46,9 @@ pub async fn run(
             Read::End => return Ok(all_good),
             Read::Line if line.trim_ascii().is_empty() => continue,
             Read::Line => answer(judge, &line, clock()).await,
-            Read::TooLong => refused(&Value::Null, "message_too_large", &format!("a line of more than {LINE_BYTES} bytes")),
+            Read::TooLong => {
+                refused(&Value::Null, "message_too_large", &format!("a line of more than {LINE_BYTES} bytes"))
+            }
         };
         all_good &= verdict.get("verdict").and_then(Value::as_str) == Some("accepted");
         serde_json::to_writer(&mut output, &verdict)?;
@@ -106,7 +108,13 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Read> {
             Err(e) => return Err(e),
         };
         if chunk.is_empty() {
-            return Ok(if long { Read::TooLong } else if any { Read::Line } else { Read::End });
+            return Ok(if long {
+                Read::TooLong
+            } else if any {
+                Read::Line
+            } else {
+                Read::End
+            });
         }
         any = true;
         let end = memchr::memchr(b'\n', chunk);

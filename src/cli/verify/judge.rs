@@ -10,39 +10,39 @@ use crate::crypto::digest::HmacKey;
 use crate::identity::{Field, Identity, from_assertion};
 use crate::policy::{meets, normal_path};
 use crate::provider::{ProviderEntry, Snapshot};
-use crate::replay::{MemoryGuard, ReplayGuard as _, ReplayKey};
+use crate::replay::{FirstUse, MemoryGuard, ReplayGuard as _, ReplayKey};
 use crate::verify::saml::{Binding, Received};
 use crate::verify::{Reason, Reject, base64};
 
 /// What is asked.
 #[derive(Debug, Default)]
-pub struct Question<'q> {
+pub(super) struct Question<'q> {
     /// SAML XML, its base64, or a compact JWT.
-    pub message: Cow<'q, [u8]>,
+    pub(super) message: Cow<'q, [u8]>,
     /// The instant to judge at.
-    pub at: Option<UnixTime>,
+    pub(super) at: Option<UnixTime>,
     /// The request that the browser holds; `*` leaves the binding out.
-    pub in_response_to: Option<&'q str>,
+    pub(super) in_response_to: Option<&'q str>,
     /// The provider that was asked; none finds it by Issuer.
-    pub provider: Option<&'q str>,
+    pub(super) provider: Option<&'q str>,
     /// The route's path; none asks for the provider's rules only.
-    pub route: Option<&'q str>,
+    pub(super) route: Option<&'q str>,
 }
 
 /// The answer.
-pub struct Verdict {
+pub(super) struct Verdict {
     /// Why not; none when accepted.
-    pub refused: Option<Reject>,
+    pub(super) refused: Option<Reject>,
     /// The provider's id, where it was found.
-    pub provider: Option<ProviderId>,
+    pub(super) provider: Option<ProviderId>,
     /// Rules that were not looked at.
-    pub unchecked: Vec<&'static str>,
+    pub(super) unchecked: Vec<&'static str>,
     /// Who, when accepted.
-    pub identity: Option<Identity>,
+    pub(super) identity: Option<Identity>,
 }
 
 /// What one run of the command remembers.
-pub struct Judge {
+pub(super) struct Judge {
     config: Config,
     snapshot: Snapshot,
     used: MemoryGuard,
@@ -51,13 +51,13 @@ pub struct Judge {
 
 impl Judge {
     /// With the providers that `config` names.
-    pub fn new(config: Config, snapshot: Snapshot) -> Self {
+    pub(super) fn new(config: Config, snapshot: Snapshot) -> Self {
         // Subjects are not shown, and uses are remembered for this run only: any key does.
         Self { config, snapshot, used: MemoryGuard::default(), key: HmacKey::new(&Secret::new([0; 32])) }
     }
 
     /// Judges one message. `now` is the instant where the question names none.
-    pub async fn judge(&self, question: &Question<'_>, now: UnixTime) -> Verdict {
+    pub(super) async fn judge(&self, question: &Question<'_>, now: UnixTime) -> Verdict {
         let mut verdict = Verdict { refused: None, provider: None, unchecked: Vec::new(), identity: None };
         match self.accept(question, question.at.unwrap_or(now), &mut verdict).await {
             Ok(identity) => verdict.identity = Some(identity),
@@ -66,12 +66,7 @@ impl Judge {
         verdict
     }
 
-    async fn accept(
-        &self,
-        question: &Question<'_>,
-        now: UnixTime,
-        verdict: &mut Verdict,
-    ) -> Result<Identity, Reject> {
+    async fn accept(&self, question: &Question<'_>, now: UnixTime, verdict: &mut Verdict) -> Result<Identity, Reject> {
         let asked = question.provider.map(|id| self.provider(id)).transpose()?;
         verdict.provider = asked.map(|entry| entry.config().id.clone());
         let xml = saml_xml(&question.message)?;
@@ -107,7 +102,9 @@ impl Judge {
         }
         let key = ReplayKey::assertion(&self.key, identity.issuer(), identity.assertion_id());
         let consumed = self.used.consume(&[key], identity.acceptable_until(), now).await;
-        consumed.map_err(|_| Reject::new(Reason::Replayed, "this assertion was accepted before in this run"))?;
+        // Nothing is opened with it: the run only remembers.
+        let _: FirstUse =
+            consumed.map_err(|_| Reject::new(Reason::Replayed, "this assertion was accepted before in this run"))?;
         Ok(identity)
     }
 
@@ -145,7 +142,7 @@ fn saml_xml(message: &[u8]) -> Result<Cow<'_, [u8]>, Reject> {
 
 impl Verdict {
     /// The verdict as `verify --batch` writes it. `identity` says whether the person is shown.
-    pub fn as_json(&self, id: &Value, identity: bool) -> Value {
+    pub(super) fn as_json(&self, id: &Value, identity: bool) -> Value {
         let mut out = json!({
             "id": id,
             "verdict": if self.refused.is_none() { "accepted" } else { "rejected" },

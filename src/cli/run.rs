@@ -1,0 +1,64 @@
+//! `grindvakt run`: serve until told to stop.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::{self, StartError};
+use crate::{config, telemetry};
+
+/// Serve: stand in front of the e-service and let verified identities through.
+///
+/// SIGTERM and SIGINT stop it in order: not ready at once, serving on for `listen.shutdown_delay`, then draining for at
+/// most `listen.drain_timeout`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Configuration file or folder; repeat it to merge several.
+    #[arg(long, required = true, value_name = "PATH")]
+    pub config: Vec<PathBuf>,
+}
+
+/// Runs the command. Exit status: 0 stopped in order, 1 cannot start, 78 configuration.
+pub fn run(args: &Args) -> ExitCode {
+    let config = match config::load(&args.config) {
+        Ok(config) => config,
+        Err(problems) => return super::problems(&problems),
+    };
+    telemetry::init_log(config.log);
+    let upstream = config.service.upstream.to_string();
+    let running = match app::start(config) {
+        Ok(running) => running,
+        Err(StartError::Keys(problems)) => return super::problems(&problems),
+        Err(e) => {
+            let _ = writeln!(std::io::stderr(), "grindvakt: {e}");
+            return ExitCode::from(super::REFUSED);
+        }
+    };
+    tracing::info!(event = "serving", public = %running.public(), admin = %running.admin(), upstream);
+    match wait() {
+        Ok(name) => {
+            tracing::info!(event = "stopping", signal = name);
+            running.shutdown();
+            tracing::info!(event = "stopped");
+            ExitCode::SUCCESS
+        }
+        Err(e) => {
+            let _ = writeln!(std::io::stderr(), "grindvakt: cannot wait for signals: {e}");
+            ExitCode::from(super::REFUSED)
+        }
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+fn wait() -> std::io::Result<&'static str> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(tokio::select! {
+            _ = term.recv() => "SIGTERM",
+            _ = int.recv() => "SIGINT",
+        })
+    })
+}

@@ -1,0 +1,78 @@
+//! The admin address: what operators and kubelets look at. It changes nothing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+
+use super::body::AnswerBody;
+use super::respond;
+use super::server::Handler;
+
+/// What can be asked of a running sidecar.
+pub trait AdminState: Send + Sync + 'static {
+    /// Whether it should get traffic; if not, why.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    fn ready(&self) -> Result<(), &'static str>;
+    /// Whether it has started.
+    fn started(&self) -> bool;
+    /// Every metric, in Prometheus' text form.
+    fn metrics(&self) -> String;
+    /// Providers and versions, as JSON.
+    fn status(&self) -> String;
+    /// Whether the e-service takes connections.
+    fn upstream_reachable(&self) -> impl Future<Output = bool> + Send;
+}
+
+/// Answers on the admin address.
+pub struct Admin<S>(pub Arc<S>);
+
+impl<S: AdminState> Handler for Admin<S> {
+    async fn handle(&self, request: Request<Incoming>, _peer: SocketAddr) -> Response<AnswerBody> {
+        let answer = if matches!(*request.method(), Method::GET | Method::HEAD) {
+            self.answer(request.uri().path()).await
+        } else {
+            text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n")
+        };
+        answer.map(AnswerBody::from)
+    }
+}
+
+impl<S: AdminState> Admin<S> {
+    async fn answer(&self, path: &str) -> Response<Bytes> {
+        let yes_or_no = |good: bool, otherwise: &'static str| match good {
+            true => text(StatusCode::OK, "ok\n"),
+            false => text(StatusCode::SERVICE_UNAVAILABLE, otherwise),
+        };
+        match path {
+            "/livez" | "/healthz" => text(StatusCode::OK, "ok\n"),
+            "/startupz" => yes_or_no(self.0.started(), "starting\n"),
+            "/readyz" => match self.0.ready() {
+                Ok(()) => text(StatusCode::OK, "ok\n"),
+                Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+            },
+            "/upstream/readyz" => yes_or_no(self.0.upstream_reachable().await, "the e-service takes no connections\n"),
+            "/metrics" => {
+                let mut out = text(StatusCode::OK, self.0.metrics());
+                let exposition = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+                out.headers_mut().insert(http::header::CONTENT_TYPE, exposition);
+                out
+            }
+            "/status" => respond::document("application/json", self.0.status()),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "no such path; there are /livez /readyz /startupz /metrics /status /upstream/readyz\n",
+            ),
+        }
+    }
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut out = respond::document("text/plain; charset=utf-8", body);
+    *out.status_mut() = status;
+    out
+}

@@ -1,0 +1,138 @@
+//! Cookie headers: split for the gate, cleaned of ours for the e-service, and written for the browser.
+
+use http::header::{COOKIE, SET_COOKIE};
+use http::{HeaderMap, HeaderValue};
+
+use crate::gate::{SameSite, SetCookie};
+use crate::session::CookieNames;
+
+/// Pairs that are looked at: a browser sends at most 180 for one host.
+const MOST: usize = 256;
+
+/// The cookies of a request as (name, value), in order. What is no pair is passed over, and so is a header that is not
+/// ASCII: ours always are.
+pub fn pairs(headers: &HeaderMap) -> Vec<(&str, &str)> {
+    let mut out = Vec::new();
+    let texts = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    for pair in texts.flat_map(|text| text.split(';')).take(MOST) {
+        if let Some((name, value)) = pair.split_once('=') {
+            out.push((name.trim(), value.trim()));
+        }
+    }
+    out
+}
+
+/// Takes our cookies out of a request: the e-service never sees one.
+pub fn hide(headers: &mut HeaderMap, names: &CookieNames) {
+    let ours = |pair: &[u8]| {
+        let name = pair.split(|b| *b == b'=').next().unwrap_or_default().trim_ascii();
+        std::str::from_utf8(name).is_ok_and(|name| names.is_ours(name))
+    };
+    let any = headers.get_all(COOKIE).iter().any(|value| value.as_bytes().split(|b| *b == b';').any(ours));
+    if !any {
+        return;
+    }
+    let mut kept: Vec<u8> = Vec::new();
+    for value in headers.get_all(COOKIE) {
+        for pair in value.as_bytes().split(|b| *b == b';').filter(|pair| !pair.trim_ascii().is_empty() && !ours(pair)) {
+            if !kept.is_empty() {
+                kept.extend_from_slice(b"; ");
+            }
+            kept.extend_from_slice(pair.trim_ascii());
+        }
+    }
+    headers.remove(COOKIE);
+    if let Ok(value) = HeaderValue::from_bytes(&kept)
+        && !kept.is_empty()
+    {
+        headers.insert(COOKIE, value);
+    }
+}
+
+/// Takes cookies of our names out of the e-service's answer: it cannot set one.
+pub fn keep_ours(headers: &mut HeaderMap, names: &CookieNames) {
+    let ours = |value: &HeaderValue| {
+        let name = value.as_bytes().split(|b| *b == b'=' || *b == b';').next().unwrap_or_default().trim_ascii();
+        std::str::from_utf8(name).is_ok_and(|name| names.is_ours(name))
+    };
+    if headers.get_all(SET_COOKIE).iter().any(ours) {
+        let kept: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().filter(|v| !ours(v)).cloned().collect();
+        headers.remove(SET_COOKIE);
+        kept.into_iter().for_each(|value| drop(headers.append(SET_COOKIE, value)));
+    }
+}
+
+/// Adds `Set-Cookie` headers (RFC 6265, 4.1).
+pub fn set_all(headers: &mut HeaderMap, cookies: &[SetCookie]) {
+    for cookie in cookies {
+        let mut text = format!("{}={}; Path=/; HttpOnly", cookie.name, cookie.value.as_deref().unwrap_or(""));
+        if cookie.secure {
+            text.push_str("; Secure");
+        }
+        text.push_str(match cookie.same_site {
+            SameSite::Lax => "; SameSite=Lax",
+            SameSite::None => "; SameSite=None",
+        });
+        match (&cookie.value, cookie.max_age) {
+            (None, _) => text.push_str("; Max-Age=0"),
+            (Some(_), Some(age)) => text.push_str(&format!("; Max-Age={}", age.as_secs())),
+            (Some(_), None) => {}
+        }
+        // Names come from the configuration and values are base64url: this cannot fail.
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            headers.append(SET_COOKIE, value);
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::base::ServiceId;
+
+    fn names() -> CookieNames {
+        CookieNames::new(&ServiceId::new("etjanst").unwrap(), true)
+    }
+
+    fn request(values: &[&[u8]]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        values.iter().for_each(|v| drop(headers.append(COOKIE, HeaderValue::from_bytes(v).unwrap())));
+        headers
+    }
+
+    #[test]
+    fn our_cookies_stay_with_us() {
+        for (sent, left) in [
+            (&[&b"a=1; __Host-eid-etjanst=x; b=2"[..]][..], Some(&b"a=1; b=2"[..])),
+            (&[b"__Host-eid-etjanst=x"], None),
+            (&[b"__Host-eid-etjanst =x;", b"c=3"], Some(b"c=3")),
+            (&[b"__Host-eid-etjanst"], None),
+            (&[b"__Host-eid-etjanst-confirm=x; =y; ;z"], Some(b"=y; z")),
+            (&[b"a=\xff; __Host-eid-etjanst=\xff"], Some(b"a=\xff")),
+            (&[b"x__Host-eid-etjanst=1"], Some(b"x__Host-eid-etjanst=1")),
+        ] {
+            let mut headers = request(sent);
+            hide(&mut headers, &names());
+            assert_eq!(headers.get(COOKIE).map(HeaderValue::as_bytes), left, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn the_e_service_cannot_set_ours() {
+        let mut headers = HeaderMap::new();
+        for value in ["__Host-eid-etjanst=forged; Path=/", "own=1", " __Host-eid-etjanst=forged"] {
+            headers.append(SET_COOKIE, HeaderValue::from_str(value).unwrap());
+        }
+        keep_ours(&mut headers, &names());
+        let left: Vec<_> = headers.get_all(SET_COOKIE).iter().collect();
+        assert_eq!(left, ["own=1"]);
+    }
+
+    #[test]
+    fn hostile_headers_are_bounded() {
+        let many = "a=1;".repeat(5_000);
+        assert!(pairs(&request(&[many.as_bytes()])).len() <= MOST);
+        assert!(pairs(&request(&[b";;;=;==; =", b"\xff=1"])).len() <= 3);
+    }
+}

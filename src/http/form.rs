@@ -1,0 +1,115 @@
+//! Posted forms (`application/x-www-form-urlencoded`), strictly: a field once, whole encodings, nothing guessed.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
+use crate::verify::{Reason, Reject, base64};
+
+/// What a provider posts to the assertion consumer service (SAML Bindings 3.5.4).
+pub struct Posted {
+    /// The Response as XML.
+    pub saml_response: Vec<u8>,
+    /// The field as it came, for posting it once more.
+    pub encoded: String,
+    /// RelayState.
+    pub relay_state: Option<String>,
+    /// Whether a page of ours has posted it once more.
+    pub reposted: bool,
+}
+
+/// The field that marks a form which a page of ours posted once more.
+pub const REPOSTED: &str = "reposted";
+
+impl Posted {
+    /// Reads the form.
+    ///
+    /// # Errors
+    /// `message_encoding` when a field is doubled or missing, or an encoding is broken.
+    pub fn read(body: &[u8]) -> Result<Self, Reject> {
+        let refused = |what: &str| Reject::new(Reason::MessageEncoding, what);
+        let once = |name: &str| unique(body, name).map_err(|()| refused("a field that is doubled or badly encoded"));
+        let encoded = once("SAMLResponse")?.ok_or_else(|| refused("no SAMLResponse"))?;
+        // A Response and a request in one form, or a signature over the form: other bindings, which are not for here.
+        if once("SAMLRequest")?.is_some() || once("Signature")?.is_some() {
+            return Err(refused("a form with more than a Response in it"));
+        }
+        let saml_response = base64::decode_spaced(&encoded).ok_or_else(|| refused("SAMLResponse is no base64"))?;
+        let relay_state = once("RelayState")?.map(Cow::into_owned);
+        Ok(Self { saml_response, encoded: encoded.into_owned(), relay_state, reposted: once(REPOSTED)?.is_some() })
+    }
+}
+
+/// One field that must stand once; none otherwise.
+pub fn field<'b>(body: &'b [u8], name: &str) -> Option<Cow<'b, str>> {
+    unique(body, name).ok().flatten()
+}
+
+/// The field `name`: none when it is not there, an error when it is there twice or cannot be decoded.
+fn unique<'b>(body: &'b [u8], name: &str) -> Result<Option<Cow<'b, str>>, ()> {
+    let mut found = None;
+    for pair in body.split(|b| *b == b'&') {
+        let at = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
+        let (key, value) = (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default());
+        // The name may be encoded too: `%53AMLResponse` is a second SAMLResponse for whoever decodes it.
+        if decode(key)? != name {
+            continue;
+        }
+        if found.replace(decode(value)?).is_some() {
+            return Err(());
+        }
+    }
+    Ok(found)
+}
+
+/// Percent-decoding with `+` as a space. A `%` without two digits and bytes that are no UTF-8 are errors.
+fn decode(raw: &[u8]) -> Result<Cow<'_, str>, ()> {
+    if !raw.iter().any(|b| matches!(b, b'%' | b'+')) {
+        return std::str::from_utf8(raw).map(Cow::Borrowed).map_err(|_| ());
+    }
+    let mut at = 0;
+    while let Some(step) = raw.get(at..).and_then(|rest| memchr::memchr(b'%', rest)) {
+        let digits = raw.get(at + step + 1..at + step + 3).ok_or(())?;
+        if !digits.iter().all(u8::is_ascii_hexdigit) {
+            return Err(());
+        }
+        at += step + 3;
+    }
+    let spaced: Cow<'_, [u8]> = if raw.contains(&b'+') {
+        raw.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect::<Vec<_>>().into()
+    } else {
+        raw.into()
+    };
+    String::from_utf8(percent_decode(&spaced).collect()).map(Cow::Owned).map_err(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_read_strictly() {
+        let code = |body: &str| {
+            Posted::read(body.as_bytes()).map(|p| (p.saml_response, p.relay_state)).map_err(|r| r.reason())
+        };
+        let xml = || b"<a/>".to_vec();
+        let broken = Err(Reason::MessageEncoding);
+        for (body, expect) in [
+            ("SAMLResponse=PGEvPg%3D%3D&RelayState=h", Ok((xml(), Some("h".to_owned())))),
+            ("SAMLResponse=PGEvPg%3d%3D", Ok((xml(), None))),
+            ("SAMLResponse=PGEv%0D%0APg%3D%3D&x=y&", Ok((xml(), None))),
+            ("RelayState=h", broken.clone()),
+            ("SAMLResponse=", broken.clone()),
+            ("SAMLResponse=PGEvPg", broken.clone()),
+            ("SAMLResponse=PGEvPg%3D%3D&SAMLResponse=PGEvPg%3D%3D", broken.clone()),
+            ("SAMLResponse=PGEvPg%3D%3D&%53AMLResponse=PGIvPg%3D%3D", broken.clone()),
+            ("SAMLResponse=PGEvPg%3D%3D&RelayState=a&RelayState=b", broken.clone()),
+            ("SAMLResponse=PGEvPg%3D%3D&SAMLRequest=x", broken.clone()),
+            ("SAMLResponse=PGEvPg%3D%3D&x%4=1", broken.clone()),
+            ("SAMLResponse=PGEvPg%3D%3D&RelayState=%FF", broken.clone()),
+            ("", broken.clone()),
+        ] {
+            assert_eq!(code(body), expect, "{body}");
+        }
+    }
+}

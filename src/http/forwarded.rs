@@ -1,0 +1,81 @@
+//! What the e-service is told of the client: rebuilt from what we know, never from what a stranger says (T45).
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::header::HOST;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::headers::remove_forwarded;
+use crate::config::{BaseUrl, Network};
+
+/// The public address of the service, ready to be put into headers.
+pub struct PublicAddress {
+    host: HeaderValue,
+    proto: HeaderValue,
+    trusted: Vec<Network>,
+}
+
+impl PublicAddress {
+    /// From the base_url; `trusted` are the proxies whose X-Forwarded-For counts. None for an authority that no header
+    /// can hold, which the configuration does not let through.
+    pub fn new(base_url: &BaseUrl, trusted: Vec<Network>) -> Option<Self> {
+        let host = HeaderValue::from_str(base_url.authority()).ok()?;
+        Some(Self { host, proto: HeaderValue::from_static(base_url.scheme()), trusted })
+    }
+
+    /// Sets `Host` and the X-Forwarded headers.
+    pub fn tell(&self, headers: &mut HeaderMap, peer: SocketAddr) {
+        let chain = self.chain(headers, peer.ip());
+        remove_forwarded(headers);
+        headers.insert(HOST, self.host.clone());
+        headers.insert(HeaderName::from_static("x-forwarded-host"), self.host.clone());
+        headers.insert(HeaderName::from_static("x-forwarded-proto"), self.proto.clone());
+        if let Ok(value) = HeaderValue::from_str(&chain) {
+            headers.insert(HeaderName::from_static("x-forwarded-for"), value);
+        }
+    }
+
+    /// The addresses from the client to us. What a trusted proxy says is kept as far as it consists of addresses; what
+    /// anyone else says is not.
+    fn chain(&self, headers: &HeaderMap, peer: IpAddr) -> String {
+        let peer = peer.to_canonical();
+        if !self.trusted.iter().any(|network| network.contains(peer)) {
+            return peer.to_string();
+        }
+        let said: Vec<IpAddr> = headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|list| list.split(','))
+            .map_while(|text| text.trim().parse().ok())
+            .collect();
+        said.iter().chain([&peer]).map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        let base = BaseUrl::parse("https://e.example.se").unwrap();
+        let address = PublicAddress::new(&base, vec![Network::parse("10.0.0.0/8").unwrap()]).unwrap();
+        for (peer, said, chain) in [
+            ("10.1.1.1:1", "192.0.2.7", "192.0.2.7, 10.1.1.1"),
+            ("10.1.1.1:1", "192.0.2.7, evil", "192.0.2.7, 10.1.1.1"),
+            ("192.0.2.9:1", "127.0.0.1", "192.0.2.9"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", HeaderValue::from_static(said));
+            headers.insert("x-forwarded-host", HeaderValue::from_static("evil"));
+            headers.insert(HOST, HeaderValue::from_static("evil"));
+            address.tell(&mut headers, peer.parse().unwrap());
+            assert_eq!(headers["x-forwarded-for"], chain);
+            assert_eq!((&headers[HOST], &headers["x-forwarded-host"]), (&headers["x-forwarded-host"], &headers[HOST]));
+            assert_eq!(headers[HOST], "e.example.se");
+            assert_eq!(headers["x-forwarded-proto"], "https");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Header names that are ours, in every spelling that an e-service might take for them.
+//!
+//! PHP, CGI and WSGI fold `-`, `_` and, in places, `.` into one: `X_Eid_Subject` reaches the application as our header
+//! does (T43). So every inbound name that folds to one of ours is removed, on every path, before anything else.
+
+use http::header::{CONNECTION, HeaderName};
+use http::{HeaderMap, HeaderValue};
+
+use crate::config::HeaderNames;
+use crate::gate::{IdentityHeader, IdentityHeaders};
+use crate::identity::Field;
+
+/// Everything that begins so is ours.
+const OURS: &str = "x-eid-";
+
+/// What a proxy tells of the client, and what clients send to be believed: rebuilt by us, whatever came.
+const FORWARDED: [&str; 9] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-uri",
+    "x-forwarded-server",
+    "x-real-ip",
+];
+
+/// Headers that concern one connection (RFC 9110, 7.6.1) and end with it.
+const HOP_BY_HOP: [&str; 8] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// The names that carry identities, made once from the configuration.
+pub struct IdentityNames {
+    /// Further names, folded.
+    also: Vec<String>,
+    /// Which header gives a further name its value.
+    copies: Vec<(IdentityHeader, HeaderName)>,
+}
+
+impl IdentityNames {
+    /// From the configured mapping; the standard names are always there.
+    pub fn new(names: &HeaderNames) -> Self {
+        let mut copies = Vec::new();
+        for (field, name) in &names.also {
+            let header = match Field::parse(field) {
+                Some(field) => IdentityHeader::of(field),
+                None => IdentityHeader::Subject,
+            };
+            copies.extend(HeaderName::from_bytes(name.as_bytes()).ok().map(|name| (header, name)));
+        }
+        Self { also: names.also.iter().map(|(_, name)| fold(name)).collect(), copies }
+    }
+
+    /// Whether an inbound name folds to one of ours.
+    fn is_ours(&self, name: &str) -> bool {
+        let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let folded: std::borrow::Cow<'_, str> = if plain { name.into() } else { fold(name).into() };
+        folded.starts_with(OURS) || self.also.iter().any(|own| *own == folded)
+    }
+
+    /// Removes every inbound header that folds to one of ours; returns how many there were.
+    pub fn strip(&self, headers: &mut HeaderMap) -> usize {
+        let forged: Vec<HeaderName> = headers.keys().filter(|name| self.is_ours(name.as_str())).cloned().collect();
+        let mut count = 0;
+        for name in forged {
+            count += headers.get_all(&name).iter().count();
+            headers.remove(&name);
+        }
+        count
+    }
+
+    /// Adds the identity. Called last, so that nothing the client sent can take a header away again (T44).
+    pub fn attach(&self, headers: &mut HeaderMap, identity: &IdentityHeaders) {
+        for (header, value) in identity.iter() {
+            // Checked when the headers were built: visible ASCII.
+            let Ok(value) = HeaderValue::from_maybe_shared(value.clone()) else { continue };
+            for (_, name) in self.copies.iter().filter(|(of, _)| *of == header) {
+                headers.insert(name.clone(), value.clone());
+            }
+            headers.insert(HeaderName::from_static(header.name()), value);
+        }
+    }
+}
+
+/// Lower case, and every character but letters and digits as a hyphen.
+pub fn fold(name: &str) -> String {
+    name.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b.to_ascii_lowercase()) } else { '-' }).collect()
+}
+
+/// Removes what concerns one connection: the fixed list, and what `Connection` names.
+pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|list| list.split(','))
+            .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+            // A client must not take away what the next hop relies on: the host, cookies and lengths stay.
+            .filter(|name| {
+                !matches!(name.as_str(), "host" | "cookie" | "content-length" | "content-type" | "authorization")
+            })
+            .collect();
+        named.iter().for_each(|name| drop(headers.remove(name)));
+    }
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// Removes every inbound header, in any spelling, that tells of the client or of the request as some proxy saw it.
+pub fn remove_forwarded(headers: &mut HeaderMap) {
+    let told: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| {
+            let name = name.as_str();
+            let folded: std::borrow::Cow<'_, str> =
+                if name.contains(['_', '.']) { fold(name).into() } else { name.into() };
+            FORWARDED.contains(&folded.as_ref())
+        })
+        .cloned()
+        .collect();
+    told.iter().for_each(|name| drop(headers.remove(name)));
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn headers(names: &[&str]) -> HeaderMap {
+        let mut out = HeaderMap::new();
+        for name in names {
+            out.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_static("forged"));
+        }
+        out
+    }
+
+    #[test]
+    fn every_spelling_of_ours_is_removed() {
+        let names = IdentityNames::new(&HeaderNames { also: vec![("subject".into(), "x-forwarded-user".into())] });
+        for forged in [
+            "X-Eid-Subject",
+            "x-eid-subject",
+            "X_Eid_Subject",
+            "X.Eid.Subject",
+            "x-eid_personal-number",
+            "X_EID-Loa",
+            "x-eid-",
+            "x-eid-anything-new",
+            "x~eid~subject",
+            "x!eid-loa",
+            "X-Forwarded-User",
+            "x_forwarded_user",
+        ] {
+            let mut map = headers(&[forged, "accept", "x-eidos"]);
+            assert_eq!(names.strip(&mut map), 1, "{forged}");
+            assert!(map.contains_key("accept") && map.contains_key("x-eidos") && map.len() == 2, "{forged}");
+        }
+        let mut twice = headers(&["x-eid-loa", "x-eid-loa", "x_eid_loa"]);
+        assert_eq!(names.strip(&mut twice), 3);
+        assert!(twice.is_empty());
+    }
+
+    #[test]
+    fn connection_names_only_what_ends_here() {
+        let mut map = headers(&["x-own", "accept", "host", "cookie", "upgrade", "te", "transfer-encoding"]);
+        map.insert(CONNECTION, HeaderValue::from_static("close, X-Own, host,cookie"));
+        remove_hop_by_hop(&mut map);
+        let mut left: Vec<_> = map.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["accept", "cookie", "host"]);
+    }
+
+    #[test]
+    fn what_clients_say_of_themselves_is_removed() {
+        let mut map = headers(&[
+            "Forwarded",
+            "X-Forwarded-For",
+            "x_forwarded_host",
+            "X-Forwarded-Proto",
+            "x-real-ip",
+            "accept",
+            "X.Forwarded.Prefix",
+        ]);
+        remove_forwarded(&mut map);
+        assert_eq!(map.len(), 1);
+    }
+}

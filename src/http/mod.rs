@@ -1,0 +1,20 @@
+//! HTTP on both sides: requests come in, own pages and the e-service's answers go out.
+//!
+//! `service` is the list of what happens to a request; `respond` alone turns a refusal into a status.
+
+pub mod admin;
+pub mod body;
+pub mod cookies;
+pub mod form;
+pub mod forwarded;
+pub mod headers;
+pub mod navigation;
+pub mod own_paths;
+pub mod pages;
+pub mod proxy;
+pub mod query;
+pub mod respond;
+pub mod server;
+pub mod service;
+pub mod text;
+pub mod upstream;

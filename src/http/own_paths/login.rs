@@ -1,0 +1,93 @@
+//! `login`, `login/confirm` and the assertion consumer service.
+
+use bytes::Bytes;
+use http::Response;
+
+use super::{OwnPaths, OwnRequest};
+use crate::gate::{BeginLogin, Confirm, ConfirmLogin, FinishLogin, LoginDone, LoginStart, Refusal, SetCookie};
+use crate::http::respond::{self, Asked, Fault};
+use crate::http::{cookies, form, pages};
+
+impl OwnPaths {
+    /// Begins a login, or offers the choice.
+    pub(super) async fn login(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
+        let (rd, eid) = (request.query.get("rd"), request.query.get("eid"));
+        let asked = self.asked(request);
+        let begun = self.gate.begin_login(BeginLogin {
+            rd: rd.as_deref(),
+            eid: eid.as_deref(),
+            choose: request.query.flag("choose"),
+            locale: asked.locale,
+            cookies: request.cookies,
+        });
+        match begun.await {
+            Ok(LoginStart::Redirect { location, set_cookies }) => with(respond::see_other(&location), &set_cookies),
+            Ok(LoginStart::Post { action, fields, set_cookies }) => {
+                let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                with(pages::to_provider(&self.site, asked.locale, &action, &fields), &set_cookies)
+            }
+            Ok(LoginStart::Choose { options, rd }) => pages::choose(&self.site, asked.locale, &options, &rd),
+            Ok(LoginStart::AlreadySignedIn { location }) => respond::see_other(&location),
+            Err(denial) => {
+                // What was asked for goes back into the link: the gate looks at it again, as it did now.
+                let asked = Asked { target: rd.as_deref().unwrap_or(&self.site.home), ..asked };
+                respond::denied(&self.site, &asked, &denial, self.reference())
+            }
+        }
+    }
+
+    /// Takes a Response (SAML Bindings 3.5.4).
+    pub(super) async fn acs(&self, request: &OwnRequest<'_>, body: &[u8]) -> Response<Bytes> {
+        let asked = self.asked(request);
+        let Ok(posted) = form::Posted::read(body) else {
+            return respond::fault(&self.site, &asked, Fault::BadForm, None);
+        };
+        let finished = self.gate.finish_login(FinishLogin {
+            saml_response: posted.saml_response,
+            relay_state: posted.relay_state.as_deref(),
+            locale: asked.locale,
+            cookies: request.cookies,
+        });
+        match finished.await {
+            Ok(done) => self.done(&asked, done),
+            // Once, and not again: a browser without cookies would go round for ever.
+            Err(refusal) if refusal.repost && !posted.reposted => {
+                let mut fields = vec![("SAMLResponse", posted.encoded.as_str()), (form::REPOSTED, "1")];
+                fields.extend(posted.relay_state.as_deref().map(|state| ("RelayState", state)));
+                pages::repost(&self.site, refusal.locale.unwrap_or(asked.locale), &fields)
+            }
+            Err(refusal) => self.refused(&asked, &refusal),
+        }
+    }
+
+    /// Takes the person's yes.
+    pub(super) async fn confirm(&self, request: &OwnRequest<'_>, body: &[u8]) -> Response<Bytes> {
+        let asked = self.asked(request);
+        let Some(token) = form::field(body, "token") else {
+            return respond::fault(&self.site, &asked, Fault::BadForm, None);
+        };
+        match self.gate.confirm_login(ConfirmLogin { token: &token, cookies: request.cookies }).await {
+            Ok(done) => self.done(&asked, done),
+            Err(refusal) => self.refused(&asked, &refusal),
+        }
+    }
+
+    fn done(&self, asked: &Asked<'_>, done: LoginDone) -> Response<Bytes> {
+        match done {
+            LoginDone::SignedIn { location, set_cookies } => with(respond::see_other(&location), &set_cookies),
+            LoginDone::Confirm(confirm) => {
+                let confirm: &Confirm = &confirm;
+                with(pages::confirm(&self.site, asked.locale, confirm), &confirm.set_cookies)
+            }
+        }
+    }
+
+    fn refused(&self, asked: &Asked<'_>, refusal: &Refusal) -> Response<Bytes> {
+        with(respond::refused(&self.site, asked, refusal), &refusal.set_cookies)
+    }
+}
+
+fn with(mut answer: Response<Bytes>, set_cookies: &[SetCookie]) -> Response<Bytes> {
+    cookies::set_all(answer.headers_mut(), set_cookies);
+    answer
+}

@@ -1,0 +1,221 @@
+//! Our own paths, under the prefix: what each takes, and the documents among them. Nothing here is ever forwarded.
+
+mod login;
+mod session;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Response};
+
+use super::navigation;
+use super::pages::Site;
+use super::query::Query;
+use super::respond::{self, Asked, Fault};
+use crate::crypto::digest::Random;
+use crate::gate::{Cookies, Gate, Reference};
+
+/// The style sheet, compiled in.
+const STYLE: &str = include_str!("../../../assets/style.css");
+
+/// One of our own paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnPath {
+    /// `login`
+    Login,
+    /// `login/confirm`
+    Confirm,
+    /// `logout`
+    Logout,
+    /// `session`
+    Session,
+    /// `session/extend`
+    Extend,
+    /// `saml/acs`, and the addresses of `acs_aliases`
+    Acs,
+    /// `saml/metadata`
+    Metadata,
+    /// `jwks.json`
+    Jwks,
+    /// `assets/style.css`
+    Style,
+    /// Anything else under the prefix.
+    Unknown,
+}
+
+impl OwnPath {
+    fn named(name: &str) -> Self {
+        match name {
+            "login" => Self::Login,
+            "login/confirm" => Self::Confirm,
+            "logout" => Self::Logout,
+            "session" => Self::Session,
+            "session/extend" => Self::Extend,
+            "saml/acs" => Self::Acs,
+            "saml/metadata" => Self::Metadata,
+            "jwks.json" => Self::Jwks,
+            "assets/style.css" => Self::Style,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// What it takes, as the `Allow` header writes it.
+    const fn allow(self) -> &'static str {
+        match self {
+            Self::Login | Self::Session | Self::Metadata | Self::Jwks | Self::Style => "GET, HEAD",
+            Self::Confirm | Self::Extend | Self::Acs => "POST",
+            Self::Logout => "GET, HEAD, POST",
+            Self::Unknown => "",
+        }
+    }
+
+    fn takes(self, method: &Method) -> bool {
+        self == Self::Unknown || self.allow().split(", ").any(|name| name == method.as_str())
+    }
+
+    /// Whether its form is read: the caller reads no other body.
+    pub const fn has_form(self) -> bool {
+        matches!(self, Self::Acs | Self::Confirm)
+    }
+
+    /// Whether a change is made in the name of whoever sends the cookies: only our own origin may ask for it.
+    fn same_origin_only(self, method: &Method) -> bool {
+        matches!((self, method), (Self::Logout | Self::Extend | Self::Confirm, &Method::POST))
+    }
+}
+
+/// What of a request our own paths look at.
+#[derive(Clone, Copy)]
+pub struct OwnRequest<'r> {
+    /// The method.
+    pub method: &'r Method,
+    /// The headers.
+    pub headers: &'r HeaderMap,
+    /// The query.
+    pub query: Query<'r>,
+    /// The cookies.
+    pub cookies: Cookies<'r>,
+}
+
+/// Our own paths, ready to answer.
+pub struct OwnPaths {
+    gate: Arc<Gate>,
+    site: Arc<Site>,
+    random: Arc<dyn Random>,
+    /// The paths of `acs_aliases`.
+    acs_aliases: Vec<String>,
+}
+
+impl OwnPaths {
+    /// Puts them together. `acs_aliases` are full addresses on our origin, or paths.
+    pub fn new(gate: Arc<Gate>, site: Arc<Site>, random: Arc<dyn Random>, acs_aliases: &[String]) -> Self {
+        let acs_aliases =
+            acs_aliases.iter().map(|alias| alias.strip_prefix(&site.origin).unwrap_or(alias).to_owned()).collect();
+        Self { gate, site, random, acs_aliases }
+    }
+
+    /// Which of ours `path` is, in normal form; none when it belongs to the e-service.
+    pub fn find(&self, path: &str) -> Option<OwnPath> {
+        match path.strip_prefix(&self.site.prefix) {
+            Some("") => Some(OwnPath::Unknown),
+            Some(rest) if rest.starts_with('/') => Some(OwnPath::named(rest.get(1..).unwrap_or_default())),
+            _ => self.acs_aliases.iter().any(|alias| alias == path).then_some(OwnPath::Acs),
+        }
+    }
+
+    /// Refuses what `path` does not take, before any body is read.
+    ///
+    /// # Errors
+    /// The answer: 404, 405 or 403.
+    pub fn admit(&self, path: OwnPath, request: &OwnRequest<'_>) -> Result<(), Box<Response<Bytes>>> {
+        let refuse = |fault| Err(Box::new(respond::fault(&self.site, &self.asked(request), fault, None)));
+        if path == OwnPath::Unknown {
+            return refuse(Fault::NotFound);
+        }
+        if !path.takes(request.method) {
+            return refuse(Fault::Method(path.allow()));
+        }
+        if path.same_origin_only(request.method) && !navigation::is_same_origin(request.headers, &self.site.origin) {
+            return refuse(Fault::CrossSite);
+        }
+        Ok(())
+    }
+
+    /// Answers a request that [`Self::admit`] let through. `form` is the form's body, for paths with one.
+    pub async fn answer(&self, path: OwnPath, request: &OwnRequest<'_>, form: &[u8]) -> Response<Bytes> {
+        match path {
+            OwnPath::Login => self.login(request).await,
+            OwnPath::Acs => self.acs(request, form).await,
+            OwnPath::Confirm => self.confirm(request, form).await,
+            OwnPath::Logout if request.method == Method::POST => self.logout(request),
+            OwnPath::Logout => self.logout_ask(request),
+            OwnPath::Session => self.session(request),
+            OwnPath::Extend => self.extend(request),
+            OwnPath::Metadata => respond::document("application/samlmetadata+xml", self.gate.sp_metadata()),
+            OwnPath::Jwks => respond::document("application/jwk-set+json", self.gate.jwks()),
+            OwnPath::Style => style(),
+            OwnPath::Unknown => respond::fault(&self.site, &self.asked(request), Fault::NotFound, None),
+        }
+    }
+
+    /// How to answer. `navigation` is false: a refusal here never leads to `login` again, which could go on for ever.
+    fn asked<'r>(&'r self, request: &OwnRequest<'r>) -> Asked<'r> {
+        Asked {
+            navigation: false,
+            page: navigation::wants_page(request.headers),
+            locale: navigation::locale(request.query.get("locale").as_deref(), request.headers),
+            target: &self.site.home,
+        }
+    }
+
+    fn reference(&self) -> Reference {
+        Reference::new(&*self.random).unwrap_or(Reference::NONE)
+    }
+}
+
+/// The style sheet holds nothing of anyone's: it may be kept for an hour.
+fn style() -> Response<Bytes> {
+    let mut out = respond::document("text/css; charset=utf-8", STYLE);
+    out.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    out.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_path_takes_its_methods_and_no_other() {
+        for (name, path, allow) in [
+            ("login", OwnPath::Login, "GET, HEAD"),
+            ("login/confirm", OwnPath::Confirm, "POST"),
+            ("logout", OwnPath::Logout, "GET, HEAD, POST"),
+            ("session", OwnPath::Session, "GET, HEAD"),
+            ("session/extend", OwnPath::Extend, "POST"),
+            ("saml/acs", OwnPath::Acs, "POST"),
+            ("saml/metadata", OwnPath::Metadata, "GET, HEAD"),
+            ("jwks.json", OwnPath::Jwks, "GET, HEAD"),
+            ("assets/style.css", OwnPath::Style, "GET, HEAD"),
+        ] {
+            assert_eq!(OwnPath::named(name), path);
+            for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+                let expect = allow.split(", ").any(|m| m == method.as_str());
+                assert_eq!(path.takes(&method), expect, "{name} {method}");
+            }
+        }
+        for unknown in ["", "login/", "Login", "saml", "assets/../login", "jwks.jso"] {
+            assert_eq!(OwnPath::named(unknown), OwnPath::Unknown, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn only_changes_in_somebodys_name_ask_where_they_come_from() {
+        assert!(OwnPath::Logout.same_origin_only(&Method::POST));
+        assert!(OwnPath::Extend.same_origin_only(&Method::POST));
+        assert!(OwnPath::Confirm.same_origin_only(&Method::POST));
+        assert!(!OwnPath::Logout.same_origin_only(&Method::GET), "a link may lead to the question");
+        assert!(!OwnPath::Acs.same_origin_only(&Method::POST), "the provider posts from its own site");
+    }
+}

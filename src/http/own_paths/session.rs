@@ -1,0 +1,71 @@
+//! `logout`, `session` and `session/extend`.
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
+use super::{OwnPaths, OwnRequest};
+use crate::gate::SessionInfo;
+use crate::http::respond::{self, Asked, Fault};
+use crate::http::{cookies, pages};
+
+impl OwnPaths {
+    /// The question; a link from anywhere may lead here.
+    pub(super) fn logout_ask(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
+        pages::logout_ask(&self.site, self.asked(request).locale)
+    }
+
+    /// Ends the session, and says the same whether there was one or not.
+    pub(super) fn logout(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
+        let ended = self.gate.logout(&request.cookies);
+        let asked = self.asked(request);
+        let mut out = if asked.page {
+            pages::logged_out(&self.site, asked.locale)
+        } else {
+            let mut out = respond::document("application/json", Bytes::new());
+            out.headers_mut().remove(http::header::CONTENT_TYPE);
+            *out.status_mut() = StatusCode::NO_CONTENT;
+            out
+        };
+        cookies::set_all(out.headers_mut(), &ended.set_cookies);
+        out
+    }
+
+    /// What a page's script may know of the session. Looking does not extend it.
+    pub(super) fn session(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
+        match self.gate.session_info(&request.cookies) {
+            Some(info) => respond::document("application/json", json(&info)),
+            None => self.no_session(request),
+        }
+    }
+
+    /// Extends the session as a visit would.
+    pub(super) fn extend(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
+        match self.gate.extend_session(&request.cookies) {
+            Some((info, cookie)) => {
+                let mut out = respond::document("application/json", json(&info));
+                cookies::set_all(out.headers_mut(), &[cookie]);
+                out
+            }
+            None => self.no_session(request),
+        }
+    }
+
+    /// Always for a program: whoever asks for JSON gets JSON.
+    fn no_session(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
+        let asked = Asked { page: false, ..self.asked(request) };
+        respond::fault(&self.site, &asked, Fault::NoSession, None)
+    }
+}
+
+fn json(info: &SessionInfo) -> String {
+    serde_json::json!({
+        "authenticated": true,
+        "authenticated_at": info.authenticated_at.to_string(),
+        "ends_in_seconds": info.ends_in.as_secs(),
+        "idle_in_seconds": info.idle_in.as_secs(),
+        "loa": info.loa,
+        "eid": info.eid.as_str(),
+        "provider": info.provider.as_str(),
+    })
+    .to_string()
+}

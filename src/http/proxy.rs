@@ -1,0 +1,86 @@
+//! Passing a request on, and the answer back: both stream, nothing is gathered.
+
+use std::net::SocketAddr;
+
+use http::header::{CACHE_CONTROL, EXPECT};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Request, Response, Uri, Version};
+use hyper::body::Incoming;
+
+use super::body::AnswerBody;
+use super::cookies;
+use super::forwarded::PublicAddress;
+use super::headers::{IdentityNames, remove_hop_by_hop};
+use super::upstream::{Failed, Upstream};
+use crate::gate::Permit;
+use crate::session::CookieNames;
+
+/// What passing on needs to know, made once.
+pub struct Proxy {
+    /// Which headers are ours.
+    pub identity: IdentityNames,
+    /// The service's public address.
+    pub address: PublicAddress,
+    /// Which cookies are ours.
+    pub cookies: CookieNames,
+}
+
+impl Proxy {
+    /// Passes `request` on. Only a [`Permit`] lets one through, and `path` is the normal form that was decided on.
+    ///
+    /// # Errors
+    /// [`Failed`] when the e-service did not answer.
+    pub async fn forward(
+        &self,
+        upstream: &impl Upstream,
+        mut request: Request<Incoming>,
+        path: &str,
+        peer: SocketAddr,
+        permit: &Permit,
+    ) -> Result<Response<AnswerBody>, Failed> {
+        *request.uri_mut() = target(request.uri(), path);
+        *request.version_mut() = Version::HTTP_11;
+        let headers = request.headers_mut();
+        remove_hop_by_hop(headers);
+        // hyper answers `Expect: 100-continue` itself when the body is first read.
+        headers.remove(EXPECT);
+        cookies::hide(headers, &self.cookies);
+        self.address.tell(headers, peer);
+        // Last: nothing that the client named in Connection can take these away.
+        if let Some(identity) = &permit.headers {
+            self.identity.attach(headers, identity);
+        }
+
+        let mut response = upstream.send(request).await?;
+        *response.version_mut() = Version::HTTP_11;
+        let headers = response.headers_mut();
+        remove_hop_by_hop(headers);
+        cookies::keep_ours(headers, &self.cookies);
+        if let Some(cookie) = &permit.set_cookie
+            && !is_shared(headers)
+        {
+            cookies::set_all(headers, std::slice::from_ref(cookie));
+        }
+        Ok(response.map(AnswerBody::Upstream))
+    }
+}
+
+/// The decided path with the query as it came.
+fn target(uri: &Uri, path: &str) -> Uri {
+    let text = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    // A normal path is plain ASCII, and the query was parsed before: this cannot fail.
+    text.parse::<PathAndQuery>().map(Uri::from).unwrap_or_default()
+}
+
+/// Whether a cache may keep the answer for others: then a person's cookie must not be in it.
+fn is_shared(headers: &HeaderMap) -> bool {
+    headers.get_all(CACHE_CONTROL).iter().any(|value| {
+        value.to_str().is_ok_and(|text| {
+            let text = text.to_ascii_lowercase();
+            text.contains("public") || text.contains("s-maxage") || text.contains("immutable")
+        })
+    })
+}

@@ -1,0 +1,247 @@
+//! From a refusal to an HTTP answer. No other file turns a [`Denial`] into a status.
+//!
+//! A person gets a page with one plain sentence, a program gets problem details (RFC 9457). Both get the stable code's
+//! reference, and neither is told more of the cause than it can act on.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+
+use super::pages::{self, Site};
+use super::text::Problem;
+use crate::gate::{Denial, Reference, Refusal};
+use crate::session::Locale;
+use crate::verify::Reason;
+
+/// Who asks, and for what: all that the form of an answer hangs on.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'r> {
+    /// A person follows a link (GET or HEAD): a redirect can take them on.
+    pub navigation: bool,
+    /// The answer is shown as a page, also to a posted form.
+    pub page: bool,
+    /// The person's language.
+    pub locale: Locale,
+    /// The path and query that were asked for: where a login leads back to.
+    pub target: &'r str,
+}
+
+/// What is answered, apart from its form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Verdict {
+    status: StatusCode,
+    problem: Problem,
+    retry_after_secs: Option<u16>,
+}
+
+const fn verdict(status: StatusCode, problem: Problem) -> Verdict {
+    Verdict { status, problem, retry_after_secs: None }
+}
+
+/// Nobody can do anything about it but wait. Ten seconds spread the retries without keeping people waiting.
+const fn later(problem: Problem) -> Verdict {
+    Verdict { status: StatusCode::SERVICE_UNAVAILABLE, problem, retry_after_secs: Some(10) }
+}
+
+/// The table. Whose fault it was decides the class: 4xx for what came in, 503 for what others owe us, 500 for us.
+fn judge(denial: &Denial) -> Verdict {
+    match denial {
+        Denial::NeedsLogin { .. } => verdict(StatusCode::UNAUTHORIZED, Problem::NotSignedIn),
+        Denial::StepUp { lacks, .. } => verdict(StatusCode::FORBIDDEN, lacking(lacks.reason())),
+        Denial::Rejected(reject) => rejected(reject.reason()),
+        Denial::Replayed(_) => verdict(StatusCode::FORBIDDEN, Problem::Used),
+        Denial::OtherPerson => verdict(StatusCode::FORBIDDEN, Problem::OtherPerson),
+        Denial::ProvidersDown => later(Problem::NoProvider),
+        Denial::StoreDown(_) | Denial::Overloaded => later(Problem::Busy),
+        Denial::Internal(_) => verdict(StatusCode::INTERNAL_SERVER_ERROR, Problem::Internal),
+    }
+}
+
+const fn lacking(reason: Reason) -> Problem {
+    match reason {
+        Reason::RequiredAttributeMissing => Problem::Attribute,
+        _ => Problem::Level,
+    }
+}
+
+/// The one place where `_` stands for reasons: every reason not named is "the login failed", and what it was is for the
+/// operator.
+const fn rejected(reason: Reason) -> Verdict {
+    match reason {
+        Reason::StateMissing | Reason::StateInvalid | Reason::StateExpired | Reason::LoginOtherInstance => {
+            verdict(StatusCode::BAD_REQUEST, Problem::Lost)
+        }
+        Reason::MessageEncoding => verdict(StatusCode::BAD_REQUEST, Problem::Form),
+        Reason::MessageTooLarge => verdict(StatusCode::PAYLOAD_TOO_LARGE, Problem::Form),
+        Reason::ProviderWithoutKeys => later(Problem::NoProvider),
+        Reason::ReplayStoreFull => later(Problem::Busy),
+        Reason::StatusCancel => verdict(StatusCode::FORBIDDEN, Problem::Cancelled),
+        Reason::Replayed | Reason::LoginConsumed => verdict(StatusCode::FORBIDDEN, Problem::Used),
+        Reason::RequiredAttributeMissing => verdict(StatusCode::FORBIDDEN, Problem::Attribute),
+        Reason::LoaNotAllowed
+        | Reason::LoaNotRequested
+        | Reason::LoaNotCertified
+        | Reason::EidNotAllowed
+        | Reason::StatusNoAuthnContext => verdict(StatusCode::FORBIDDEN, Problem::Level),
+        _ => verdict(StatusCode::FORBIDDEN, Problem::Failed),
+    }
+}
+
+/// A request was denied. A person without a session, or with too little, is sent to log in.
+pub fn denied(site: &Site, asked: &Asked<'_>, denial: &Denial, reference: Reference) -> Response<Bytes> {
+    let login = matches!(denial, Denial::NeedsLogin { .. } | Denial::StepUp { .. });
+    if login && asked.navigation {
+        return see_other(&site.login(asked.target, &[]));
+    }
+    let reference = if let Denial::Internal(own) = denial { *own } else { reference };
+    // What was posted is lost in a login: lead the person back to the page, not into a loop.
+    let retry = asked.target;
+    answer(site, asked, judge(denial), denial.code(), Some(reference), Some(retry))
+}
+
+/// A login was refused. Its cookies are not set here.
+pub fn refused(site: &Site, asked: &Asked<'_>, refusal: &Refusal) -> Response<Bytes> {
+    let asked = Asked { locale: refusal.locale.unwrap_or(asked.locale), ..*asked };
+    // Without the login's own state there is still a way on: to the front page.
+    let retry = refusal.retry.as_deref().unwrap_or(&site.home);
+    let verdict = judge(&refusal.denial);
+    answer(site, &asked, verdict, refusal.denial.code(), Some(refusal.reference), Some(retry))
+}
+
+/// What goes wrong before the gate is asked, or after it has said yes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The path has no normal form.
+    BadPath,
+    /// A form that is none.
+    BadForm,
+    /// A form over the limit.
+    TooLarge,
+    /// A form in another encoding than forms have.
+    MediaType,
+    /// Nothing of that name under the prefix.
+    NotFound,
+    /// A method that the path does not take; what it takes, as the `Allow` header writes it.
+    Method(&'static str),
+    /// A change asked for from another site.
+    CrossSite,
+    /// The `session` path without a live session.
+    NoSession,
+    /// The e-service cannot be reached, or breaks off.
+    UpstreamDown,
+    /// The e-service does not answer in time.
+    UpstreamSlow,
+    /// Our own fault.
+    Internal,
+}
+
+impl Fault {
+    /// The stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::BadPath => "bad_path",
+            Self::BadForm => "bad_form",
+            Self::TooLarge => "message_too_large",
+            Self::MediaType => "bad_media_type",
+            Self::NotFound => "not_found",
+            Self::Method(_) => "bad_method",
+            Self::CrossSite => "cross_site",
+            Self::NoSession => "needs_login",
+            Self::UpstreamDown => "upstream_down",
+            Self::UpstreamSlow => "upstream_timeout",
+            Self::Internal => "internal",
+        }
+    }
+
+    const fn verdict(self) -> Verdict {
+        match self {
+            Self::BadPath => verdict(StatusCode::BAD_REQUEST, Problem::Address),
+            Self::BadForm => verdict(StatusCode::BAD_REQUEST, Problem::Form),
+            Self::TooLarge => verdict(StatusCode::PAYLOAD_TOO_LARGE, Problem::Form),
+            Self::MediaType => verdict(StatusCode::UNSUPPORTED_MEDIA_TYPE, Problem::Form),
+            Self::NotFound => verdict(StatusCode::NOT_FOUND, Problem::NotFound),
+            Self::Method(_) => verdict(StatusCode::METHOD_NOT_ALLOWED, Problem::Method),
+            Self::CrossSite => verdict(StatusCode::FORBIDDEN, Problem::CrossSite),
+            Self::NoSession => verdict(StatusCode::UNAUTHORIZED, Problem::NotSignedIn),
+            Self::UpstreamDown => verdict(StatusCode::BAD_GATEWAY, Problem::Upstream),
+            Self::UpstreamSlow => verdict(StatusCode::GATEWAY_TIMEOUT, Problem::Upstream),
+            Self::Internal => verdict(StatusCode::INTERNAL_SERVER_ERROR, Problem::Internal),
+        }
+    }
+}
+
+/// Answers a [`Fault`].
+pub fn fault(site: &Site, asked: &Asked<'_>, fault: Fault, reference: Option<Reference>) -> Response<Bytes> {
+    let mut out = answer(site, asked, fault.verdict(), fault.code(), reference, None);
+    if let Fault::Method(allow) = fault {
+        out.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    out
+}
+
+/// 303: whatever the method was, the next is a GET (RFC 9110, 15.4.4). `location` is ours or comes from verified
+/// metadata; what no header can hold is percent-encoded.
+pub fn see_other(location: &str) -> Response<Bytes> {
+    let mut out = Response::new(Bytes::new());
+    pages::own_headers(out.headers_mut());
+    let encoded = percent_encoding::utf8_percent_encode(location, NOT_IN_HEADERS).to_string();
+    match HeaderValue::from_str(&encoded) {
+        Ok(location) => {
+            *out.status_mut() = StatusCode::SEE_OTHER;
+            out.headers_mut().insert(LOCATION, location);
+        }
+        // Cannot be: only visible ASCII is left.
+        Err(_) => *out.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
+    }
+    out
+}
+
+/// Controls, the space and everything outside ASCII.
+const NOT_IN_HEADERS: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ');
+
+/// A document that is no page.
+pub fn document(media_type: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut out = Response::new(body.into());
+    pages::own_headers(out.headers_mut());
+    out.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    out
+}
+
+fn answer(
+    site: &Site,
+    asked: &Asked<'_>,
+    verdict: Verdict,
+    code: &'static str,
+    reference: Option<Reference>,
+    retry: Option<&str>,
+) -> Response<Bytes> {
+    let Verdict { status, problem, retry_after_secs } = verdict;
+    let mut out = if asked.page {
+        pages::problem(site, asked.locale, status, problem, reference, retry)
+    } else {
+        let mut details = serde_json::json!({
+            "type": "about:blank",
+            "title": problem.says(Locale::En).title,
+            "status": status.as_u16(),
+            "code": code,
+        });
+        if let Some(members) = details.as_object_mut() {
+            if let Some(reference) = reference {
+                members.insert("reference".into(), reference.as_str().into());
+            }
+            if matches!(status, StatusCode::UNAUTHORIZED) || matches!(problem, Problem::Level | Problem::Attribute) {
+                members.insert("login".into(), site.path("login").into());
+            }
+        }
+        document("application/problem+json", details.to_string())
+    };
+    *out.status_mut() = status;
+    if let Some(seconds) = retry_after_secs {
+        out.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    out
+}
+
+#[cfg(test)]
+#[path = "respond_tests.rs"]
+mod tests;

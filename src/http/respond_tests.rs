@@ -1,0 +1,145 @@
+//! The table of answers.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use super::*;
+use crate::base::RouteName;
+use crate::crypto::digest::SystemRandom;
+use crate::replay::ReplayError;
+use crate::verify::Reject;
+
+fn site() -> Site {
+    Site { service_name: "Tjänst".into(), prefix: "/eid".into(), home: "/".into(), ..Site::default() }
+}
+
+fn person() -> Asked<'static> {
+    Asked { navigation: true, page: true, locale: Locale::Sv, target: "/ansokan?id=1&x=å" }
+}
+
+fn program() -> Asked<'static> {
+    Asked { navigation: false, page: false, ..person() }
+}
+
+fn route() -> RouteName {
+    RouteName::new("/ansokan")
+}
+
+fn step_up(reason: Reason) -> Denial {
+    Denial::StepUp { route: route(), lacks: Reject::from(reason) }
+}
+
+fn rejected_for(reason: Reason) -> Denial {
+    Denial::Rejected(Reject::new(reason, "secret detail 195006262546"))
+}
+
+fn reference() -> Reference {
+    Reference::new(&SystemRandom::new()).unwrap()
+}
+
+fn json(answer: &Response<Bytes>) -> serde_json::Value {
+    serde_json::from_slice(answer.body()).unwrap()
+}
+
+#[test]
+fn each_denial_has_its_status_for_a_person_and_a_program() {
+    let table: Vec<(Denial, u16, u16)> = vec![
+        (Denial::NeedsLogin { route: route() }, 303, 401),
+        (step_up(Reason::LoaNotAllowed), 303, 403),
+        (step_up(Reason::RequiredAttributeMissing), 303, 403),
+        (rejected_for(Reason::SignatureInvalid), 403, 403),
+        (rejected_for(Reason::StatusCancel), 403, 403),
+        (rejected_for(Reason::XmlDoctype), 403, 403),
+        (rejected_for(Reason::StateMissing), 400, 400),
+        (rejected_for(Reason::StateInvalid), 400, 400),
+        (rejected_for(Reason::StateExpired), 400, 400),
+        (rejected_for(Reason::LoginOtherInstance), 400, 400),
+        (rejected_for(Reason::MessageEncoding), 400, 400),
+        (rejected_for(Reason::MessageTooLarge), 413, 413),
+        (rejected_for(Reason::ProviderWithoutKeys), 503, 503),
+        (Denial::Replayed(Reject::from(Reason::Replayed)), 403, 403),
+        (Denial::OtherPerson, 403, 403),
+        (Denial::ProvidersDown, 503, 503),
+        (Denial::StoreDown(ReplayError::Full), 503, 503),
+        (Denial::Overloaded, 503, 503),
+        (Denial::Internal(reference()), 500, 500),
+    ];
+    for (denial, person_status, program_status) in table {
+        let to_person = denied(&site(), &person(), &denial, reference());
+        assert_eq!(to_person.status(), person_status, "{denial:?}");
+        let to_program = denied(&site(), &program(), &denial, reference());
+        assert_eq!(to_program.status(), program_status, "{denial:?}");
+        assert_eq!(to_program.headers()[CONTENT_TYPE], "application/problem+json");
+        let details = json(&to_program);
+        assert_eq!(details["code"], denial.code());
+        assert_eq!(details["status"], program_status);
+        assert_eq!(details["reference"].as_str().unwrap().len(), 8);
+        for out in [to_person, to_program] {
+            assert_eq!(out.headers()["cache-control"], "no-store");
+            assert_eq!(out.headers().contains_key(RETRY_AFTER), out.status() == 503, "{denial:?}");
+            assert!(!String::from_utf8_lossy(out.body()).contains("195006262546"), "the detail is the operator's");
+        }
+    }
+}
+
+#[test]
+fn a_person_is_led_to_log_in_and_back_to_the_same_place() {
+    let out = denied(&site(), &person(), &Denial::NeedsLogin { route: route() }, reference());
+    assert_eq!(out.headers()[LOCATION], "/eid/login?rd=/ansokan%3Fid%3D1%26x%3D%C3%A5");
+}
+
+#[test]
+fn a_posted_form_gets_a_page_and_no_redirect() {
+    let posted = Asked { navigation: false, page: true, ..person() };
+    let out = denied(&site(), &posted, &Denial::NeedsLogin { route: route() }, reference());
+    assert_eq!(out.status(), 401);
+    assert!(String::from_utf8_lossy(out.body()).contains("<h1>Du är inte inloggad</h1>"));
+}
+
+#[test]
+fn a_refused_login_offers_to_try_again_and_keeps_the_place_and_the_language() {
+    let refusal = Refusal {
+        denial: rejected_for(Reason::StatusCancel),
+        reference: reference(),
+        retry: Some("/ansokan?id=1".into()),
+        locale: Some(Locale::En),
+        repost: false,
+        set_cookies: vec![],
+    };
+    let out = refused(&site(), &person(), &refusal);
+    let html = String::from_utf8_lossy(out.body()).into_owned();
+    assert!(html.contains("<title>The login was cancelled – Tjänst</title>"), "{html}");
+    assert!(html.contains("/eid/login?rd=/ansokan%3Fid%3D1&#38;locale=en"), "{html}");
+    assert!(html.contains(refusal.reference.as_str()), "{html}");
+    assert!(!html.contains("195006262546") && !html.contains("status_cancel"), "{html}");
+}
+
+#[test]
+fn faults_have_their_statuses() {
+    for (what, status) in [
+        (Fault::BadPath, 400),
+        (Fault::BadForm, 400),
+        (Fault::TooLarge, 413),
+        (Fault::MediaType, 415),
+        (Fault::NotFound, 404),
+        (Fault::Method("POST"), 405),
+        (Fault::CrossSite, 403),
+        (Fault::NoSession, 401),
+        (Fault::UpstreamDown, 502),
+        (Fault::UpstreamSlow, 504),
+        (Fault::Internal, 500),
+    ] {
+        for asked in [person(), program()] {
+            let out = fault(&site(), &asked, what, None);
+            assert_eq!(out.status(), status, "{what:?}");
+            assert_eq!(out.headers().get(ALLOW).map(|v| v.to_str().unwrap()), (status == 405).then_some("POST"));
+        }
+        assert_eq!(json(&fault(&site(), &program(), what, None))["code"], what.code());
+    }
+}
+
+#[test]
+fn a_location_never_carries_a_line_break() {
+    let out = see_other("/å\r\nset-cookie: x=1");
+    assert_eq!(out.status(), 303);
+    assert_eq!(out.headers()[LOCATION], "/%C3%A5%0D%0Aset-cookie:%20x=1");
+    assert_eq!(see_other("/a%20b?c=%C3%A5").headers()[LOCATION], "/a%20b?c=%C3%A5");
+}

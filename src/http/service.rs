@@ -1,0 +1,175 @@
+//! What happens to a request, as one list.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use hyper::body::{Body as _, Incoming};
+
+use super::body::{AnswerBody, NotRead, gather};
+use super::own_paths::{OwnPath, OwnPaths, OwnRequest};
+use super::pages::Site;
+use super::proxy::Proxy;
+use super::query::Query;
+use super::respond::{self, Asked, Fault};
+use super::server::Handler;
+use super::upstream::{Failed, Upstream};
+use super::{cookies, navigation};
+use crate::crypto::digest::Random;
+use crate::gate::{Cookies, Decision, Denial, Gate, Reference};
+use crate::policy::normal_path;
+use crate::telemetry::{ForgedHeaders, RequestForwarded, Telemetry, UpstreamFailed};
+
+/// A form is base64 of the message, percent-encoded at the worst: three bytes for each of four thirds.
+const FORM_FACTOR: usize = 4;
+
+/// Everything that a core answers with. `Arc`s are shared by all cores, the upstream connections are its own.
+pub struct Service<U> {
+    /// The use cases.
+    pub gate: Arc<Gate>,
+    /// Our own paths.
+    pub own: Arc<OwnPaths>,
+    /// What pages know of the service.
+    pub site: Arc<Site>,
+    /// How a request is passed on.
+    pub proxy: Arc<Proxy>,
+    /// Where it is passed on to.
+    pub upstream: U,
+    /// Where it is told.
+    pub telemetry: Arc<Telemetry>,
+    /// For references.
+    pub random: Arc<dyn Random>,
+    /// The largest message, in bytes.
+    pub body_limit: usize,
+}
+
+impl<U: Upstream> Handler for Service<U> {
+    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<AnswerBody> {
+        let in_flight = &self.telemetry.metrics().in_flight;
+        in_flight.inc();
+        let answer = self.answer(request, peer).await;
+        in_flight.dec();
+        answer
+    }
+}
+
+impl<U: Upstream> Service<U> {
+    async fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<AnswerBody> {
+        // First: a client must never speak for us, on whatever path.
+        let forged = self.proxy.identity.strip(request.headers_mut());
+        if forged > 0 {
+            self.telemetry.emit(ForgedHeaders { count: forged });
+        }
+        // One form of the path: decided on, and passed on.
+        let path = match normal_path(request.uri().path()) {
+            Ok(path) => path.into_owned(),
+            Err(_) => return self.fault(&request, Fault::BadPath, None),
+        };
+        if let Some(own) = self.own.find(&path) {
+            return self.own_path(own, request).await;
+        }
+        let decision = {
+            let pairs = cookies::pairs(request.headers());
+            self.gate.authorize(&path, &Cookies::new(&pairs))
+        };
+        match decision {
+            Decision::Denied(denial) => self.denied(&request, &path, &denial),
+            Decision::Permit(permit) => {
+                self.telemetry.emit(RequestForwarded { route: &permit.route });
+                let accept = request.headers().get(ACCEPT).cloned();
+                match self.proxy.forward(&self.upstream, request, &path, peer, &permit).await {
+                    Ok(response) => response,
+                    Err(failed) => self.upstream_failed(accept, &failed),
+                }
+            }
+        }
+    }
+
+    async fn own_path(&self, path: OwnPath, request: Request<Incoming>) -> Response<AnswerBody> {
+        let (parts, body) = request.into_parts();
+        let pairs = cookies::pairs(&parts.headers);
+        let own = OwnRequest {
+            method: &parts.method,
+            headers: &parts.headers,
+            query: Query::new(parts.uri.query()),
+            cookies: Cookies::new(&pairs),
+        };
+        if let Err(refused) = self.own.admit(path, &own) {
+            return (*refused).map(AnswerBody::from);
+        }
+        let form = if path.has_form() {
+            match self.form(&parts.headers, body).await {
+                Ok(form) => form,
+                Err(fault) => {
+                    let asked = self.asked(&parts.headers, &self.site.home);
+                    return respond::fault(&self.site, &asked, fault, None).map(AnswerBody::from);
+                }
+            }
+        } else {
+            Bytes::new()
+        };
+        self.own.answer(path, &own, &form).await.map(AnswerBody::from)
+    }
+
+    async fn form(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Fault> {
+        let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(Fault::MediaType);
+        }
+        let limit = self.body_limit.saturating_mul(FORM_FACTOR);
+        // Said to be too large: not read at all.
+        if body.size_hint().lower() > limit as u64 {
+            return Err(Fault::TooLarge);
+        }
+        gather(body, limit).await.map_err(|not_read| match not_read {
+            NotRead::TooLarge => Fault::TooLarge,
+            NotRead::Broken => Fault::BadForm,
+        })
+    }
+
+    fn asked<'r>(&'r self, headers: &HeaderMap, target: &'r str) -> Asked<'r> {
+        Asked {
+            navigation: false,
+            page: navigation::wants_page(headers),
+            locale: navigation::locale(None, headers),
+            target,
+        }
+    }
+
+    fn denied(&self, request: &Request<Incoming>, path: &str, denial: &Denial) -> Response<AnswerBody> {
+        let target = match request.uri().query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        };
+        let navigation = navigation::is_navigation(request.method(), request.headers());
+        let asked = Asked { navigation, ..self.asked(request.headers(), &target) };
+        respond::denied(&self.site, &asked, denial, self.reference()).map(AnswerBody::from)
+    }
+
+    fn fault(&self, request: &Request<Incoming>, fault: Fault, reference: Option<Reference>) -> Response<AnswerBody> {
+        let asked = self.asked(request.headers(), &self.site.home);
+        respond::fault(&self.site, &asked, fault, reference).map(AnswerBody::from)
+    }
+
+    fn upstream_failed(&self, accept: Option<HeaderValue>, failed: &Failed) -> Response<AnswerBody> {
+        let reference = self.reference();
+        self.telemetry.emit(UpstreamFailed { cause: &failed.to_string(), reference: reference.as_str() });
+        let fault = match failed {
+            Failed::Slow => Fault::UpstreamSlow,
+            Failed::Connect(_) | Failed::Broken(_) => Fault::UpstreamDown,
+        };
+        let mut headers = HeaderMap::new();
+        if let Some(accept) = accept {
+            headers.insert(ACCEPT, accept);
+        }
+        let asked = self.asked(&headers, &self.site.home);
+        respond::fault(&self.site, &asked, fault, Some(reference)).map(AnswerBody::from)
+    }
+
+    fn reference(&self) -> Reference {
+        Reference::new(&*self.random).unwrap_or(Reference::NONE)
+    }
+}
