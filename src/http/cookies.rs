@@ -58,7 +58,7 @@ pub fn keep_ours(headers: &mut HeaderMap, names: &CookieNames) {
     if headers.get_all(SET_COOKIE).iter().any(ours) {
         let kept: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().filter(|v| !ours(v)).cloned().collect();
         headers.remove(SET_COOKIE);
-        kept.into_iter().for_each(|value| drop(headers.append(SET_COOKIE, value)));
+        kept.into_iter().for_each(|value| _ = headers.append(SET_COOKIE, value));
     }
 }
 
@@ -97,7 +97,7 @@ mod tests {
 
     fn request(values: &[&[u8]]) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        values.iter().for_each(|v| drop(headers.append(COOKIE, HeaderValue::from_bytes(v).unwrap())));
+        values.iter().for_each(|v| _ = headers.append(COOKIE, HeaderValue::from_bytes(v).unwrap()));
         headers
     }
 

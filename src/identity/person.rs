@@ -196,11 +196,10 @@ fn date(text: &str) -> Result<String, Reject> {
 }
 
 /// `^[A-Z]{2}:[0-9a-z][0-9a-z-]{8,28}[0-9a-z]$` with eight characters that are no hyphen (CON 2.1), of the country that
-/// authenticated. Letters are compared without case, so the one form that is kept has them as the pattern says.
+/// authenticated. Another case is refused: one person would be two.
 fn prid(text: &str, country: Option<&str>) -> Result<String, Reject> {
     let malformed = || Reject::new(Reason::PridMalformed, "a prid that does not match its pattern");
     let (from, id) = text.split_once(':').ok_or_else(malformed)?;
-    let (from, id) = (from.to_ascii_uppercase(), id.to_ascii_lowercase());
     let good = from.len() == 2
         && from.bytes().all(|b| b.is_ascii_uppercase())
         && (10..=30).contains(&id.len())
@@ -217,7 +216,7 @@ fn prid(text: &str, country: Option<&str>) -> Result<String, Reject> {
             format_args!("a prid of {from}, authenticated by {country:?}"),
         ));
     }
-    Ok(format!("{from}:{id}"))
+    Ok(text.to_owned())
 }
 
 /// orgAffiliation: `id@organisation`, split at the last `@`, the scope registered for the provider (ATTR 3.1.3; DP 6.2.1).

@@ -91,7 +91,12 @@ fn every_rule_for_a_person_has_its_code() {
             Some(Reason::MappedNumberBinding),
         ),
         ("a prid", LOA3, &[(PRID, &["NO:05068907693"]), (COUNTRY, &["NO"])], None),
-        ("a prid in another case", LOA3, &[(PRID, &["no:ABCDEFGHIJ"]), (COUNTRY, &["no"])], None),
+        (
+            "a prid in another case",
+            LOA3,
+            &[(PRID, &["no:ABCDEFGHIJ"]), (COUNTRY, &["no"])],
+            Some(Reason::PridMalformed),
+        ),
         ("a short prid", LOA3, &[(PRID, &["NO:123"])], Some(Reason::PridMalformed)),
         ("a prid of hyphens", LOA3, &[(PRID, &["NO:1---------2"])], Some(Reason::PridMalformed)),
         (

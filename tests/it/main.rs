@@ -1,7 +1,10 @@
 //! The integration tests, in one binary: each file is a story, `support` holds what they share.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
 #[cfg(feature = "peers")]
 mod canonical_oracle;
+mod login;
+mod saml_vectors;
+mod support;
 mod xml_differential;
 mod xml_vectors;

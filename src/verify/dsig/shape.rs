@@ -68,7 +68,9 @@ fn child_name<'d>(children: &mut std::iter::Peekable<impl Iterator<Item = Elemen
 /// The `Algorithm` of a method or transform, and the PrefixList of the InclusiveNamespaces that it may hold.
 fn method<'d>(element: Element<'d>) -> Result<(std::borrow::Cow<'d, str>, Vec<&'d str>), Reject> {
     let name = element.local_name();
-    let algorithm = element.attribute("Algorithm").ok_or_else(|| shape(format_args!("{name} names no Algorithm")))?;
+    let algorithm = element
+        .attribute("Algorithm")
+        .ok_or_else(|| Reject::new(Reason::SignatureAlgorithm, format_args!("{name} names no Algorithm")))?;
     if !element.is_strict_container() {
         return Err(shape(format_args!("{name} holds text, a comment or CDATA")));
     }

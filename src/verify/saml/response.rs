@@ -68,7 +68,10 @@ impl<'a> Received<'a> {
         version(root)?;
         required(root, "ID")?;
         let found = self.layout()?;
-        self.document.ids_are_unique()?;
+        // A refusal needs no signature: an answer by someone else than was asked is told as such, and fetches no keys.
+        if let Some(name) = root.children().find(|e| e.is(ns::SAML, "Issuer")).and_then(|e| e.text()) {
+            same_issuer(&name, expect)?;
+        }
         if expect.idp.signing_keys.is_empty() {
             return Err(Reject::new(Reason::ProviderWithoutKeys, "the provider has no signing key"));
         }
@@ -154,6 +157,7 @@ impl<'a> Received<'a> {
         if found.response_signatures > 1 {
             return Err(Reject::new(Reason::SignatureMultiple, "the Response has more than one Signature"));
         }
+        self.document.ids_are_unique()?;
         if found.assertions > 1 || found.stray {
             return Err(Reject::new(Reason::AssertionMultiple, "more than one Assertion, or one out of place"));
         }
@@ -207,6 +211,10 @@ fn check_response<'d, E: Readable<'d>>(
     let status_element = status_element.ok_or_else(|| schema("the Response has no Status"))?;
     match (status::read(status_element)?, assertion.or(encrypted).is_some()) {
         (Status::Success, _) => Ok(()),
+        // Who can post a form can write a status: unsigned it is no word of the provider's.
+        (Status::Failed(_), _) if !signed => {
+            Err(Reject::new(Reason::SignatureMissing, "an error status in a Response that is not signed"))
+        }
         (Status::Failed(reject), false) => Err(reject),
         (Status::Failed(reject), true) => {
             let detail = format_args!("an assertion with the status {}", reject.code());

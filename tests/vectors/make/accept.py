@@ -75,8 +75,6 @@ def signatures(out: list) -> None:
     add(out, "transform-comments-with-comment", "The WithComments transform, and a comment inside what is signed: a reference by "
         "ID leaves comments out (XMLDSig 4.4.3.3).", sig={"transform_c14n": s.EXC_COMMENTS},
         edit=lambda t: t.replace("<samlp:Status>", "<!-- a remark --><samlp:Status>"), tests=["51"])
-    add(out, "signedinfo-comments-with-comment", "A comment in SignedInfo, canonicalised with comments: it is signed too.",
-        sig={"c14n": s.EXC_COMMENTS}, edit=lambda t: t.replace("<ds:Reference ", "<!-- one --><ds:Reference "))
     add(out, "prefix-list-transform", "InclusiveNamespaces in the transform names a prefix that only a value uses.",
         declarations=declared, sig={"transform_inner": prefix % (s.EXC, "xs")})
     add(out, "prefix-list-default", "InclusiveNamespaces names the default namespace, a declared, an unused and an undeclared prefix.",

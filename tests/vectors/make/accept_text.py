@@ -67,8 +67,6 @@ def texts(out: list) -> None:
         edit=lambda t: t.replace('SessionIndex="_s1"', 'SessionIndex="a&#9;b&#10;c&#xD;d\te\nf&amp;&lt;&gt;&quot;&apos;&#x1D4B3;"'))
     add(out, "attribute-id-reference", "The Destination written with a character reference.",
         edit=lambda t: t.replace(f'Destination="{ACS}"', f'Destination="{ACS.replace("acs", "&#97;cs")}"'))
-    add(out, "digest-cdata", "DigestValue written as CDATA: the same text to XML.",
-        edit=lambda t: t.replace("{{DV:r}}", "<![CDATA[{{DV:r}}]]>"), tests=["T11"])
 
 
 def swapped(text: str) -> str:

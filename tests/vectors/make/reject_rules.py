@@ -221,7 +221,7 @@ def person(out: list) -> None:
     rej(out, "number-no-value", "attribute_values", "The number's attribute without a value.", person=[(first, [])] + rest, tests=["22"])
     rej(out, "name-values", "attribute_values", "Two values of the display name.", tests=["22"],
         person=m.PERSON[:1] + [("displayName", ["Åsa Öberg", "Eva Alm"])])
-    rej(out, "number-element", "attribute_malformed", "A value with an element in it.",
+    rej(out, "number-element", "attribute_values", "A value with an element in it.",
         person=[(first, ['195006262546<x xmlns="urn:example:x"/>'])] + rest, tests=["22"])
     rej(out, "birth-date", "attribute_malformed", "A date of birth that is no date.", person=m.PERSON[:4] + [("dateOfBirth", ["26/6 1950"])])
     rej(out, "attribute-without-name", "saml_schema", "An Attribute without Name.",
