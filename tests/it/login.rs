@@ -41,7 +41,7 @@ async fn a_login_opens_the_route_and_tells_the_e_service_what_it_may_know() {
 
     let reply = client.get("/ansokan/1?steg=2").await;
     assert_eq!(reply.status, StatusCode::SEE_OTHER);
-    assert_eq!(reply.header("location"), "/eid/login?rd=%2Fansokan%2F1%3Fsteg%3D2");
+    assert_eq!(reply.header("location"), "/eid/login?rd=/ansokan/1%3Fsteg%3D2");
     let choice = client.get(reply.header("location")).await;
     assert_eq!(choice.status, StatusCode::OK);
     assert!(choice.body.contains("BankID") && choice.body.contains("Freja"), "{}", choice.body);
@@ -173,7 +173,7 @@ async fn a_route_above_the_level_is_not_opened() {
     client.log_in(&world, "/ansokan/").await;
     assert_eq!(client.get("/ansokan/").await.status, StatusCode::OK);
     let reply = client.get("/hog/x").await;
-    assert_eq!((reply.status, reply.header("location")), (StatusCode::SEE_OTHER, "/eid/login?rd=%2Fhog%2Fx"));
+    assert_eq!((reply.status, reply.header("location")), (StatusCode::SEE_OTHER, "/eid/login?rd=/hog/x"));
     let reply = client.clone().xhr().get("/hog/x").await;
     assert_eq!(reply.status, StatusCode::FORBIDDEN);
     assert!(
@@ -384,7 +384,7 @@ async fn a_restart_in_mid_login_begins_again_and_lets_no_assertion_in_twice() {
     fresh.cookies.remove(SESSION);
     let reply = fresh.answer(&response, &relay_state).await;
     assert_refused(&world, &mut fresh, &reply, "login_other_instance").await;
-    assert!(reply.body.contains("/eid/login?rd=%2Fansokan%2F"), "the way on keeps the deep link: {}", reply.body);
+    assert!(reply.body.contains("/eid/login?rd=/ansokan/"), "the way on keeps the deep link: {}", reply.body);
     let mut thief = Client { cookies: before.cookies.clone(), ..Client::new(world.public()) };
     let reply = thief.answer(&used, &used_state).await;
     assert_refused(&world, &mut thief, &reply, "login_other_instance").await;

@@ -220,7 +220,7 @@ impl Reply {
 /// A client that keeps cookies as one host's browser would, and says that a person navigates unless told otherwise.
 #[derive(Clone)]
 pub struct Client {
-    address: SocketAddr,
+    pub address: SocketAddr,
     pub cookies: BTreeMap<String, String>,
     pub headers: Vec<(String, String)>,
 }
