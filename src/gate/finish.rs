@@ -53,7 +53,7 @@ impl Gate {
         let mut held = login.cookies.all(&cookie).take(4).peekable();
         if held.peek().is_none() {
             // On a loopback http address the cookie is Lax, and the provider's cross-site form came without it.
-            let context = Context { repost: !self.names.secure(), ..Context::default() };
+            let context = Context { repost: !self.names.secure() && !login.reposted, ..Context::default() };
             let detail = "the browser sent no cookie of this login";
             return Err(self.refuse(rejected(Reason::StateMissing, detail), &context));
         }
@@ -204,12 +204,15 @@ impl Gate {
         };
         let state = context.begun.map(|begun| &begun.state);
         let provider = state.map(|s| &s.provider).or(context.provider.map(|p| &p.config().id));
-        self.telemetry.emit(LoginRefused {
-            code: denial.code(),
-            detail: denial.detail(),
-            provider,
-            reference: reference.as_str(),
-        });
+        // An answer that is only sent round once more is not refused yet.
+        if !context.repost {
+            self.telemetry.emit(LoginRefused {
+                code: denial.code(),
+                detail: denial.detail(),
+                provider,
+                reference: reference.as_str(),
+            });
+        }
         let over = ends_login(&denial);
         let expired: Vec<SetCookie> =
             context.begun.filter(|_| over).map(|begun| self.expire_login(&begun.cookie)).into_iter().collect();

@@ -94,6 +94,8 @@ pub struct FinishLogin<'a> {
     pub saml_response: Vec<u8>,
     /// The RelayState field.
     pub relay_state: Option<&'a str>,
+    /// Whether a page of ours has posted it once more (see [`super::Refusal::repost`]).
+    pub reposted: bool,
     /// The person's language as the request tells it; the login's own wins.
     pub locale: Locale,
     /// The request's cookies.

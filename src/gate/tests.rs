@@ -312,7 +312,7 @@ async fn finish(world: &World, browser: &Browser, xml: &str, relay_state: Option
     let pairs: Vec<(&str, &str)> = browser.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let cookies = Cookies::new(&pairs);
     let saml_response = xml.as_bytes().to_vec();
-    let login = FinishLogin { saml_response, relay_state, locale: Locale::Sv, cookies };
+    let login = FinishLogin { saml_response, relay_state, reposted: false, locale: Locale::Sv, cookies };
     let refusal = world.gate.finish_login(login).await.err().unwrap();
     assert!(refusal.set_cookies.iter().all(|cookie| cookie.value.is_none()), "a refusal leaves no session");
     refusal

@@ -68,7 +68,7 @@ async fn a_login_opens_the_route_and_tells_the_e_service_what_it_may_know() {
     let seen = world.seen();
     assert_eq!(seen.target, "/ansokan/1?steg=2");
     assert_eq!(seen.one("x-eid-personal-number"), "195006262546");
-    assert_eq!(seen.one("x-eid-name"), "%C3%85sa%20%C3%96berg");
+    assert_eq!(seen.one("x-eid-name"), "%C3%85sa%20M%C3%A4rta%20%C3%96berg");
     assert_eq!(seen.one("x-eid-loa"), "http://id.elegnamnden.se/loa/1.0/loa3");
     assert_eq!((seen.one("x-eid-method"), seen.one("x-eid-provider")), ("bankid", "bankid-a"));
     assert!(seen.one("x-eid-subject").starts_with("personal-number:"));

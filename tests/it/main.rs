@@ -3,7 +3,10 @@
 
 #[cfg(feature = "peers")]
 mod canonical_oracle;
+mod commands;
+mod demo;
 mod login;
+mod metadata_vectors;
 mod saml_vectors;
 mod support;
 mod xml_differential;

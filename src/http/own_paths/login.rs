@@ -45,13 +45,14 @@ impl OwnPaths {
         let finished = self.gate.finish_login(FinishLogin {
             saml_response: posted.saml_response,
             relay_state: posted.relay_state.as_deref(),
+            reposted: posted.reposted,
             locale: asked.locale,
             cookies: request.cookies,
         });
         match finished.await {
             Ok(done) => self.done(&asked, done),
             // Once, and not again: a browser without cookies would go round for ever.
-            Err(refusal) if refusal.repost && !posted.reposted => {
+            Err(refusal) if refusal.repost => {
                 let mut fields = vec![("SAMLResponse", posted.encoded.as_str()), (form::REPOSTED, "1")];
                 fields.extend(posted.relay_state.as_deref().map(|state| ("RelayState", state)));
                 pages::repost(&self.site, refusal.locale.unwrap_or(asked.locale), &fields)
