@@ -28,7 +28,7 @@ struct PurposeKey {
 /// The keys of one purpose.
 ///
 /// Nonces are random: with 96 bits, one key is good for 2³² boxes (NIST SP 800-38D, 8.3), which at 100 logins a second
-/// is more than a year. `docs/operations.md` says to rotate within that.
+/// is more than a year. `docs/configuration.md` says to rotate within that.
 pub struct Sealer {
     keys: Vec<PurposeKey>,
 }

@@ -45,6 +45,26 @@ fn a_newcomer_gets_from_keys_to_a_checked_configuration() {
     assert_eq!(document.root_element().attribute("entityID"), Some("http://etjanst.localhost:8080/sp"));
 }
 
+/// The README's configuration is one that a reader will copy.
+#[test]
+fn the_configuration_in_the_readme_is_a_good_one() {
+    let readme = include_str!("../../README.md");
+    let toml = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("g.toml"), toml).unwrap();
+    let (code, text, error) = said(&grindvakt(&["check", "--config", "g.toml"], folder.path()));
+    assert_eq!((code, text.as_str()), (Some(0), "ok: 1 providers, 2 routes, environment production\n"), "{error}");
+}
+
+/// Every key that a configuration may hold is explained, and nothing else is.
+#[test]
+fn every_key_of_the_demo_is_explained() {
+    let docs = include_str!("../../docs/configuration.md");
+    for key in CONFIG.lines().filter_map(|line| line.split_once('=')).map(|(key, _)| key.trim()) {
+        assert!(key.starts_with('#') || docs.contains(&format!("`{key}`")), "{key}");
+    }
+}
+
 #[test]
 fn mistakes_are_answered_with_the_status_that_scripts_expect() {
     let folder = tempfile::tempdir().unwrap();
