@@ -2,7 +2,7 @@
 //!
 //! Everything here takes a [`SignedElement`]: what the signature does not cover cannot be read.
 
-use super::response::{in_response_to, not_reached, recent, same_issuer};
+use super::rules::{in_response_to, not_reached, recent, same_issuer};
 use super::schema::{instant, issuer, required, required_instant, schema, sequence, uri_text, version};
 use super::{Assertion, Attribute, Binding, Expect, NameId, Profile};
 use crate::base::UnixTime;

@@ -6,6 +6,7 @@ pub mod expect;
 pub mod idp;
 pub mod metadata;
 pub mod response;
+mod rules;
 mod schema;
 mod status;
 

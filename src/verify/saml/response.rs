@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::schema::{Readable, instant, issuer, required, required_instant, schema, sequence, version};
+use super::rules::{in_response_to, recent, same_issuer};
+use super::schema::{Readable, issuer, required, required_instant, schema, sequence, version};
 use super::status::{self, Status};
-use super::{Assertion, Binding, Expect, Profile, Signed, claims};
+use super::{Assertion, Expect, Profile, Signed, claims};
 use crate::base::{UnixTime, limits};
 use crate::verify::dsig::{self, SignedElement};
 use crate::verify::observe::{Observer, Silent, Stage};
@@ -223,25 +224,6 @@ fn check_response<'d, E: Readable<'d>>(
     }
 }
 
-pub(super) fn same_issuer(name: &str, expect: &Expect<'_>) -> Result<(), Reject> {
-    if name == expect.idp.entity_id {
-        return Ok(());
-    }
-    let detail = format_args!("the issuer is {name:?}; {:?} was asked", expect.idp.entity_id);
-    Err(Reject::new(Reason::IssuerMismatch, detail))
-}
-
-/// IssueInstant: not in the future, and not too old (profile 7.1, 19).
-pub(super) fn recent(issued: UnixTime, what: &str, expect: &Expect<'_>, now: UnixTime) -> Result<(), Reject> {
-    if issued > now.plus(expect.clock_skew) {
-        return Err(Reject::new(Reason::IssuedInFuture, format_args!("{what} was issued at {issued}; it is {now}")));
-    }
-    if now > issued.plus(expect.max_age).plus(expect.clock_skew) {
-        return Err(Reject::new(Reason::IssuedTooLongAgo, format_args!("{what} was issued at {issued}; it is {now}")));
-    }
-    Ok(())
-}
-
 /// Destination: needed on a signed message that came by POST (SAML Bindings 3.5.5.2).
 fn destination<'d>(response: impl Readable<'d>, expect: &Expect<'_>, signed: bool) -> Result<(), Reject> {
     match response.attribute("Destination").filter(|d| !d.is_empty()) {
@@ -252,45 +234,5 @@ fn destination<'d>(response: impl Readable<'d>, expect: &Expect<'_>, signed: boo
         )),
         None if signed => Err(Reject::new(Reason::DestinationMissing, "a signed Response without Destination")),
         None => Ok(()),
-    }
-}
-
-/// InResponseTo against the request. `optional`: where its absence is made up for by the signed assertion's.
-pub(super) fn in_response_to(value: Option<&str>, expect: &Expect<'_>, optional: bool) -> Result<(), Reject> {
-    match (&expect.binding, value) {
-        (Binding::Unchecked, _) => Ok(()),
-        (Binding::Request { id, .. }, Some(value)) if value == *id => Ok(()),
-        (Binding::Request { id, .. }, Some(value)) => Err(Reject::new(
-            Reason::InResponseToMismatch,
-            format_args!("it answers {value:?}; this browser's request is {id:?}"),
-        )),
-        (Binding::Request { .. }, None) if optional => Ok(()),
-        (Binding::Request { .. }, None) => {
-            Err(Reject::new(Reason::InResponseToMissing, "no InResponseTo where a request was sent"))
-        }
-        (Binding::None, Some(value)) => Err(Reject::new(
-            Reason::InResponseToMismatch,
-            format_args!("it answers {value:?}; this browser holds no request"),
-        )),
-        (Binding::None, None) if expect.allow_unsolicited => Ok(()),
-        (Binding::None, None) => Err(Reject::new(Reason::Unsolicited, "an answer to no request")),
-    }
-}
-
-/// An instant that must not have come, unless it is absent.
-pub(super) fn not_reached<'d>(
-    element: impl Readable<'d>,
-    name: &str,
-    reason: Reason,
-    expect: &Expect<'_>,
-    now: UnixTime,
-) -> Result<Option<UnixTime>, Reject> {
-    let until = instant(element, name)?;
-    match until {
-        // Exclusive: at the instant itself it is over (SAML Core 2.5.1.2).
-        Some(until) if now >= until.plus(expect.clock_skew) => {
-            Err(Reject::new(reason, format_args!("{name} of {} was {until}; it is {now}", element.local_name())))
-        }
-        other => Ok(other),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::schema::{Readable, required, schema, uri_text};
 use super::super::{Endpoint, IdpMetadata, Scope, SsoBinding};
-use super::feed::Validity;
+use super::validity::Validity;
 use crate::base::UnixTime;
 use crate::crypto::trusted::PublicKey;
 use crate::verify::xml::ns;

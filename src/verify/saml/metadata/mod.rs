@@ -3,6 +3,7 @@
 
 mod entity;
 mod feed;
+mod validity;
 
 pub use entity::is_safe_endpoint;
 pub use feed::{Feed, FeedExpect, Refused, read_feed};
