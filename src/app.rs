@@ -15,6 +15,7 @@ use crate::config::{Config, Problem, load_keys};
 use crate::crypto::digest::{Random, SystemRandom};
 use crate::gate::{Gate, GateError, Parts};
 use crate::http::admin::{Admin, AdminState};
+use crate::http::body::FormRoom;
 use crate::http::forwarded::PublicAddress;
 use crate::http::headers::IdentityNames;
 use crate::http::own_paths::OwnPaths;
@@ -133,6 +134,7 @@ pub fn start(config: Config) -> Result<Running, StartError> {
     let admin = bind(config.listen.admin, 1)?;
     let (public_address, admin_address) = (public.address(), admin.address());
 
+    let forms = Arc::new(FormRoom::default());
     let service = || Service {
         gate: Arc::clone(&gate),
         own: Arc::clone(&own),
@@ -142,6 +144,7 @@ pub fn start(config: Config) -> Result<Running, StartError> {
         telemetry: Arc::clone(&telemetry),
         random: Arc::clone(&random),
         body_limit: config.verification.body_limit,
+        forms: Arc::clone(&forms),
     };
     let shared = Arc::new(Shared {
         gate: Arc::clone(&gate),

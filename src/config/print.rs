@@ -10,7 +10,6 @@ use crate::verify::saml::{Profile, Signed, SsoBinding};
 pub fn print(config: &Config) -> String {
     let mut root = Table::new();
     let text = |t: &str| Value::String(t.to_owned());
-    let list = |items: Vec<String>| Value::Array(items.into_iter().map(Value::String).collect());
     let seconds = |d: std::time::Duration| text(&format!("{}s", d.as_secs()));
     root.insert("environment".into(), text(config.environment.name()));
 
@@ -68,7 +67,7 @@ pub fn print(config: &Config) -> String {
         let mut table = Table::new();
         table.insert("id".into(), text(&source.id));
         table.insert("file".into(), text(&source.file.display().to_string()));
-        table.insert("signer".into(), list(source.signers.iter().map(|p| p.display().to_string()).collect()));
+        some(&mut table, "signer", source.signers.iter().map(|p| p.display().to_string()).collect());
         Value::Table(table)
     });
     root.insert("metadata".into(), Value::Array(feeds.collect()));
@@ -116,7 +115,8 @@ pub fn print(config: &Config) -> String {
         ] {
             table.insert(key.into(), Value::Boolean(value));
         }
-        table.insert("loa".into(), list(provider.loa.clone()));
+        some(&mut table, "loa", provider.loa.clone());
+        some(&mut table, "authenticating_authorities", provider.authenticating_authorities.clone());
         let map = provider.loa_map.iter().map(|(written, meant)| (written.clone(), text(meant)));
         table.insert("loa_map".into(), Value::Table(map.collect()));
         Value::Table(table)
@@ -130,12 +130,23 @@ pub fn print(config: &Config) -> String {
             table.insert("access".into(), text("anonymous"));
             return Value::Table(table);
         }
-        table.insert("loa".into(), list(route.loa.iter().map(|l| l.uri().to_owned()).collect()));
-        table.insert("require".into(), list(route.require.iter().map(|f| f.name().to_owned()).collect()));
-        table.insert("eid".into(), list(route.eid.iter().map(|e| e.as_str().to_owned()).collect()));
+        some(&mut table, "loa", route.loa.iter().map(|l| l.uri().to_owned()).collect());
+        some(&mut table, "require", route.require.iter().map(|f| f.name().to_owned()).collect());
+        some(&mut table, "eid", route.eid.iter().map(|e| e.as_str().to_owned()).collect());
         table.insert("forward".into(), list(route.forward.iter().map(|f| f.name().to_owned()).collect()));
         Value::Table(table)
     });
     root.insert("route".into(), Value::Array(routes.collect()));
     toml::to_string(&root).unwrap_or_default()
+}
+
+/// A list that is left out where it is empty.
+fn some(table: &mut Table, key: &str, texts: Vec<String>) {
+    if !texts.is_empty() {
+        table.insert(key.into(), list(texts));
+    }
+}
+
+fn list(items: Vec<String>) -> Value {
+    Value::Array(items.into_iter().map(Value::String).collect())
 }

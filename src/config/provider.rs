@@ -20,7 +20,7 @@ pub(super) fn read_metadata(root: &mut Section<'_>) -> Vec<MetadataSource> {
         if file.is_none() && !s.has("file") {
             s.missing("file", "the feed");
         }
-        let signers = s.paths("signer").into_iter().map(|(path, _)| path).collect();
+        let signers = s.some_paths("signer");
         s.finish();
         if let (Some(id), Some(file)) = (id, file) {
             out.push(MetadataSource { id: id.text, file, signers });
@@ -101,7 +101,7 @@ fn read_provider(s: &mut Section<'_>, metadata: &[MetadataSource]) -> Option<Pro
     let binding = s.choice("binding", &[("redirect", SsoBinding::Redirect), ("post", SsoBinding::Post)]);
     let loa = levels(s, "loa");
     let loa_map = loa_map(s);
-    let authorities = s.texts("authenticating_authorities").unwrap_or_default().into_iter().map(|t| t.text).collect();
+    let authorities = s.some_texts("authenticating_authorities").into_iter().map(|t| t.text).collect();
     let allow_unsolicited = s.flag("allow_unsolicited", false);
     let eidas_connector = s.flag("eidas_connector", false);
     let force_authn = s.flag("force_authn", true);

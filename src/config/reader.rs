@@ -120,6 +120,23 @@ impl<'p> Section<'p> {
         }
     }
 
+    /// A list that demands or restricts something. An empty one is a slip, of a template most likely, and would demand
+    /// nothing.
+    pub(super) fn some_texts(&mut self, key: &'static str) -> Vec<Text> {
+        self.not_empty(key);
+        self.texts(key).unwrap_or_default()
+    }
+
+    /// Says so where `key` holds an empty list.
+    pub(super) fn not_empty(&self, key: &'static str) {
+        let found = self.table.entries.iter().find(|(k, _)| k == key).map(|(_, node)| node);
+        if let Some(Node { value: Value::Array(items), at }) = found
+            && items.is_empty()
+        {
+            self.problem(at, format!("`{key}` is an empty list; leave it out if nothing is meant by it"));
+        }
+    }
+
     /// A duration: `"90s"`, `"30m"`, `"8h"`, `"10d"`, `"500ms"`, or whole seconds.
     pub(super) fn duration(&mut self, key: &'static str, default: Duration) -> Duration {
         let Some(node) = self.take(key) else { return default };
@@ -173,6 +190,11 @@ impl<'p> Section<'p> {
 
     pub(super) fn paths(&mut self, key: &'static str) -> Vec<(PathBuf, Origin)> {
         self.texts(key).unwrap_or_default().into_iter().map(|text| (beside(&text), text.at)).collect()
+    }
+
+    /// [`Self::paths`], which an empty list is not.
+    pub(super) fn some_paths(&mut self, key: &'static str) -> Vec<PathBuf> {
+        self.some_texts(key).iter().map(beside).collect()
     }
 
     pub(super) fn section(&mut self, key: &'static str) -> Option<Section<'p>> {

@@ -14,6 +14,7 @@ pub(super) fn read_routes(root: &mut Section<'_>, providers: &[Provider], forwar
         let access = s.choice("access", &[("anonymous", Access::Anonymous), ("session", Access::Session)]);
         let access = access.unwrap_or(Access::Session);
         let loa = levels(&mut s);
+        s.not_empty("require");
         let require = fields(&mut s, "require").unwrap_or_default();
         let eid = eids(&mut s, providers);
         // A route that says what it forwards says all of it: the service's list is for routes that do not.
@@ -54,7 +55,7 @@ fn path_fault(path: &Text, known: &[Route], prefix: &str) -> Option<String> {
 
 /// A single name is a minimum within its family; several are the exact set.
 fn levels(s: &mut Section<'_>) -> Vec<Loa> {
-    let texts = s.texts("loa").unwrap_or_default();
+    let texts = s.some_texts("loa");
     let single = texts.len() == 1;
     let mut out: Vec<Loa> = Vec::new();
     for text in texts {
@@ -70,7 +71,7 @@ fn levels(s: &mut Section<'_>) -> Vec<Loa> {
 
 fn eids(s: &mut Section<'_>, providers: &[Provider]) -> Vec<EidId> {
     let mut out: Vec<EidId> = Vec::new();
-    for text in s.texts("eid").unwrap_or_default() {
+    for text in s.some_texts("eid") {
         match providers.iter().find(|provider| provider.eid.as_str() == text.text) {
             Some(provider) if out.contains(&provider.eid) => {
                 s.problem(&text.at, format!("`eid` names {:?} twice", text.text));

@@ -241,6 +241,9 @@ pub(super) fn read_pages(root: &mut Section<'_>) -> Pages {
 /// What oauth2-proxy sends to the application.
 const OAUTH2_PROXY: [(&str, &str); 2] = [("subject", "x-forwarded-user"), ("name", "x-forwarded-preferred-username")];
 
+/// What the proxy tells of the client: an identity in its place would be overwritten, or overwrite it.
+const REBUILT: [&str; 3] = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+
 pub(super) fn read_headers(root: &mut Section<'_>) -> HeaderNames {
     let Some(mut s) = root.section("headers") else { return HeaderNames::default() };
     let mut out = HeaderNames::default();
@@ -252,7 +255,12 @@ pub(super) fn read_headers(root: &mut Section<'_>) -> HeaderNames {
             let known = field == "subject" || Field::parse(&field).is_some();
             let lower = name.text.to_ascii_lowercase();
             let good = !lower.is_empty() && lower.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-            const TAKEN: [&str; 10] = [
+            const TAKEN: [&str; 15] = [
+                "accept",
+                "authorization",
+                "content-encoding",
+                "content-type",
+                "forwarded",
                 "host",
                 "cookie",
                 "connection",
@@ -266,7 +274,7 @@ pub(super) fn read_headers(root: &mut Section<'_>) -> HeaderNames {
             ];
             if !known {
                 also.problem(&name.at, format!("`{field}` is no field that can be forwarded"));
-            } else if !good || TAKEN.contains(&lower.as_str()) {
+            } else if !good || TAKEN.contains(&lower.as_str()) || REBUILT.contains(&lower.as_str()) {
                 also.problem(
                     &name.at,
                     format!("{:?} cannot carry an identity: letters, digits and '-' make a name", name.text),

@@ -43,6 +43,19 @@ fn read(text: &str) -> Result<Config, Vec<String>> {
 }
 
 #[test]
+fn an_empty_list_is_a_slip_and_demands_nothing_silently() {
+    for (key, text) in [
+        ("signer", GOOD.replacen("signer = [\"fed.crt\"]", "signer = []", 1)),
+        ("loa", format!("{GOOD}\n[[route]]\npath = \"/tom\"\nloa = []\n")),
+        ("eid", format!("{GOOD}\n[[route]]\npath = \"/tom\"\neid = []\n")),
+        ("require", format!("{GOOD}\n[[route]]\npath = \"/tom\"\nrequire = []\n")),
+    ] {
+        let problems = read(&text).err().unwrap_or_default();
+        assert!(problems.iter().any(|p| p.contains(&format!("`{key}` is an empty list"))), "{key}: {problems:?}");
+    }
+}
+
+#[test]
 fn the_smallest_configuration_has_safe_defaults() {
     let config = read(GOOD).unwrap();
     let provider = &config.providers[0];

@@ -3,6 +3,8 @@
 //! The order matters: the browser's own state first, since it says whom to expect; the message, the person and the
 //! route next; single use last, so that nothing broken burns anything.
 
+use std::time::Duration;
+
 use super::confirm::Pending;
 use super::target::Targets;
 use super::{Denial, FinishLogin, Gate, LoginDone, Refusal, SetCookie};
@@ -19,6 +21,8 @@ use crate::telemetry::{LoginFinished, LoginRefused, SessionStarted};
 use crate::verify::saml::{Assertion, Binding, Expect, Received};
 use crate::verify::{Reason, Reject, Verified};
 
+const SECOND: Duration = Duration::from_secs(1);
+
 /// A begun login that the browser holds, and under which cookie.
 struct Begun {
     handle: Handle,
@@ -32,6 +36,15 @@ pub(super) struct Context<'a> {
     provider: Option<&'a ProviderEntry>,
     begun: Option<&'a Begun>,
     repost: bool,
+}
+
+/// Why a message cannot belong to a login of ours.
+const fn no_state(relay_state: Option<&str>) -> &'static str {
+    match relay_state {
+        Some(text) if text.len() <= RELAY_STATE_BYTES => "the RelayState is of no login of ours",
+        Some(_) => "the RelayState is longer than 80 bytes",
+        None => "no RelayState",
+    }
 }
 
 impl Gate {
@@ -112,19 +125,19 @@ impl Gate {
     /// A message that no RelayState of ours came with: only for a provider that may send one, and only to ask.
     async fn finish_unsolicited(&self, login: &FinishLogin<'_>, now: UnixTime) -> Result<LoginDone, Refusal> {
         let snapshot = self.registry.owned();
+        let stray = rejected(Reason::StateMissing, no_state(login.relay_state));
+        // Nothing is read for a stranger where no provider may send such a message.
+        if !snapshot.all().iter().any(|provider| provider.config().allow_unsolicited) {
+            return Err(self.refuse(stray, &Context::default()));
+        }
         let issuer = match self.received(&login.saml_response) {
             Ok(received) => received.issuer_hint().map(|issuer| issuer.into_owned()),
             Err(reject) => return Err(self.refuse(Denial::Rejected(reject), &Context::default())),
         };
         let provider = issuer.and_then(|issuer| snapshot.by_issuer(&issuer));
         let Some(provider) = provider.filter(|provider| provider.config().allow_unsolicited) else {
-            let detail = match login.relay_state {
-                Some(text) if text.len() <= RELAY_STATE_BYTES => "the RelayState is of no login of ours",
-                Some(_) => "the RelayState is longer than 80 bytes",
-                None => "no RelayState",
-            };
             let context = Context { provider, ..Context::default() };
-            return Err(self.refuse(rejected(Reason::StateMissing, detail), &context));
+            return Err(self.refuse(stray, &context));
         };
         let context = Context { provider: Some(provider), ..Context::default() };
         self.ask_first(provider, login, now).await.map_err(|denial| self.refuse(denial, &context))
@@ -140,6 +153,11 @@ impl Gate {
         let rd = self.targets.local(login.relay_state.filter(|rd| rd.len() <= RELAY_STATE_BYTES));
         // Nobody asked for a fresh login, so it cannot be held against a request.
         let (who, meets) = self.person(provider, Binding::None, false, &rd, &login.saml_response, now)?;
+        // What the process before this one accepted, this one has not seen. Instants are told in whole seconds.
+        if who.issued().plus(SECOND) <= self.started {
+            let detail = format_args!("issued at {}, before this process could remember it", who.issued());
+            return Err(rejected(Reason::LoginOtherInstance, detail));
+        }
         let keys = [ReplayKey::assertion(&self.digest, who.issuer(), who.assertion_id())];
         let once = self.used.consume(&keys, who.acceptable_until(), now).await.map_err(not_first)?;
         let name = who.field(Field::Name).map(|name| name.into_owned());
@@ -233,7 +251,7 @@ impl Gate {
     }
 }
 
-fn rejected(reason: Reason, detail: &str) -> Denial {
+fn rejected(reason: Reason, detail: impl std::fmt::Display) -> Denial {
     Denial::Rejected(Reject::new(reason, detail))
 }
 

@@ -124,7 +124,8 @@ impl IdentityHeaders {
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What no header value may hold as it is. Values with a form of their own (numbers, URIs) hold nothing of it.
-const VALUE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'\\');
+/// A `%` is encoded too, so that decoding gives the value and not one step more.
+const VALUE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'\\').add(b'%');
 
 fn encoded(header: IdentityHeader, value: &str) -> Bytes {
     let set = match header {

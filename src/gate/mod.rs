@@ -25,7 +25,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::Clock;
+use crate::base::{Clock, UnixTime};
 use crate::config::{Config, LoadedKeys};
 use crate::crypto::digest::{HmacKey, NoRandomness, Random};
 use crate::crypto::own::SigningKey;
@@ -103,6 +103,8 @@ pub struct Gate {
     /// What the routes forward or require, together.
     keep: Vec<Field>,
     instance: Instance,
+    /// What was used before this instant, the memory store does not know.
+    started: UnixTime,
     used: MemoryGuard,
     revoked: Revoked,
     headers: HeaderCache,
@@ -151,6 +153,7 @@ impl Gate {
             revoked: Revoked::default(),
             headers: HeaderCache::default(),
             pool: Pool::default(),
+            started: clock.now(),
             clock,
             random,
             telemetry,

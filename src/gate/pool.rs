@@ -4,27 +4,39 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-/// Jobs that may run at the same time; what comes beyond is refused at once rather than queued for longer than a
-/// person waits. An RSA signature of 3072 bits takes about 2 ms: 64 are a tenth of a second of one core.
+/// Jobs that may run or wait; what comes beyond is refused at once rather than queued for longer than a person waits.
+/// An RSA signature of 3072 bits takes about 2 ms: 64 are a tenth of a second of one core.
 const JOBS: usize = 64;
+
+/// Jobs that run at the same time: half the cores, so that the other half is always there for live sessions.
+fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
+}
 
 /// The pool is full, or its job fell over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Busy;
 
 /// Runs jobs on the runtime's blocking threads.
-pub(crate) struct Pool(Arc<Semaphore>);
+pub(crate) struct Pool {
+    places: Arc<Semaphore>,
+    running: Arc<Semaphore>,
+}
 
 impl Default for Pool {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(JOBS)))
+        Self::with(JOBS, at_once())
     }
 }
 
 impl Pool {
+    fn with(jobs: usize, at_once: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(jobs)), running: Arc::new(Semaphore::new(at_once)) }
+    }
+
     #[cfg(test)]
     pub(crate) fn with_jobs(jobs: usize) -> Self {
-        Self(Arc::new(Semaphore::new(jobs)))
+        Self::with(jobs, 1)
     }
 
     /// Runs `job` off the request's thread.
@@ -32,10 +44,11 @@ impl Pool {
     /// # Errors
     /// [`Busy`] when every place is taken.
     pub(crate) async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
-        let place = Arc::clone(&self.0).try_acquire_owned().map_err(|_| Busy)?;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Busy)?;
+        let turn = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Busy)?;
         let done = tokio::task::spawn_blocking(move || {
             let result = job();
-            drop(place);
+            drop((turn, place));
             result
         });
         done.await.map_err(|_| Busy)

@@ -4,9 +4,9 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::policy::normal_path;
 
-/// The longest target that a login remembers. Five login states of this size stay well within a header block; what is
-/// longer leads to the service's front page.
-const TARGET_BYTES: usize = 2048;
+/// The longest target that a login remembers. Five login states with such targets are 8 KB of cookies, which the
+/// proxies in front of most services still take; what is longer leads to the service's front page.
+const TARGET_BYTES: usize = 1024;
 
 /// What cannot stand in a query as it is (RFC 3986, 3.4); a `%` may, since it is already an encoding.
 const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'#').add(b'\\');

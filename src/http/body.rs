@@ -2,10 +2,12 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::sync::Semaphore;
 
 use super::upstream::Returning;
 
@@ -54,23 +56,46 @@ impl Body for AnswerBody {
 pub enum NotRead {
     /// Over the limit.
     TooLarge,
+    /// All forms that are being read take too much room together.
+    NoRoom,
     /// The client broke off, or took too long.
     Broken,
 }
 
-/// How long a client may take to send a form.
-const FORM_TIME: std::time::Duration = std::time::Duration::from_secs(30);
+/// How long a client may take to send a form: 12 KB in practice, over a bad mobile network at the worst.
+const FORM_TIME: Duration = Duration::from_secs(15);
+
+/// Bytes of all forms that are being read, together: some 2,700 logins at the same instant. Whoever sends half a form
+/// and waits must not be able to fill the memory.
+const FORM_ROOM: usize = 32 * 1024 * 1024;
+
+/// The room that is left for forms. Shared by all cores.
+pub struct FormRoom(Semaphore);
+
+impl Default for FormRoom {
+    fn default() -> Self {
+        Self(Semaphore::new(FORM_ROOM))
+    }
+}
 
 /// Reads a form whole: the only bodies that are ever gathered, and never more than `limit` bytes.
 ///
 /// # Errors
 /// [`NotRead`].
-pub async fn gather(body: Incoming, limit: usize) -> Result<Bytes, NotRead> {
-    // A base64 field with its encoding is at most this much larger than the message that it holds.
-    let gathered = tokio::time::timeout(FORM_TIME, Limited::new(body, limit).collect()).await;
-    match gathered {
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(NotRead::TooLarge),
-        Ok(Err(_)) | Err(_) => Err(NotRead::Broken),
-    }
+pub async fn gather(body: Incoming, limit: usize, room: &FormRoom) -> Result<Bytes, NotRead> {
+    let reading = async {
+        let mut body = Limited::new(body, limit);
+        let mut whole = BytesMut::new();
+        let mut taken = room.0.try_acquire_many(0).map_err(|_| NotRead::NoRoom)?;
+        while let Some(frame) = body.frame().await {
+            let frame =
+                frame.map_err(|e| if e.is::<LengthLimitError>() { NotRead::TooLarge } else { NotRead::Broken })?;
+            let Ok(data) = frame.into_data() else { continue };
+            let bytes = u32::try_from(data.len()).map_err(|_| NotRead::TooLarge)?;
+            taken.merge(room.0.try_acquire_many(bytes).map_err(|_| NotRead::NoRoom)?);
+            whole.extend_from_slice(&data);
+        }
+        Ok(whole.freeze())
+    };
+    tokio::time::timeout(FORM_TIME, reading).await.unwrap_or(Err(NotRead::Broken))
 }

@@ -9,12 +9,12 @@ use crate::session::CookieNames;
 /// Pairs that are looked at: a browser sends at most 180 for one host.
 const MOST: usize = 256;
 
-/// The cookies of a request as (name, value), in order. What is no pair is passed over, and so is a header that is not
-/// ASCII: ours always are.
+/// The cookies of a request as (name, value), in order. What is no pair is passed over, and so is one that is no text:
+/// ours always are, and nobody else's may hide them.
 pub fn pairs(headers: &HeaderMap) -> Vec<(&str, &str)> {
     let mut out = Vec::new();
-    let texts = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    for pair in texts.flat_map(|text| text.split(';')).take(MOST) {
+    let pieces = headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|b| *b == b';'));
+    for pair in pieces.take(MOST).filter_map(|pair| std::str::from_utf8(pair).ok()) {
         if let Some((name, value)) = pair.split_once('=') {
             out.push((name.trim(), value.trim()));
         }
@@ -127,6 +127,12 @@ mod tests {
         keep_ours(&mut headers, &names());
         let left: Vec<_> = headers.get_all(SET_COOKIE).iter().collect();
         assert_eq!(left, ["own=1"]);
+    }
+
+    #[test]
+    fn a_stranger_among_the_cookies_hides_none_of_ours() {
+        let sent = request(&[b"a=\xe5; __Host-eid-etjanst=x", b"b=2"]);
+        assert_eq!(pairs(&sent), [("__Host-eid-etjanst", "x"), ("b", "2")]);
     }
 
     #[test]

@@ -28,7 +28,9 @@ impl Posted {
     /// `message_encoding` when a field is doubled or missing, or an encoding is broken.
     pub fn read(body: &[u8]) -> Result<Self, Reject> {
         let refused = |what: &str| Reject::new(Reason::MessageEncoding, what);
-        let once = |name: &str| unique(body, name).map_err(|()| refused("a field that is doubled or badly encoded"));
+        let bad = |()| refused("a field that is doubled or badly encoded, or too many fields");
+        let fields = split(body).map_err(bad)?;
+        let once = |name: &str| unique(&fields, name).map_err(bad);
         let encoded = once("SAMLResponse")?.ok_or_else(|| refused("no SAMLResponse"))?;
         // A Response and a request in one form, or a signature over the form: other bindings, which are not for here.
         if once("SAMLRequest")?.is_some() || once("Signature")?.is_some() {
@@ -42,24 +44,34 @@ impl Posted {
 
 /// One field that must stand once; none otherwise.
 pub fn field<'b>(body: &'b [u8], name: &str) -> Option<Cow<'b, str>> {
-    unique(body, name).ok().flatten()
+    unique(&split(body).ok()?, name).ok().flatten()
+}
+
+/// Fields of one form. A provider sends two.
+const FIELDS: usize = 32;
+
+/// A field: its name decoded, its value as it came.
+type Raw<'b> = (Cow<'b, str>, &'b [u8]);
+
+/// The fields. The names are decoded: `%53AMLResponse` is a second SAMLResponse for whoever decodes it.
+fn split(body: &[u8]) -> Result<Vec<Raw<'_>>, ()> {
+    let mut fields = Vec::with_capacity(4);
+    for pair in body.split(|b| *b == b'&') {
+        if fields.len() == FIELDS {
+            return Err(());
+        }
+        let at = memchr::memchr(b'=', pair).unwrap_or(pair.len());
+        let (key, value) = (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default());
+        fields.push((decode(key)?, value));
+    }
+    Ok(fields)
 }
 
 /// The field `name`: none when it is not there, an error when it is there twice or cannot be decoded.
-fn unique<'b>(body: &'b [u8], name: &str) -> Result<Option<Cow<'b, str>>, ()> {
-    let mut found = None;
-    for pair in body.split(|b| *b == b'&') {
-        let at = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
-        let (key, value) = (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default());
-        // The name may be encoded too: `%53AMLResponse` is a second SAMLResponse for whoever decodes it.
-        if decode(key)? != name {
-            continue;
-        }
-        if found.replace(decode(value)?).is_some() {
-            return Err(());
-        }
-    }
-    Ok(found)
+fn unique<'b>(fields: &[Raw<'b>], name: &str) -> Result<Option<Cow<'b, str>>, ()> {
+    let mut values = fields.iter().filter(|(key, _)| key == name).map(|(_, value)| *value);
+    let found = values.next().map(decode).transpose()?;
+    if values.next().is_some() { Err(()) } else { Ok(found) }
 }
 
 /// Percent-decoding with `+` as a space. A `%` without two digits and bytes that are no UTF-8 are errors.
@@ -108,6 +120,7 @@ mod tests {
             ("SAMLResponse=PGEvPg%3D%3D&x%4=1", broken.clone()),
             ("SAMLResponse=PGEvPg%3D%3D&RelayState=%FF", broken.clone()),
             ("", broken.clone()),
+            (&("SAMLResponse=PGEvPg%3D%3D".to_owned() + &"&".repeat(FIELDS)), broken.clone()),
         ] {
             assert_eq!(code(body), expect, "{body}");
         }

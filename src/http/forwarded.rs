@@ -35,21 +35,23 @@ impl PublicAddress {
         }
     }
 
-    /// The addresses from the client to us. What a trusted proxy says is kept as far as it consists of addresses; what
-    /// anyone else says is not.
+    /// The addresses from the client to us. What a trusted proxy says is kept from its own end on, as far as it consists
+    /// of addresses: what stands at the far end may have been sent by the client itself. What anyone else says is not.
     fn chain(&self, headers: &HeaderMap, peer: IpAddr) -> String {
         let peer = peer.to_canonical();
         if !self.trusted.iter().any(|network| network.contains(peer)) {
             return peer.to_string();
         }
-        let said: Vec<IpAddr> = headers
+        let said: Vec<&[u8]> = headers
             .get_all("x-forwarded-for")
             .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|list| list.split(','))
-            .map_while(|text| text.trim().parse().ok())
+            .flat_map(|value| value.as_bytes().split(|b| *b == b','))
             .collect();
-        said.iter().chain([&peer]).map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        let address = |text: &&[u8]| std::str::from_utf8(text).ok()?.trim().parse::<IpAddr>().ok();
+        let mut chain: Vec<String> = vec![peer.to_string()];
+        chain.extend(said.iter().rev().map_while(address).map(|address| address.to_string()));
+        chain.reverse();
+        chain.join(", ")
     }
 }
 
@@ -64,7 +66,9 @@ mod tests {
         let address = PublicAddress::new(&base, vec![Network::parse("10.0.0.0/8").unwrap()]).unwrap();
         for (peer, said, chain) in [
             ("10.1.1.1:1", "192.0.2.7", "192.0.2.7, 10.1.1.1"),
-            ("10.1.1.1:1", "192.0.2.7, evil", "192.0.2.7, 10.1.1.1"),
+            ("10.1.1.1:1", "192.0.2.7, evil", "10.1.1.1"),
+            ("10.1.1.1:1", "127.0.0.1, evil, 203.0.113.9", "203.0.113.9, 10.1.1.1"),
+            ("10.1.1.1:1", "", "10.1.1.1"),
             ("192.0.2.9:1", "127.0.0.1", "192.0.2.9"),
         ] {
             let mut headers = HeaderMap::new();

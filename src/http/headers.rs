@@ -3,6 +3,8 @@
 //! PHP, CGI and WSGI fold `-`, `_` and, in places, `.` into one: `X_Eid_Subject` reaches the application as our header
 //! does (T43). So every inbound name that folds to one of ours is removed, on every path, before anything else.
 
+use std::borrow::Cow;
+
 use http::header::{CONNECTION, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
@@ -13,27 +15,42 @@ use crate::identity::Field;
 /// Everything that begins so is ours.
 const OURS: &str = "x-eid-";
 
-/// What a proxy tells of the client, and what clients send to be believed: rebuilt by us, whatever came.
-const FORWARDED: [&str; 9] = [
+/// What proxies tell of the client, of who it is, and of the request as they saw it: whole families, since applications
+/// behind other proxies believe them all. What an e-service needs of it is rebuilt by us.
+const TOLD_BY_PROXIES: [&str; 3] = ["x-forwarded-", "x-auth-request-", "x-original-"];
+
+/// Single names of the same kind, and those by which a request asks to be taken for another one: for another path
+/// (`Script-Name` reaches WSGI as the mount point), another method, or another proxy to call (`Proxy`, "httpoxy").
+const TOLD_BY_OTHERS: [&str; 17] = [
+    "cf-connecting-ip",
+    "client-ip",
     "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-proto",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-prefix",
-    "x-forwarded-uri",
-    "x-forwarded-server",
+    "path-info",
+    "proxy",
+    "remote-user",
+    "script-name",
+    "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-host",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
     "x-real-ip",
+    "x-remote-user",
+    "x-rewrite-url",
 ];
 
-/// Headers that concern one connection (RFC 9110, 7.6.1) and end with it.
-const HOP_BY_HOP: [&str; 8] = [
+/// Headers that concern one connection (RFC 9110, 7.6.1) and end with it. `Trailer` is among them: what it announces
+/// reaches an application as headers do, after ours were looked at (T43).
+const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
     "proxy-authorization",
     "proxy-connection",
     "te",
+    "trailer",
     "transfer-encoding",
     "upgrade",
 ];
@@ -62,20 +79,23 @@ impl IdentityNames {
 
     /// Whether an inbound name folds to one of ours.
     fn is_ours(&self, name: &str) -> bool {
-        let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        let folded: std::borrow::Cow<'_, str> = if plain { name.into() } else { fold(name).into() };
+        let folded: Cow<'_, str> = if is_plain(name) { name.into() } else { fold(name).into() };
         folded.starts_with(OURS) || self.also.iter().any(|own| *own == folded)
     }
 
-    /// Removes every inbound header that folds to one of ours; returns how many there were.
+    /// Removes every inbound header that folds to one of ours, and every one whose name has other characters than
+    /// letters, digits and hyphens: an application may take it for any other header. Returns how many were ours.
     pub fn strip(&self, headers: &mut HeaderMap) -> usize {
-        let forged: Vec<HeaderName> = headers.keys().filter(|name| self.is_ours(name.as_str())).cloned().collect();
-        let mut count = 0;
-        for name in forged {
-            count += headers.get_all(&name).iter().count();
+        let suspect = |name: &&HeaderName| !is_plain(name.as_str()) || self.is_ours(name.as_str());
+        let gone: Vec<HeaderName> = headers.keys().filter(suspect).cloned().collect();
+        let mut forged = 0;
+        for name in gone {
+            if self.is_ours(name.as_str()) {
+                forged += headers.get_all(&name).iter().count();
+            }
             headers.remove(&name);
         }
-        count
+        forged
     }
 
     /// Adds the identity. Called last, so that nothing the client sent can take a header away again (T44).
@@ -89,6 +109,12 @@ impl IdentityNames {
             headers.insert(HeaderName::from_static(header.name()), value);
         }
     }
+}
+
+/// Whether a name in lower case, as `http` keeps them, has letters, digits and hyphens only: the one form that every
+/// server reads alike.
+fn is_plain(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 /// Lower case, and every character but letters and digits as a hyphen.
@@ -117,18 +143,14 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes every inbound header, in any spelling, that tells of the client or of the request as some proxy saw it.
+/// Removes every inbound header that tells of the client or of the request as some proxy saw it. Other spellings of
+/// them are gone by now: [`IdentityNames::strip`] comes first.
 pub fn remove_forwarded(headers: &mut HeaderMap) {
-    let told: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| {
-            let name = name.as_str();
-            let folded: std::borrow::Cow<'_, str> =
-                if name.contains(['_', '.']) { fold(name).into() } else { name.into() };
-            FORWARDED.contains(&folded.as_ref())
-        })
-        .cloned()
-        .collect();
+    let is_told = |name: &&HeaderName| {
+        let name = name.as_str();
+        TOLD_BY_PROXIES.iter().any(|family| name.starts_with(family)) || TOLD_BY_OTHERS.contains(&name)
+    };
+    let told: Vec<HeaderName> = headers.keys().filter(is_told).cloned().collect();
     told.iter().for_each(|name| drop(headers.remove(name)));
 }
 
@@ -172,6 +194,14 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_servers_read_in_two_ways_goes_no_further() {
+        let names = IdentityNames::new(&HeaderNames::default());
+        let mut map = headers(&["SCRIPT_NAME", "path_info", "x.forwarded.for", "x_forwarded_user", "accept", "x~y"]);
+        assert_eq!(names.strip(&mut map), 0, "none of them is ours");
+        assert_eq!(map.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);
+    }
+
+    #[test]
     fn connection_names_only_what_ends_here() {
         let mut map = headers(&["x-own", "accept", "host", "cookie", "upgrade", "te", "transfer-encoding"]);
         map.insert(CONNECTION, HeaderValue::from_static("close, X-Own, host,cookie"));
@@ -186,11 +216,17 @@ mod tests {
         let mut map = headers(&[
             "Forwarded",
             "X-Forwarded-For",
-            "x_forwarded_host",
             "X-Forwarded-Proto",
             "x-real-ip",
             "accept",
-            "X.Forwarded.Prefix",
+            "X-Forwarded-Access-Token",
+            "X-Auth-Request-Email",
+            "X-Original-URL",
+            "X-Rewrite-URL",
+            "X-HTTP-Method-Override",
+            "Script-Name",
+            "Remote-User",
+            "Proxy",
         ]);
         remove_forwarded(&mut map);
         assert_eq!(map.len(), 1);

@@ -24,6 +24,12 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
     }
 }
 
+/// Whether a browser says that this is no navigation: a picture, a script's call, a frame's content. A program that
+/// says nothing is none.
+pub fn is_known_subresource(headers: &HeaderMap) -> bool {
+    text(headers, "sec-fetch-mode").is_some_and(|mode| !mode.eq_ignore_ascii_case("navigate"))
+}
+
 fn accepts_html(headers: &HeaderMap) -> bool {
     headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(',')).any(
         |range| {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use http::header::{CACHE_CONTROL, EXPECT};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Request, Response, Uri, Version};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 
 use super::body::AnswerBody;
@@ -38,7 +38,7 @@ impl Proxy {
         peer: SocketAddr,
         permit: &Permit,
     ) -> Result<Response<AnswerBody>, Failed> {
-        *request.uri_mut() = target(request.uri(), path);
+        *request.uri_mut() = target(request.uri(), path).ok_or(Failed::Path)?;
         *request.version_mut() = Version::HTTP_11;
         let headers = request.headers_mut();
         remove_hop_by_hop(headers);
@@ -56,31 +56,42 @@ impl Proxy {
         let headers = response.headers_mut();
         remove_hop_by_hop(headers);
         cookies::keep_ours(headers, &self.cookies);
-        if let Some(cookie) = &permit.set_cookie
-            && !is_shared(headers)
-        {
-            cookies::set_all(headers, std::slice::from_ref(cookie));
+        // What was made for one person is for no shared cache, unless the e-service says that it is for all.
+        if (permit.headers.is_some() || permit.set_cookie.is_some()) && !is_for_all(headers) {
+            if !is_private(headers) {
+                headers.append(CACHE_CONTROL, HeaderValue::from_static("private"));
+            }
+            cookies::set_all(headers, permit.set_cookie.as_slice());
         }
         Ok(response.map(AnswerBody::Upstream))
     }
 }
 
 /// The decided path with the query as it came.
-fn target(uri: &Uri, path: &str) -> Uri {
+fn target(uri: &Uri, path: &str) -> Option<Uri> {
     let text = match uri.query() {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
     };
-    // A normal path is plain ASCII, and the query was parsed before: this cannot fail.
-    text.parse::<PathAndQuery>().map(Uri::from).unwrap_or_default()
+    // A normal path is plain ASCII, and the query was parsed before.
+    text.parse::<PathAndQuery>().map(Uri::from).ok()
 }
 
-/// Whether a cache may keep the answer for others: then a person's cookie must not be in it.
-fn is_shared(headers: &HeaderMap) -> bool {
-    headers.get_all(CACHE_CONTROL).iter().any(|value| {
-        value.to_str().is_ok_and(|text| {
-            let text = text.to_ascii_lowercase();
-            text.contains("public") || text.contains("s-maxage") || text.contains("immutable")
-        })
+/// Whether the e-service says that the answer is the same for everyone: then a person's cookie must not be in it.
+fn is_for_all(headers: &HeaderMap) -> bool {
+    says(headers, &["public", "s-maxage", "immutable"])
+}
+
+/// Whether shared caches are told to leave the answer alone.
+fn is_private(headers: &HeaderMap) -> bool {
+    says(headers, &["private", "no-store"])
+}
+
+/// Whether `Cache-Control` has one of `directives` (RFC 9111, 5.2).
+fn says(headers: &HeaderMap, directives: &[&str]) -> bool {
+    let texts = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    texts.flat_map(|text| text.split(',')).any(|part| {
+        let name = part.split('=').next().unwrap_or_default().trim();
+        directives.iter().any(|directive| name.eq_ignore_ascii_case(directive))
     })
 }

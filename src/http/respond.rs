@@ -131,6 +131,8 @@ pub enum Fault {
     UpstreamDown,
     /// The e-service does not answer in time.
     UpstreamSlow,
+    /// More forms are being read than there is room for.
+    Overloaded,
     /// Our own fault.
     Internal,
 }
@@ -149,6 +151,7 @@ impl Fault {
             Self::NoSession => "needs_login",
             Self::UpstreamDown => "upstream_down",
             Self::UpstreamSlow => "upstream_timeout",
+            Self::Overloaded => "overloaded",
             Self::Internal => "internal",
         }
     }
@@ -165,6 +168,7 @@ impl Fault {
             Self::NoSession => verdict(StatusCode::UNAUTHORIZED, Problem::NotSignedIn),
             Self::UpstreamDown => verdict(StatusCode::BAD_GATEWAY, Problem::Upstream),
             Self::UpstreamSlow => verdict(StatusCode::GATEWAY_TIMEOUT, Problem::Upstream),
+            Self::Overloaded => later(Problem::Busy),
             Self::Internal => verdict(StatusCode::INTERNAL_SERVER_ERROR, Problem::Internal),
         }
     }

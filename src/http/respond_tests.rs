@@ -125,6 +125,7 @@ fn faults_have_their_statuses() {
         (Fault::NoSession, 401),
         (Fault::UpstreamDown, 502),
         (Fault::UpstreamSlow, 504),
+        (Fault::Overloaded, 503),
         (Fault::Internal, 500),
     ] {
         for asked in [person(), program()] {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::{Body as _, Incoming};
 
-use super::body::{AnswerBody, NotRead, gather};
+use super::body::{AnswerBody, FormRoom, NotRead, gather};
 use super::own_paths::{OwnPath, OwnPaths, OwnRequest};
 use super::pages::Site;
 use super::proxy::Proxy;
@@ -20,10 +20,11 @@ use super::{cookies, navigation};
 use crate::crypto::digest::Random;
 use crate::gate::{Cookies, Decision, Denial, Gate, Reference};
 use crate::policy::normal_path;
-use crate::telemetry::{ForgedHeaders, RequestForwarded, Telemetry, UpstreamFailed};
+use crate::telemetry::{ForgedHeaders, Metrics, RequestForwarded, Telemetry, UpstreamFailed};
 
-/// A form is base64 of the message, percent-encoded at the worst: three bytes for each of four thirds.
-const FORM_FACTOR: usize = 4;
+/// A form is base64 of the message, four bytes for three, with line ends and `+`, `/` and `=` percent-encoded: one and a
+/// half times the message in practice.
+const FORM_FACTOR: usize = 2;
 
 /// Everything that a core answers with. `Arc`s are shared by all cores, the upstream connections are its own.
 pub struct Service<U> {
@@ -43,15 +44,30 @@ pub struct Service<U> {
     pub random: Arc<dyn Random>,
     /// The largest message, in bytes.
     pub body_limit: usize,
+    /// Room for forms that are being read.
+    pub forms: Arc<FormRoom>,
 }
 
 impl<U: Upstream> Handler for Service<U> {
     async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<AnswerBody> {
-        let in_flight = &self.telemetry.metrics().in_flight;
-        in_flight.inc();
-        let answer = self.answer(request, peer).await;
-        in_flight.dec();
-        answer
+        let _counted = InFlight::count(self.telemetry.metrics());
+        self.answer(request, peer).await
+    }
+}
+
+/// A request that is being answered. Dropped with it, also when the client goes away in the middle.
+struct InFlight<'m>(&'m Metrics);
+
+impl<'m> InFlight<'m> {
+    fn count(metrics: &'m Metrics) -> Self {
+        metrics.in_flight.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.dec();
     }
 }
 
@@ -61,6 +77,11 @@ impl<U: Upstream> Service<U> {
         let forged = self.proxy.identity.strip(request.headers_mut());
         if forged > 0 {
             self.telemetry.emit(ForgedHeaders { count: forged });
+        }
+        // TRACE sends a request back as it reached the e-service, with what no browser may read; CONNECT is for proxies
+        // of another kind.
+        if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
+            return self.fault(&request, Fault::Method("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"), None);
         }
         // One form of the path: decided on, and passed on.
         let path = match normal_path(request.uri().path()) {
@@ -124,8 +145,9 @@ impl<U: Upstream> Service<U> {
         if body.size_hint().lower() > limit as u64 {
             return Err(Fault::TooLarge);
         }
-        gather(body, limit).await.map_err(|not_read| match not_read {
+        gather(body, limit, &self.forms).await.map_err(|not_read| match not_read {
             NotRead::TooLarge => Fault::TooLarge,
+            NotRead::NoRoom => Fault::Overloaded,
             NotRead::Broken => Fault::BadForm,
         })
     }
@@ -159,6 +181,7 @@ impl<U: Upstream> Service<U> {
         self.telemetry.emit(UpstreamFailed { cause: &failed.to_string(), reference: reference.as_str() });
         let fault = match failed {
             Failed::Slow => Fault::UpstreamSlow,
+            Failed::Path => Fault::BadPath,
             Failed::Connect(_) | Failed::Broken(_) => Fault::UpstreamDown,
         };
         let mut headers = HeaderMap::new();

@@ -34,6 +34,9 @@ pub enum Failed {
     /// No connection in time.
     #[error("cannot connect in time")]
     Slow,
+    /// A target that cannot be written down: never sent anywhere else instead.
+    #[error("the request's target cannot be passed on")]
+    Path,
     /// The connection broke before the answer's head.
     #[error("broke off: {0}")]
     Broken(hyper::Error),
@@ -62,13 +65,11 @@ impl Http1 {
 
     fn take(&self) -> Option<Sender> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        // The newest first: the e-service has had the least time to close it.
-        while let Some(sender) = idle.pop() {
-            if !sender.is_closed() {
-                return Some(sender);
-            }
-        }
-        None
+        idle.retain(|sender| !sender.is_closed());
+        // The newest first: the e-service has had the least time to close it. One that is not ready still carries the
+        // body of a request that was answered early; whoever sends it may take for ever.
+        let at = idle.iter().rposition(Sender::is_ready)?;
+        Some(idle.remove(at))
     }
 
     fn put(&self, sender: Sender) {
@@ -76,6 +77,9 @@ impl Http1 {
             return;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() >= IDLE {
+            idle.retain(Sender::is_ready);
+        }
         if idle.len() < IDLE {
             idle.push(sender);
         }
@@ -112,9 +116,6 @@ impl Upstream for Http1 {
         // Kept connections may have been closed by the other side meanwhile. One that has not taken the request gives
         // it back; then the next is tried, and at last a new one.
         while let Some(mut sender) = self.take() {
-            if sender.ready().await.is_err() {
-                continue;
-            }
             match sender.try_send_request(request).await {
                 Ok(response) => return Ok(Returning::wrap(response, sender, self.clone())),
                 Err(mut failed) => match failed.take_message() {

@@ -37,10 +37,13 @@ pub(super) const PRID: &[&str] = &["urn:oid:1.2.752.201.3.4"];
 /// value, an empty one or several (T7; ATTR 2, 3.1.2).
 pub(super) fn single<'a>(attributes: &'a [Attribute], names: &[&str]) -> Result<Option<&'a str>, Reject> {
     let Some(values) = values(attributes, names)? else { return Ok(None) };
+    // A second value that is an element and no text is a second value all the same.
+    let structured = attributes.iter().find(|a| names.contains(&a.name.as_str())).map_or(0, |a| a.structured);
     match values {
-        [value] if !value.trim().is_empty() => Ok(Some(value.trim())),
+        [value] if structured == 0 && !value.trim().is_empty() => Ok(Some(value.trim())),
         _ => {
-            let detail = format_args!("{} has {} values; it must have one", names.first().unwrap_or(&""), values.len());
+            let many = values.len() + structured;
+            let detail = format_args!("{} has {many} values; it must have one", names.first().unwrap_or(&""));
             Err(Reject::new(Reason::AttributeValues, detail))
         }
     }

@@ -106,6 +106,11 @@ impl Loa {
         self.known().map(|known| known.4)
     }
 
+    /// A level of a foreign e-ID that a broker relays, past the official connector.
+    pub fn is_relayed_eidas(&self) -> bool {
+        self.family() == Some(Family::EidasUncertified)
+    }
+
     /// Whether its holder has no Swedish number (REG 3.1.1.1).
     pub fn is_nonresident(&self) -> bool {
         self.family() == Some(Family::Nonresident)

@@ -17,14 +17,18 @@ pub struct Number {
 }
 
 impl Number {
-    /// Reads twelve digits. Month and day are not judged beyond telling the kinds apart: numbers with partly unknown
-    /// dates of birth exist.
+    /// Reads twelve digits. The month is not judged, and a day may be unknown (00, or 60 in a coordination number). A day
+    /// that belongs to neither kind makes no number: whoever has not opted in to coordination numbers gets none by it.
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() != 12 || !text.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
         let day: u8 = text.get(6..8)?.parse().ok()?;
-        let kind = if (61..=91).contains(&day) { NumberKind::Coordination } else { NumberKind::Personal };
+        let kind = match day {
+            0..=31 => NumberKind::Personal,
+            60..=91 => NumberKind::Coordination,
+            _ => return None,
+        };
         Some(Self { digits: text.to_owned(), kind })
     }
 
@@ -69,7 +73,8 @@ mod tests {
             ("196903261687", NumberKind::Personal, false),
             ("197010612391", NumberKind::Coordination, false),
             ("197010912391", NumberKind::Coordination, false),
-            ("197010602391", NumberKind::Personal, false),
+            ("197010602391", NumberKind::Coordination, false),
+            ("197010002391", NumberKind::Personal, false),
         ] {
             let number = Number::parse(text).unwrap();
             assert_eq!((number.kind(), number.check_digit_holds()), (kind, check), "{text}");
@@ -81,6 +86,9 @@ mod tests {
             "19500626254",
             "1950062625466",
             "19500626254x",
+            "197010592391",
+            "197010322391",
+            "197010992391",
             "１９５００６２６２５４６",
         ] {
             assert!(Number::parse(bad).is_none(), "{bad}");

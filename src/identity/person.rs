@@ -18,6 +18,8 @@ const ACCEPTED_BINDINGS: [&str; 2] = [
 /// What a service and a provider allow of an identity.
 #[derive(Clone, Copy, Debug)]
 pub struct IdentityRules<'a> {
+    /// Our entityID.
+    pub audience: &'a str,
     /// Whether the service has opted in to coordination numbers (EC 6.2).
     pub accept_coordination_number: bool,
     /// Scopes that the provider has in its metadata.
@@ -46,6 +48,8 @@ pub struct Identity {
     issuer: String,
     assertion_id: String,
     acceptable_until: UnixTime,
+    issued: UnixTime,
+    session_ends: Option<UnixTime>,
     name_id: NameId,
     session_index: Option<String>,
     authenticated_at: UnixTime,
@@ -87,7 +91,11 @@ fn from_claims(claims: &Assertion, rules: &IdentityRules<'_>, key: &HmacKey) -> 
     let number = number(all, &loa, rules)?;
     let previous_number = single(all, names::PREVIOUS_NUMBER)?.map(|text| digits(text, rules)).transpose()?;
     let country = single(all, names::COUNTRY)?.map(country_code).transpose()?;
-    let prid = single(all, names::PRID)?.map(|text| prid(text, country.as_deref())).transpose()?;
+    let prid = match single(all, names::PRID)? {
+        // Whoever else writes one would speak of the connector's persons.
+        Some(text) if rules.eidas_connector || loa.is_relayed_eidas() => Some(prid(text, country.as_deref())?),
+        _ => None,
+    };
     let (mut personal_number, mut coordination_number) = (None, None);
     match number {
         Some(number) if number.kind() == NumberKind::Coordination => {
@@ -106,12 +114,14 @@ fn from_claims(claims: &Assertion, rules: &IdentityRules<'_>, key: &HmacKey) -> 
     let best = kinds.into_iter().find_map(|(kind, value)| value.as_deref().map(|value| (kind, value)));
     let subject = match best {
         Some((kind, value)) => Subject::new(kind, &[value], key),
-        None => Subject::new(SubjectKind::Provider, &[&claims.issuer, &claims.name_id.value], key),
+        None => Subject::new(SubjectKind::Provider, &name_at_provider(claims, rules), key),
     };
     Ok(Identity {
         issuer: claims.issuer.clone(),
         assertion_id: claims.id.clone(),
         acceptable_until: claims.acceptable_until,
+        issued: claims.issue_instant,
+        session_ends: claims.session_ends,
         name_id: claims.name_id.clone(),
         session_index: claims.session_index.clone(),
         authenticated_at: claims.authn_instant,
@@ -130,6 +140,19 @@ fn from_claims(claims: &Assertion, rules: &IdentityRules<'_>, key: &HmacKey) -> 
         date_of_birth: single(all, names::DATE_OF_BIRTH)?.map(date).transpose()?,
         attributes: all.to_vec(),
     })
+}
+
+/// The provider's own name for the person, with what qualifies it (SAML Core 8.3.7). Qualifiers that say what is meant
+/// without them count as absent: a provider that begins to write them out keeps its persons.
+fn name_at_provider<'a>(claims: &'a Assertion, rules: &IdentityRules<'_>) -> [&'a str; 4] {
+    let qualifier = |name: &'a Option<String>, usual: &str| name.as_deref().filter(|n| *n != usual).unwrap_or("");
+    let id = &claims.name_id;
+    [
+        &claims.issuer,
+        &id.value,
+        qualifier(&id.name_qualifier, &claims.issuer),
+        qualifier(&id.sp_name_qualifier, rules.audience),
+    ]
 }
 
 fn digits(text: &str, rules: &IdentityRules<'_>) -> Result<String, Reject> {
@@ -192,6 +215,10 @@ fn date(text: &str) -> Result<String, Reject> {
         return Err(malformed());
     }
     let part = |from, to| digits.get(from..to).ok_or_else(malformed);
+    let within = |from, to, most: u8| part(from, to).map(|text| text.parse().is_ok_and(|n| (1..=most).contains(&n)));
+    if !(within(4, 6, 12)? && within(6, 8, 31)?) {
+        return Err(malformed());
+    }
     Ok(format!("{}-{}-{}", part(0, 4)?, part(4, 6)?, part(6, 8)?))
 }
 
@@ -210,11 +237,9 @@ fn prid(text: &str, country: Option<&str>) -> Result<String, Reject> {
     if !good {
         return Err(malformed());
     }
-    if country.is_some_and(|country| country != from) {
-        return Err(Reject::new(
-            Reason::PridCountryMismatch,
-            format_args!("a prid of {from}, authenticated by {country:?}"),
-        ));
+    if country != Some(from) {
+        let detail = format_args!("a prid of {from}, authenticated by {}", country.unwrap_or("no country"));
+        return Err(Reject::new(Reason::PridCountryMismatch, detail));
     }
     Ok(text.to_owned())
 }
@@ -226,17 +251,21 @@ fn affiliations(all: &[Attribute], rules: &IdentityRules<'_>) -> Result<Vec<Stri
         let value = value.trim();
         let (id, scope) = value
             .rsplit_once('@')
-            .filter(|(id, scope)| !id.is_empty() && !scope.is_empty() && !value.contains(char::is_control))
+            // The e-service gets the values in one list: an id that holds a separator would be two of them.
+            .filter(|(id, scope)| !id.is_empty() && !scope.is_empty() && !id.contains(is_separator))
             .ok_or_else(|| Reject::new(Reason::AttributeMalformed, "an orgAffiliation that is no id@scope"))?;
         if !rules.scopes.iter().any(|registered| registered.value == scope) {
-            return Err(Reject::new(
-                Reason::ScopeNotRegistered,
-                format_args!("the scope {scope:?} is not in the provider's metadata"),
-            ));
+            // The scope itself is not told: a sole trader's organisation number is a personal number.
+            let detail = "the scope of an orgAffiliation is not in the provider's metadata";
+            return Err(Reject::new(Reason::ScopeNotRegistered, detail));
         }
         out.push(format!("{id}@{scope}"));
     }
     Ok(out)
+}
+
+fn is_separator(c: char) -> bool {
+    c.is_control() || c.is_whitespace() || matches!(c, ',' | ';' | '%' | '"' | '\'')
 }
 
 impl Identity {
@@ -263,6 +292,16 @@ impl Identity {
     /// How long the assertion must be remembered.
     pub const fn acceptable_until(&self) -> UnixTime {
         self.acceptable_until
+    }
+
+    /// When the provider made the assertion.
+    pub const fn issued(&self) -> UnixTime {
+        self.issued
+    }
+
+    /// When the provider wants its own session with us ended, if it says so (SAML Core 2.7.2).
+    pub const fn session_ends(&self) -> Option<UnixTime> {
+        self.session_ends
     }
 
     /// The provider's name for the person: personal data, in no log.

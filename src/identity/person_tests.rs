@@ -16,6 +16,7 @@ const REGISTER: &str = "http://id.swedenconnect.se/id-binding/process/population
 
 fn claims(issuer: &str, loa: &str, attributes: &[(&str, &[&str])]) -> Assertion {
     Assertion {
+        session_ends: None,
         issuer: issuer.into(),
         id: "_a".into(),
         name_id: NameId { value: "someone".into(), format: None, name_qualifier: None, sp_name_qualifier: None },
@@ -27,6 +28,7 @@ fn claims(issuer: &str, loa: &str, attributes: &[(&str, &[&str])]) -> Assertion 
         attributes: attributes
             .iter()
             .map(|(name, values)| Attribute {
+                structured: 0,
                 name: (*name).into(),
                 values: values.iter().map(|v| (*v).to_owned()).collect(),
             })
@@ -37,7 +39,13 @@ fn claims(issuer: &str, loa: &str, attributes: &[(&str, &[&str])]) -> Assertion 
 }
 
 fn rules(scopes: &[Scope]) -> IdentityRules<'_> {
-    IdentityRules { accept_coordination_number: true, scopes, eidas_connector: true, check_digit: false }
+    IdentityRules {
+        audience: "sp",
+        accept_coordination_number: true,
+        scopes,
+        eidas_connector: true,
+        check_digit: false,
+    }
 }
 
 fn key() -> HmacKey {
@@ -108,6 +116,20 @@ fn every_rule_for_a_person_has_its_code() {
         ("a country of three letters", LOA3, &[(COUNTRY, &["SWE"])], Some(Reason::AttributeMalformed)),
         ("an affiliation", LOA3, &[(AFFILIATION, &["a@b@5562265719"])], None),
         (
+            "an affiliation that holds two",
+            LOA3,
+            &[(AFFILIATION, &["admin@2021006883,x@5562265719"])],
+            Some(Reason::AttributeMalformed),
+        ),
+        (
+            "an affiliation that decodes to two",
+            LOA3,
+            &[(AFFILIATION, &["a%2Cb@5562265719"])],
+            Some(Reason::AttributeMalformed),
+        ),
+        ("a day that is none", LOA3, &[(BIRTH, &["1950-99-99"])], Some(Reason::AttributeMalformed)),
+        ("a prid without its country", LOA3, &[(PRID, &["NO:05068907693"])], Some(Reason::PridCountryMismatch)),
+        (
             "an affiliation of another scope",
             LOA3,
             &[(AFFILIATION, &["a@5562265719@2021006883"])],
@@ -143,6 +165,37 @@ fn coordination_numbers_are_told_apart_and_need_a_yes() {
 }
 
 #[test]
+fn a_name_at_a_provider_counts_with_what_qualifies_it() {
+    let subject = |name_qualifier: Option<&str>, sp_name_qualifier: Option<&str>| {
+        let mut claims = claims("https://a", LOA3, &[]);
+        claims.name_id.name_qualifier = name_qualifier.map(str::to_owned);
+        claims.name_id.sp_name_qualifier = sp_name_qualifier.map(str::to_owned);
+        from_claims(&claims, &rules(&[]), &key()).unwrap().subject().to_string()
+    };
+    assert_eq!(subject(None, None), subject(Some("https://a"), Some("sp")), "the usual qualifiers say nothing new");
+    assert_ne!(subject(None, None), subject(Some("https://b"), None));
+    assert_ne!(subject(None, None), subject(None, Some("other")));
+}
+
+#[test]
+fn only_the_connector_speaks_of_its_persons() {
+    let attributes: &[(&str, &[&str])] = &[(PRID, &["NO:05068907693"]), (COUNTRY, &["NO"])];
+    let who = |connector| {
+        let rules = IdentityRules { eidas_connector: connector, ..rules(&[]) };
+        from_claims(&claims("https://a", LOA3, attributes), &rules, &key()).unwrap().subject().kind()
+    };
+    assert_eq!((who(true), who(false)), (SubjectKind::Prid, SubjectKind::Provider));
+}
+
+#[test]
+fn a_second_value_of_another_kind_is_a_second_value() {
+    let mut claims = claims("https://a", LOA3, &[(NUMBER, &["195006262546"])]);
+    claims.attributes[0].structured = 1;
+    let refused = from_claims(&claims, &rules(&[]), &key()).err().map(|r| r.reason());
+    assert_eq!(refused, Some(Reason::AttributeValues));
+}
+
+#[test]
 fn one_person_is_one_subject_through_every_provider() {
     let subject = |issuer, attributes: &[(&str, &[&str])]| {
         let who = from_claims(&claims(issuer, LOA3, attributes), &rules(&[]), &key()).unwrap();
@@ -151,7 +204,7 @@ fn one_person_is_one_subject_through_every_provider() {
     let number: &[(&str, &[&str])] = &[(NUMBER, &["195006262546"])];
     assert_eq!(subject("https://a", number), subject("https://b", number));
     let mapped: &[(&str, &[&str])] =
-        &[(MAPPED, &["195006262546"]), (BINDING, &[REGISTER]), (PRID, &["NO:05068907693"])];
+        &[(MAPPED, &["195006262546"]), (BINDING, &[REGISTER]), (PRID, &["NO:05068907693"]), (COUNTRY, &["NO"])];
     assert_eq!(subject("https://a", number), subject("https://b", mapped), "a mapped number is the person's own");
     // Without anything that holds across providers, the NameID counts, and only with its issuer.
     assert_ne!(subject("https://a", &[]), subject("https://b", &[]));

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode_str;
+
 /// A path that has more than one reading. It is refused: which reading the e-service takes, we cannot know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPath {
@@ -24,9 +26,20 @@ pub enum BadPath {
     /// An encoding that hides a separator or a control: `%2F`, `%5C`, `%25`, `%00`…
     #[error("encodes a separator, a '%' or a control character")]
     Hidden,
+    /// Encoded bytes that are no UTF-8. Lenient decoders read `%C0%AF` as a slash.
+    #[error("encodes bytes that are no UTF-8")]
+    NotUtf8,
 }
 
-/// The normal form of a path: unreserved characters decoded, other encodings in upper case (RFC 3986, 6.2.2).
+/// The marks that may stand in a path as they are: unreserved ones, sub-delims but `;`, and `:` and `@` (RFC 3986, 3.3).
+const fn is_plain(b: u8) -> bool {
+    matches!(
+        b,
+        b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@'
+    )
+}
+
+/// The normal form of a path: characters that need no encoding decoded, other encodings in upper case (RFC 3986, 6.2.2).
 ///
 /// # Errors
 /// [`BadPath`] for a path that two readers could take for two paths.
@@ -48,7 +61,8 @@ pub fn normal_path(raw: &str) -> Result<Cow<'_, str>, BadPath> {
                     return Err(BadPath::Hidden);
                 }
                 let text = out.get_or_insert_with(|| raw.get(..at).unwrap_or_default().to_owned());
-                if decoded.is_ascii_alphanumeric() || matches!(decoded, b'-' | b'.' | b'_' | b'~') {
+                // What may stand in a path as it is stands as it is: `%40admin` and `@admin` are one name to servers.
+                if decoded.is_ascii_alphanumeric() || is_plain(decoded) {
                     text.push(char::from(decoded));
                 } else {
                     text.push_str(&format!("%{decoded:02X}"));
@@ -56,10 +70,8 @@ pub fn normal_path(raw: &str) -> Result<Cow<'_, str>, BadPath> {
                 at += 3;
                 continue;
             }
-            b'/' | b'-' | b'.' | b'_' | b'~' => {}
-            // sub-delims but ';', and ':' and '@' (RFC 3986, 3.3).
-            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@' => {}
-            _ if b.is_ascii_alphanumeric() => {}
+            b'/' => {}
+            _ if b.is_ascii_alphanumeric() || is_plain(b) => {}
             _ => return Err(BadPath::Character),
         }
         if let Some(text) = &mut out {
@@ -67,11 +79,22 @@ pub fn normal_path(raw: &str) -> Result<Cow<'_, str>, BadPath> {
         }
         at += 1;
     }
-    let normal = out.map_or(Cow::Borrowed(raw), Cow::Owned);
+    let normal = match out {
+        Some(text) => {
+            let decoded = percent_decode_str(&text).decode_utf8().map_err(|_| BadPath::NotUtf8)?;
+            if decoded.contains(char::is_control) {
+                return Err(BadPath::Hidden);
+            }
+            drop(decoded);
+            Cow::Owned(text)
+        }
+        None => Cow::Borrowed(raw),
+    };
     let mut segments = normal.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         match segment {
-            "." | ".." => return Err(BadPath::Dots),
+            // Some file systems drop white space at the end of a name.
+            _ if matches!(segment.replace("%20", "").as_str(), "." | "..") => return Err(BadPath::Dots),
             "" if segments.peek().is_some() => return Err(BadPath::EmptySegment),
             _ => {}
         }
@@ -92,6 +115,8 @@ mod tests {
             ("/a/b/", "/a/b/"),
             ("/a/%62", "/a/b"),
             ("/%7euser/%41", "/~user/A"),
+            ("/public/%40admin/x", "/public/@admin/x"),
+            ("/v1/export%3Aall%2B%2C%3D%21%24%26%27%28%29%2A", "/v1/export:all+,=!$&'()*"),
             ("/a%20b", "/a%20b"),
             ("/%c3%a5", "/%C3%A5"),
             ("/a/...", "/a/..."),
@@ -127,6 +152,12 @@ mod tests {
             ("/a?b", BadPath::Character),
             ("/å", BadPath::Character),
             ("/a\u{0}", BadPath::Character),
+            ("/om/%c0%ae%c0%ae/hog", BadPath::NotUtf8),
+            ("/om/..%c0%afhog", BadPath::NotUtf8),
+            ("/a%80", BadPath::NotUtf8),
+            ("/a%C2%85", BadPath::Hidden),
+            ("/a/..%20/b", BadPath::Dots),
+            ("/a/%20./b", BadPath::Dots),
             ("/a%", BadPath::Encoding),
             ("/a%4", BadPath::Encoding),
             ("/a%zz", BadPath::Encoding),
@@ -137,6 +168,25 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn two_spellings_of_one_path_have_one_form(
+            plain in "/[a-zA-Z0-9.@:=+, é-]{0,12}", mask in proptest::collection::vec(0u8..3, 16),
+        ) {
+            let spelled = |turn: u8| -> String {
+                let bytes = plain.bytes().zip(mask.iter().cycle()).skip(1);
+                let spell = |(b, m): (u8, &u8)| match (m + turn) % 3 {
+                    0 if b.is_ascii_alphanumeric() || is_plain(b) => char::from(b).to_string(),
+                    1 => format!("%{b:02x}"),
+                    _ => format!("%{b:02X}"),
+                };
+                std::iter::once("/".to_owned()).chain(bytes.map(spell)).collect()
+            };
+            let (one, two) = (spelled(0), spelled(1));
+            if let (Ok(one), Ok(two)) = (normal_path(&one), normal_path(&two)) {
+                prop_assert_eq!(one, two);
+            }
+        }
+
         #[test]
         fn the_normal_form_is_its_own(raw in "/[a-zA-Z0-9/.%_~;:-]{0,24}") {
             if let Ok(normal) = normal_path(&raw) {

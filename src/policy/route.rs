@@ -41,8 +41,9 @@ pub struct Routes {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pattern {
-    /// Exactly this path.
-    Exact(String),
+    /// This path, and nothing under it. Where it needs a session, a slash more or less at the end does not lead round
+    /// it: most servers take both for one page. Where it is open to all, it is open as it is written.
+    Exact { path: String, open: bool },
     /// This prefix, which ends with a slash, and the path before the slash.
     Under(String),
 }
@@ -51,13 +52,16 @@ impl Pattern {
     fn of(route: &Route) -> Self {
         match route.name.as_str().strip_suffix('*') {
             Some(prefix) => Self::Under(prefix.to_owned()),
-            None => Self::Exact(route.name.as_str().to_owned()),
+            None => Self::Exact { path: route.name.as_str().to_owned(), open: route.access == Access::Anonymous },
         }
     }
 
     fn matches(&self, path: &str) -> bool {
         match self {
-            Self::Exact(exact) => path == exact,
+            Self::Exact { path: exact, open } => {
+                let bare = |path: &str| path.strip_suffix('/').unwrap_or(path).len();
+                path == exact || (!open && path.get(..bare(path)) == exact.get(..bare(exact)))
+            }
             // `/ansokan/*` covers `/ansokan` too: whoever guards a folder means its door as well.
             Self::Under(prefix) => path.starts_with(prefix.as_str()) || prefix.strip_suffix('/') == Some(path),
         }
@@ -66,7 +70,7 @@ impl Pattern {
     /// An exact pattern wins over a prefix of the same length.
     fn weight(&self) -> (usize, bool) {
         match self {
-            Self::Exact(exact) => (exact.len(), true),
+            Self::Exact { path, .. } => (path.len(), true),
             Self::Under(prefix) => (prefix.len(), false),
         }
     }
@@ -137,5 +141,24 @@ mod tests {
             assert_eq!(routes.find(path).name.as_str(), name, "{path}");
         }
         assert_eq!(routes.find("/").access, Access::Session);
+    }
+
+    #[test]
+    fn a_slash_at_the_end_leads_round_no_demand() {
+        let guarded = |pattern: &str| Route { access: Access::Session, ..route(pattern) };
+        let routes = [route("/om/*"), guarded("/om/admin"), guarded("/hog/"), route("/start")];
+        let routes = Routes::new(routes.into(), Vec::new());
+        for (path, name) in [
+            ("/om/admin", "/om/admin"),
+            ("/om/admin/", "/om/admin"),
+            ("/om/admin/x", "/om/*"),
+            ("/om/admins", "/om/*"),
+            ("/hog", "/hog/"),
+            ("/hog/", "/hog/"),
+            ("/start", "/start"),
+            ("/start/", "(default)"),
+        ] {
+            assert_eq!(routes.find(path).name.as_str(), name, "{path}");
+        }
     }
 }

@@ -95,23 +95,28 @@ fn read_source(
 ) -> Result<Feed, Reject> {
     let mut signers = Vec::with_capacity(source.signers.len());
     for path in &source.signers {
-        signers.push(signer(environment, path)?);
+        signers.extend(signer(environment, path)?);
     }
     let bytes = read(&source.file)?;
     read_feed(&bytes, &FeedExpect { signers: &signers, now, only: Some(wanted), second_reader: true })
 }
 
-/// A pinned certificate, in PEM or DER. It is a container for a key: its own validity is not looked at (profile 3.7).
-fn signer(environment: Environment, path: &Path) -> Result<PublicKey, Reject> {
+/// The pinned certificates of a file, in DER or PEM; a PEM file may hold several, for a roll-over. Each is a container for a key: its own validity is not looked at (profile 3.7).
+fn signer(environment: Environment, path: &Path) -> Result<Vec<PublicKey>, Reject> {
     let refused = |why: &dyn std::fmt::Display| {
         Reject::new(Reason::ProviderWithoutKeys, format_args!("signer {}: {why}", path.display()))
     };
     let bytes = read(path)?;
-    let der = CertificateDer::from_pem_slice(&bytes).map_or_else(|_| bytes.clone(), |der| der.to_vec());
-    if let Some(federation) = foreign_anchor(environment, &der) {
-        return Err(refused(&format_args!("the key of {federation}, in production")));
+    let pem: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let mut ders: Vec<Vec<u8>> = pem.map_err(|error| refused(&error))?.iter().map(|der| der.to_vec()).collect();
+    if ders.is_empty() {
+        ders.push(bytes);
     }
-    PublicKey::from_certificate(&der).map_err(|error| refused(&error))
+    let key = |der: Vec<u8>| match foreign_anchor(environment, &der) {
+        Some(federation) => Err(refused(&format_args!("the key of {federation}, in production"))),
+        None => PublicKey::from_certificate(&der).map_err(|error| refused(&error)),
+    };
+    ders.into_iter().map(key).collect()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Reject> {

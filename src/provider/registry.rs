@@ -117,8 +117,9 @@ impl ProviderEntry {
     }
 
     /// The rules that a person from this provider is held to.
-    pub fn identity_rules<'a>(&self, idp: &'a IdpMetadata, config: &Config) -> IdentityRules<'a> {
+    pub fn identity_rules<'a>(&self, idp: &'a IdpMetadata, config: &'a Config) -> IdentityRules<'a> {
         IdentityRules {
+            audience: &config.service.entity_id,
             accept_coordination_number: config.service.accept_coordination_number,
             scopes: &idp.scopes,
             eidas_connector: self.config.eidas_connector,

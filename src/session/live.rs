@@ -113,6 +113,7 @@ pub struct Session {
 pub fn open_session(who: &Identity, meets: MeetsRoute, once: FirstUse, params: SessionParams<'_>) -> Session {
     // The proofs are spent here: their being values is what matters.
     let _ = (meets, once);
+    let lifetime = params.now.plus(params.times.lifetime);
     let kept = |field: &Field| who.field(*field).map(|value| (field.name().to_owned(), value.into_owned()));
     Session {
         id: params.id,
@@ -123,7 +124,8 @@ pub fn open_session(who: &Identity, meets: MeetsRoute, once: FirstUse, params: S
         authenticated_at: who.authenticated_at(),
         started: params.now,
         seen: params.now,
-        ends: params.now.plus(params.times.lifetime),
+        // Not beyond the provider's own session, where it tells of one.
+        ends: who.session_ends().map_or(lifetime, |ends| ends.min(lifetime)),
         fields: params.keep.iter().filter(|field| is_kept(**field)).filter_map(kept).collect(),
     }
 }

@@ -270,6 +270,12 @@ pub struct Reject {
 /// The longest detail, in bytes: names from a message are cut so that nobody fills our log.
 const DETAIL_BYTES: usize = 400;
 
+/// Characters that break a line-based log apart, or show it in another order than it is written.
+fn breaks_lines(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 impl Reject {
     /// A refusal with what the operator needs to know beyond the code.
     pub fn new(reason: Reason, detail: impl fmt::Display) -> Self {
@@ -279,9 +285,8 @@ impl Reject {
             text.truncate(cut);
             text.push('…');
         }
-        // Control characters would break a line-based log apart.
-        if text.contains(char::is_control) {
-            text = text.replace(char::is_control, "\u{fffd}");
+        if text.contains(breaks_lines) {
+            text = text.replace(breaks_lines, "\u{fffd}");
         }
         Self { reason, detail: text.into_boxed_str() }
     }

@@ -7,6 +7,7 @@ mod commands;
 mod demo;
 mod login;
 mod metadata_vectors;
+mod proxy;
 mod saml_vectors;
 mod support;
 mod xml_differential;

@@ -136,6 +136,11 @@ impl OwnPaths {
         if !path.takes(request.method) {
             return refuse(Fault::Method(path.allow()));
         }
+        // Beginning a login leaves a cookie that lasts an hour: pictures and scripts of other sites must not fill the
+        // browser with them.
+        if path == OwnPath::Login && navigation::is_known_subresource(request.headers) {
+            return refuse(Fault::CrossSite);
+        }
         if path.same_origin_only(request.method) && !navigation::is_same_origin(request.headers, &self.site.origin) {
             return refuse(Fault::CrossSite);
         }

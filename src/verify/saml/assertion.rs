@@ -19,6 +19,8 @@ pub struct Assertion {
     pub issue_instant: UnixTime,
     /// When the person logged in at the provider (SAML Core 2.7.2).
     pub authn_instant: UnixTime,
+    /// When the provider's own session ends at the latest: SessionNotOnOrAfter (SAML Core 2.7.2).
+    pub session_ends: Option<UnixTime>,
     /// AuthnContextClassRef: the level of assurance as an exact URI, after the provider's `loa_map`.
     pub loa: String,
     /// AuthenticatingAuthority, in the order of the message.
@@ -27,7 +29,8 @@ pub struct Assertion {
     pub attributes: Vec<Attribute>,
     /// The request that it answers; none when unsolicited.
     pub in_response_to: Option<String>,
-    /// The last instant at which it could be accepted, skew included: how long it must be remembered.
+    /// No instant after this one could accept it, skew included: how long it must be remembered. Every bearer
+    /// confirmation counts, also one that did not hold now.
     pub acceptable_until: UnixTime,
 }
 
@@ -51,4 +54,6 @@ pub struct Attribute {
     pub name: String,
     /// The text of each AttributeValue, untrimmed.
     pub values: Vec<String>,
+    /// How many AttributeValues more there are that hold elements and no text.
+    pub structured: usize,
 }

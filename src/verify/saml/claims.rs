@@ -57,6 +57,7 @@ pub(super) fn read(assertion: SignedElement<'_>, expect: &Expect<'_>, now: UnixT
         session_index: authn.session_index,
         issue_instant,
         authn_instant: authn.instant,
+        session_ends: authn.session_ends,
         loa: authn.loa,
         authenticating_authorities: authn.authorities,
         attributes,
@@ -172,8 +173,9 @@ fn audience(restriction: SignedElement<'_>, expect: &Expect<'_>) -> Result<(), R
     Err(Reject::new(Reason::AudienceMismatch, detail))
 }
 
-/// What a bearer confirmation leaves behind.
+/// What the bearer confirmations leave behind.
 struct Confirmation {
+    /// The end of the one that lasts longest, whether it holds now or not: another one may hold later.
     until: UnixTime,
     in_response_to: Option<String>,
 }
@@ -188,6 +190,7 @@ fn subject_of(
         return Err(schema("text in Subject"));
     }
     let mut name_id = None;
+    let mut longest = None;
     let mut confirmed: Result<Confirmation, Reject> =
         Err(Reject::new(Reason::ConfirmationMissing, "no bearer SubjectConfirmation"));
     for (at, child) in subject.children().enumerate() {
@@ -198,6 +201,10 @@ fn subject_of(
         } else if child.is(ns::SAML, "SubjectConfirmation") {
             let bearer = child.attribute("Method").as_deref() == Some("urn:oasis:names:tc:SAML:2.0:cm:bearer");
             // Any one that holds is enough (SAML Core 2.4); holder-of-key ones are not for this address.
+            if bearer {
+                let data = child.children().filter(|data| data.is(ns::SAML, "SubjectConfirmationData"));
+                longest = longest.max(data.filter_map(|data| instant(data, "NotOnOrAfter").ok().flatten()).max());
+            }
             if bearer && confirmed.is_err() {
                 confirmed = bearer_confirmation(child, expect, now);
             }
@@ -214,7 +221,9 @@ fn subject_of(
         name_qualifier: attribute("NameQualifier"),
         sp_name_qualifier: attribute("SPNameQualifier"),
     };
-    Ok((name_id, confirmed?))
+    let confirmed = confirmed?;
+    let until = longest.map_or(confirmed.until, |longest| longest.max(confirmed.until));
+    Ok((name_id, Confirmation { until, ..confirmed }))
 }
 
 /// A bearer SubjectConfirmation (SAML Profiles 4.1.4.2).
@@ -250,6 +259,7 @@ fn bearer_confirmation(
 /// What an AuthnStatement leaves behind.
 struct Authn {
     instant: UnixTime,
+    session_ends: Option<UnixTime>,
     session_index: Option<String>,
     loa: String,
     authorities: Vec<String>,
@@ -267,7 +277,7 @@ fn authn_statement(statement: SignedElement<'_>, expect: &Expect<'_>, now: UnixT
         let detail = format_args!("a fresh login was asked for at {issued_at}; the person logged in at {at}");
         return Err(Reject::new(Reason::AuthnTooOld, detail));
     }
-    not_reached(statement, "SessionNotOnOrAfter", Reason::SessionEnded, expect, now)?;
+    let session_ends = not_reached(statement, "SessionNotOnOrAfter", Reason::SessionEnded, expect, now)?;
     let [_locality, context] = sequence(statement, [(ns::SAML, "SubjectLocality"), (ns::SAML, "AuthnContext")])?;
     let missing = || Reject::new(Reason::AuthnContextMissing, "no AuthnContextClassRef");
     let (mut class, mut authorities) = (None, Vec::new());
@@ -283,14 +293,14 @@ fn authn_statement(statement: SignedElement<'_>, expect: &Expect<'_>, now: UnixT
         }
     }
     let loa = level(class.ok_or_else(missing)?, expect)?;
-    if !expect.authenticating_authorities.is_empty()
-        && !authorities.iter().any(|a| expect.authenticating_authorities.contains(a))
-    {
+    // A chain is as good as its weakest link: each one must be on the list.
+    let listed = |authority| expect.authenticating_authorities.contains(authority);
+    if !expect.authenticating_authorities.is_empty() && (authorities.is_empty() || !authorities.iter().all(listed)) {
         let detail = format_args!("authenticated by {authorities:?}, which is not on the list");
         return Err(Reject::new(Reason::AuthenticatingAuthority, detail));
     }
     let session_index = statement.attribute("SessionIndex").map(std::borrow::Cow::into_owned);
-    Ok(Authn { instant: at, session_index, loa, authorities })
+    Ok(Authn { instant: at, session_ends, session_index, loa, authorities })
 }
 
 /// The level: asked for, and certified in the provider's metadata (profile 1.3). The route asks again, as the third.
@@ -328,16 +338,19 @@ fn attribute_statement(statement: SignedElement<'_>, out: &mut Vec<Attribute>) -
         if !attribute.is(ns::SAML, "Attribute") {
             return Err(schema(format_args!("{} in AttributeStatement", attribute.local_name())));
         }
-        let mut values = Vec::with_capacity(1);
+        let (mut values, mut structured) = (Vec::with_capacity(1), 0);
         for value in attribute.children() {
             if !value.is(ns::SAML, "AttributeValue") {
                 return Err(schema(format_args!("{} in Attribute", value.local_name())));
             }
             let nil = value.attribute_ns(ns::XSI, "nil").is_some_and(|v| matches!(v.trim(), "true" | "1"));
-            // A value with elements in it is no text: the attribute then has one value less, and none is made up.
-            values.extend(value.text().filter(|_| !nil).map(std::borrow::Cow::into_owned));
+            match value.text() {
+                _ if nil => {}
+                Some(text) => values.push(text.into_owned()),
+                None => structured += 1,
+            }
         }
-        out.push(Attribute { name: required(attribute, "Name")?.into_owned(), values });
+        out.push(Attribute { name: required(attribute, "Name")?.into_owned(), values, structured });
     }
     Ok(())
 }

@@ -69,13 +69,19 @@ pub(super) struct Declaration {
 }
 
 /// A document that the strict reader took.
-#[derive(Debug)]
 pub struct Document<'a> {
     pub(super) source: &'a str,
     pub(super) nodes: Vec<Node>,
     pub(super) attributes: Vec<Attribute>,
     pub(super) declarations: Vec<Declaration>,
     pub(super) namespaces: Vec<Cow<'a, str>>,
+}
+
+/// Its size only: what a message says is for no log.
+impl std::fmt::Debug for Document<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Document({} bytes, {} nodes)", self.source.len(), self.nodes.len())
+    }
 }
 
 impl<'a> Document<'a> {

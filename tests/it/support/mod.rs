@@ -88,8 +88,17 @@ pub const BASE: &str = "https://etjanst.example.se";
 impl World {
     /// Starts one. `more` goes into the configuration, `routes` is replaced by the common ones when empty.
     pub async fn new(more: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let (upstream, seen) = e_service().await;
+        Self::set_up(more, upstream, seen)
+    }
+
+    /// Starts one in front of another e-service than the common one.
+    pub async fn with_upstream(more: &str, upstream: SocketAddr) -> Self {
+        Self::set_up(more, upstream, Arc::default())
+    }
+
+    fn set_up(more: &str, upstream: SocketAddr, seen: Arc<Mutex<Seen>>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let idp = DemoIdp::new("https://bankid.example.com/idp", "https://bankid.example.com").named("BankID");
         let other =
             DemoIdp::new("https://freja.example.org/idp", "https://freja.example.org").certified(&["loa2", "loa3"]);
@@ -171,6 +180,13 @@ access = "anonymous"
         std::fs::write(&path, &self.config).unwrap();
         let config = load(&[path]).unwrap_or_else(|problems| panic!("{problems:#?}"));
         self.running = Some(app::start(config).unwrap());
+    }
+
+    /// Starts it again with another configuration.
+    pub async fn configure(&mut self, change: impl FnOnce(&str) -> String) {
+        self.config = change(&self.config);
+        self.stop().await;
+        self.start();
     }
 
     /// Stops it, in order.

@@ -121,8 +121,8 @@ fn descend<'d, E: Readable<'d>>(
     feed: &mut Feed,
     seen: &mut HashSet<String>,
 ) -> Result<(), Reject> {
-    let validity = outer.within(element)?;
     if element.is(ns::MD, "EntitiesDescriptor") {
+        let validity = outer.within(element)?;
         for child in element.children() {
             if child.is(ns::MD, "EntitiesDescriptor") || child.is(ns::MD, "EntityDescriptor") {
                 descend(child, validity, expect, feed, seen)?;
@@ -138,7 +138,9 @@ fn descend<'d, E: Readable<'d>>(
     if expect.only.is_some_and(|only| !only.contains(&id.as_str())) {
         return Ok(());
     }
-    match entity::idp(element, &id, validity, expect.now) {
+    // One entity's mistake is its own: the others stay.
+    let idp = outer.within(element).and_then(|validity| entity::idp(element, &id, validity, expect.now));
+    match idp {
         Ok(Some(idp)) => feed.idps.push(idp),
         // A service provider, or an IdP that does not speak SAML 2.0.
         Ok(None) => {}
