@@ -61,6 +61,7 @@ impl Fixture {
             binding: Binding::Request { id: &self.request.id, issued_at: NOW, loa: &self.loa },
             profile: Profile::Federation,
             signed,
+            decryption: &grindvakt::crypto::encryption::NoKeys,
             encryption_required: false,
             allow_unsolicited: false,
             eidas_connector: false,

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod check;
 pub mod cookies;
 pub mod demo_idp;
+pub mod encrypt;
 pub mod form;
 pub mod idp;
 pub mod key;
@@ -24,6 +25,7 @@ pub mod stage;
 pub mod xml;
 
 pub use demo_idp::{DemoIdp, Sign};
+pub use encrypt::EncryptionKey;
 pub use key::DemoKey;
 pub use metadata::Feed;
 pub use outcome::Outcome;

@@ -7,6 +7,7 @@ use grindvakt::crypto::trusted::{PublicKey, SignatureAlgorithm};
 use percent_encoding::percent_decode_str;
 use roxmltree::{Document, Node};
 
+use crate::encrypt::EncryptionKey;
 use crate::xml::namespace;
 
 /// What an answer needs to know of the request.
@@ -61,6 +62,8 @@ pub struct KnownService {
     pub entity_id: String,
     /// AssertionConsumerService addresses.
     pub acs: Vec<String>,
+    /// What it wants assertions encrypted to.
+    pub encryption: Option<EncryptionKey>,
     keys: Vec<PublicKey>,
 }
 
@@ -81,21 +84,22 @@ impl KnownService {
             .filter_map(|n| n.attribute("Location"))
             .map(str::to_owned)
             .collect();
-        let mut keys = Vec::new();
+        let (mut keys, mut encryption) = (Vec::new(), None);
         for descriptor in named("KeyDescriptor") {
-            if descriptor.attribute("use") == Some("encryption") {
-                continue;
-            }
             for certificate in descriptor.descendants().filter(|n| n.has_tag_name((namespace("ds"), "X509Certificate")))
             {
                 let der = base64(text(certificate).as_bytes())?;
+                if descriptor.attribute("use") == Some("encryption") {
+                    encryption = EncryptionKey::from_certificate(&der);
+                    continue;
+                }
                 keys.push(PublicKey::from_certificate(&der).map_err(unreadable)?);
             }
         }
         if acs.is_empty() {
             return Err(unreadable("no AssertionConsumerService"));
         }
-        Ok(Self { entity_id, acs, keys })
+        Ok(Self { entity_id, acs, encryption, keys })
     }
 
     /// Takes a request that came by HTTP-Redirect: `query` as it stood in the address, undecoded, because the signature

@@ -6,6 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use grindvakt::base::UnixTime;
 
 use crate::demo_idp::{DemoIdp, Sign};
+use crate::encrypt::EncryptionKey;
 use crate::key::{DemoKey, new_id};
 use crate::names::{
     ATTRNAME_URI, BEARER, DATE_OF_BIRTH, DISPLAY_NAME, GIVEN_NAME, PERSISTENT, PERSONAL_IDENTITY_NUMBER, SUCCESS,
@@ -30,6 +31,7 @@ pub struct ResponseBuilder<'a> {
     lifetime: Duration,
     assertion_id: String,
     attributes: Vec<(String, Vec<String>)>,
+    encrypt_to: Option<EncryptionKey>,
     pad_to: usize,
 }
 
@@ -46,6 +48,7 @@ impl<'a> ResponseBuilder<'a> {
             lifetime: 5 * MINUTE,
             assertion_id: new_id(),
             attributes: Vec::new(),
+            encrypt_to: None,
             pad_to: 0,
         }
     }
@@ -99,6 +102,13 @@ impl<'a> ResponseBuilder<'a> {
         self
     }
 
+    /// Encrypts the assertion to a service, if there is a key of it.
+    #[must_use]
+    pub fn encrypted_to(mut self, key: Option<EncryptionKey>) -> Self {
+        self.encrypt_to = key;
+        self
+    }
+
     /// Adds attributes that nobody asked for until the message is at least `bytes` long: for measuring. Messages of
     /// Swedish providers are 8 to 13 KB long, mostly through certificates and signatures in attributes.
     #[must_use]
@@ -148,7 +158,10 @@ impl<'a> ResponseBuilder<'a> {
                 // A reader that takes the first assertion, and a verifier that finds the signed one.
                 response = response.child(self.assertion(&self.other_person(), &new_id()));
             }
-            response = response.child(assertion);
+            response = response.child(match &self.encrypt_to {
+                Some(service) => service.seal(&assertion),
+                None => assertion,
+            });
         }
         if let (Some(key), Sign::Response | Sign::Both) = (key, sign) {
             response = enveloped(response, key, Place::AfterIssuer);
@@ -282,6 +295,11 @@ impl<'a> ResponseBuilder<'a> {
 
     /// The classic: who logged in is changed in the text, the signature is left as it was.
     fn tamper(&self, text: &str) -> String {
+        // Nobody sees who is in an encrypted one: some character of it is changed for another.
+        if let Some((before, after)) = text.rsplit_once("<xenc:CipherValue>") {
+            let first = if after.starts_with('A') { "B" } else { "A" };
+            return format!("{before}<xenc:CipherValue>{first}{}", after.get(1..).unwrap_or_default());
+        }
         let other = self.other_person();
         match (&self.person.number, &other.number) {
             (Some(mine), Some(theirs)) => text.replacen(mine.as_ref(), theirs, 1),

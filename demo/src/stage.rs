@@ -108,6 +108,7 @@ impl Stage {
         write("metadata.xml", feed.build_signed(&operator))?;
         write("metadata-signer.crt", operator.certificate_pem())?;
         write("sp-signing.pem", DemoKey::rsa("Demo e-service").private_pem())?;
+        write("sp-decrypt.pem", DemoKey::rsa("Demo e-service, decryption").private_pem())?;
         write("identity.pem", DemoKey::p256("Demo identity token").private_pem())?;
         write("session.key", random_line()?)?;
         write("digest.key", random_line()?)?;
@@ -195,7 +196,8 @@ mod tests {
             assert!(!config.contains(&format!(":{port}\"")), "{port} is still in\n{config}");
         }
         let written: toml::Table = config.parse().unwrap();
-        let files = ["signing", "sealing", "digest", "identity_token"].map(|key| written["keys"].get(key).unwrap());
+        let files = ["signing", "decryption", "sealing", "digest", "identity_token"]
+            .map(|key| written["keys"].get(key).unwrap());
         let names = files.iter().flat_map(|v| v.as_array().cloned().unwrap_or_else(|| vec![(*v).clone()]));
         for name in names {
             assert!(stage.config().with_file_name(name.as_str().unwrap()).is_file(), "{name}");

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 /// The namespaces of the demo, each with the one prefix that stands for it.
-const NAMESPACES: [(&str, &str); 12] = [
+const NAMESPACES: [(&str, &str); 13] = [
     ("alg", "urn:oasis:names:tc:SAML:metadata:algsupport"),
     ("ds", "http://www.w3.org/2000/09/xmldsig#"),
     ("ec", "http://www.w3.org/2001/10/xml-exc-c14n#"),
@@ -18,6 +18,7 @@ const NAMESPACES: [(&str, &str); 12] = [
     ("saml", "urn:oasis:names:tc:SAML:2.0:assertion"),
     ("samlp", "urn:oasis:names:tc:SAML:2.0:protocol"),
     ("shibmd", "urn:mace:shibboleth:metadata:1.0"),
+    ("xenc", "http://www.w3.org/2001/04/xmlenc#"),
     ("xml", "http://www.w3.org/XML/1998/namespace"),
     ("xs", "http://www.w3.org/2001/XMLSchema"),
     ("xsi", "http://www.w3.org/2001/XMLSchema-instance"),

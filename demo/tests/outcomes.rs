@@ -52,6 +52,7 @@ fn verify(idp: &IdpMetadata, xml: &str, signed: Signed, request: &Request) -> Re
         binding: Binding::Request { id: &request.id, issued_at: request.issue_instant, loa: &request.loa },
         profile: Profile::Federation,
         signed,
+        decryption: &grindvakt::crypto::encryption::NoKeys,
         encryption_required: false,
         allow_unsolicited: false,
         eidas_connector: false,

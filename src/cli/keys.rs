@@ -114,7 +114,7 @@ fn sp_metadata(args: &SpMetadata) -> ExitCode {
         return ExitCode::from(super::CONFIG);
     }
     match load_keys(&config, &SystemRandom::new()) {
-        Ok(keys) => super::print(&service_metadata(&config, &keys.signing)),
+        Ok(keys) => super::print(&service_metadata(&config, &keys.signing, keys.decryption.published())),
         Err(problems) => super::problems(&problems),
     }
 }

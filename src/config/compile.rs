@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::keys::read_keys;
 use super::reader::{Problems, Section};
 use super::tree::Table;
-use super::{Config, Environment, LogFormat, Problem, Store, provider, route, service};
+use super::{Config, Encryption, Environment, LogFormat, Problem, Store, provider, route, service};
 
 /// Compiles the whole.
 ///
@@ -46,6 +46,17 @@ fn read(table: Table, problems: &Problems) -> Option<Config> {
     });
     let metadata = provider::read_metadata(&mut root);
     let providers = provider::read_providers(&mut root, &metadata);
+    if let (true, Some(one)) =
+        (keys.decryption.is_empty(), providers.iter().find(|one| one.encryption == Encryption::Required))
+    {
+        let message = format!(
+            "[keys] names no `decryption`, so no login by {} can succeed: its assertions must come encrypted. \
+             `grindvakt keys generate` makes a key; give the new SP metadata to the provider",
+            one.id
+        );
+        let (file, line) = (root.at().file.to_path_buf(), root.at().line);
+        warnings.push(Problem { file, line, place: "keys".into(), message });
+    }
     let forward = service.as_ref().map(|s| s.forward.clone()).unwrap_or_default();
     let prefix = service.as_ref().map_or("/eid", |s| s.prefix.as_str());
     let routes = route::read_routes(&mut root, &providers, forward, prefix);

@@ -7,7 +7,7 @@ use super::reader::Section;
 use super::{Config, Problem};
 use crate::base::Secret;
 use crate::crypto::digest::{Random, random_bytes};
-use crate::crypto::own::{SigningKey, generate_p256_pem, generate_rsa_pem};
+use crate::crypto::own::{DecryptionKeys, SigningKey, generate_p256_pem, generate_rsa_pem};
 
 /// Where one secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,16 @@ pub enum KeySource {
     File(PathBuf),
     /// In an environment variable.
     Env(String),
+}
+
+impl KeySource {
+    fn problem(&self, message: String) -> Problem {
+        let file = match self {
+            Self::File(path) => path.clone(),
+            Self::Env(name) => PathBuf::from(format!("${name}")),
+        };
+        Problem { file, line: 0, place: String::new(), message }
+    }
 }
 
 impl fmt::Display for KeySource {
@@ -46,6 +56,8 @@ pub struct KeyFiles {
 pub struct LoadedKeys {
     /// The first signs, all are published.
     pub signing: Vec<SigningKey>,
+    /// The first is published, all open what was encrypted to us.
+    pub decryption: DecryptionKeys,
     /// The first seals, all open.
     pub sealing: Vec<Secret<[u8; 32]>>,
     /// Key of subjects and store keys.
@@ -88,15 +100,9 @@ pub(super) fn read_keys(root: &mut Section<'_>) -> KeyFiles {
 /// # Errors
 /// Every key that cannot be read or is none.
 pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec<Problem>> {
-    let mut problems = Vec::new();
+    let (mut problems, mut more_problems) = (Vec::new(), Vec::new());
     let mut warnings = Vec::new();
-    let mut fail = |source: &KeySource, message: String| {
-        let file = match source {
-            KeySource::File(path) => path.clone(),
-            KeySource::Env(name) => PathBuf::from(format!("${name}")),
-        };
-        problems.push(Problem { file, line: 0, place: String::new(), message });
-    };
+    let mut fail = |source: &KeySource, message: String| problems.push(source.problem(message));
     let common_name = config.service.entity_id.as_str();
 
     let mut signing = Vec::new();
@@ -113,12 +119,13 @@ pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec
             Err(e) => fail(source, e),
         }
     }
-    // Opened when encrypted assertions are: here only that they are there.
-    for source in &config.keys.decryption {
-        if let Err(e) = read(source) {
-            fail(source, e);
+    let decryption = match load_decryption(config) {
+        Ok(keys) => keys,
+        Err(more) => {
+            more_problems.extend(more);
+            DecryptionKeys::default()
         }
-    }
+    };
     let digest = config.keys.digest.as_ref().and_then(|source| match read(source).and_then(|text| symmetric(&text)) {
         Ok(key) => Some(key),
         Err(e) => {
@@ -140,6 +147,7 @@ pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec
             }
         }
     });
+    problems.append(&mut more_problems);
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -174,7 +182,21 @@ pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec
             pem_key(generate_p256_pem())?
         }
     };
-    Ok(LoadedKeys { signing, sealing, digest, identity_token, warnings })
+    Ok(LoadedKeys { signing, decryption, sealing, digest, identity_token, warnings })
+}
+
+/// Reads the decryption keys that `config` names, and nothing else: all that opening a message takes.
+///
+/// # Errors
+/// Every key that cannot be read or is none.
+pub fn load_decryption(config: &Config) -> Result<DecryptionKeys, Vec<Problem>> {
+    let (mut keys, mut problems) = (DecryptionKeys::default(), Vec::new());
+    for source in &config.keys.decryption {
+        let added =
+            read(source).and_then(|pem| keys.add(&pem, &config.service.entity_id).map_err(|error| error.to_string()));
+        problems.extend(added.err().map(|message| source.problem(message)));
+    }
+    if problems.is_empty() { Ok(keys) } else { Err(problems) }
 }
 
 fn read(source: &KeySource) -> Result<Secret<Vec<u8>>, String> {

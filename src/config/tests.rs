@@ -276,11 +276,13 @@ fn a_path_is_explained() {
 #[test]
 fn the_memory_of_one_process_is_warned_of() {
     let warnings = |text: &str| read(text).unwrap().warnings.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert!(warnings(GOOD).is_empty());
+    let good = format!("{GOOD}[keys]\ndecryption = [\"d.pem\"]\n");
+    assert!(warnings(GOOD).concat().contains("no login by bankid-a can succeed"));
+    assert!(warnings(&good).is_empty());
     for text in [GOOD.replace("single_replica = true", ""), GOOD.replace("[store]\nsingle_replica = true", "")] {
         assert!(warnings(&text).concat().contains("for one replica"), "{text}");
     }
-    let dev = GOOD.replace("single_replica = true", "").replace("\"production\"", "\"dev\"");
+    let dev = good.replace("single_replica = true", "").replace("\"production\"", "\"dev\"");
     assert!(
         warnings(&dev.replace("base_url = \"https://etjanst.example.se\"", "base_url = \"http://localhost:1\""))
             .is_empty()

@@ -92,7 +92,7 @@ impl Gate {
         let words = provider.in_its_words(&state.loa);
         let (destination, binding) = (endpoint.location.clone(), endpoint.binding);
         let relay_state = handle.to_string();
-        let (keys, acs) = (Arc::clone(&self.signing), self.acs.first().cloned().unwrap_or_default());
+        let (keys, acs) = (Arc::clone(&self.signing), self.judge.acs.first().cloned().unwrap_or_default());
         let issuer = self.config.service.entity_id.clone();
         let job = move || {
             let request = AuthnRequest {

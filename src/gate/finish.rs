@@ -3,6 +3,7 @@
 //! The order matters: the browser's own state first, since it says whom to expect; the message, the person and the
 //! route next; single use last, so that nothing broken burns anything.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::confirm::Pending;
@@ -10,16 +11,14 @@ use super::target::Targets;
 use super::{Denial, FinishLogin, Gate, LoginDone, Refusal, SetCookie};
 use crate::base::UnixTime;
 use crate::base::limits::RELAY_STATE_BYTES;
-use crate::config::SecondReader;
 use crate::identity::{self, Field, Identity};
 use crate::policy::{self, MeetsRoute};
-use crate::provider::ProviderEntry;
+use crate::provider::{ProviderEntry, Snapshot};
 use crate::replay::{FirstUse, ReplayError, ReplayGuard as _, ReplayKey, SessionId};
 use crate::session::login::LOGIN_LIFETIME;
 use crate::session::{Handle, Locale, LoginState, Session, SessionParams, open_session};
 use crate::telemetry::{LoginFinished, LoginRefused, SessionStarted};
-use crate::verify::saml::{Assertion, Binding, Expect, Received};
-use crate::verify::{Reason, Reject, Verified};
+use crate::verify::{Reason, Reject};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -86,21 +85,22 @@ impl Gate {
             begun.state.usable(now, Some(&self.instance)).map_err(Denial::Rejected)?;
             let gone = || rejected(Reason::IssuerUnknown, "the provider is no longer configured");
             let provider = provider.ok_or_else(gone)?;
-            self.verified_login(provider, &begun, login, now).await
+            self.verified_login(&snapshot, provider, &begun, login, now).await
         };
         done.await.map_err(|denial| self.refuse(denial, &context))
     }
 
     async fn verified_login(
         &self,
+        snapshot: &Arc<Snapshot>,
         provider: &ProviderEntry,
         begun: &Begun,
         login: &FinishLogin<'_>,
         now: UnixTime,
     ) -> Result<LoginDone, Denial> {
         let state = &begun.state;
-        let binding = Binding::Request { id: &state.request_id, issued_at: state.issued_at, loa: &state.loa };
-        let (who, meets) = self.person(provider, binding, state.force_authn, &state.rd, &login.saml_response, now)?;
+        let xml = &login.saml_response;
+        let (who, meets) = self.person(snapshot, provider, Some(state), &state.rd, xml, now).await?;
         if let Some(same) = state.on_top_of.as_ref().and_then(|on| on.same_subject.as_deref())
             && same != who.subject().as_str()
         {
@@ -130,7 +130,7 @@ impl Gate {
         if !snapshot.all().iter().any(|provider| provider.config().allow_unsolicited) {
             return Err(self.refuse(stray, &Context::default()));
         }
-        let issuer = match self.received(&login.saml_response) {
+        let issuer = match self.judge.received(&login.saml_response) {
             Ok(received) => received.issuer_hint().map(|issuer| issuer.into_owned()),
             Err(reject) => return Err(self.refuse(Denial::Rejected(reject), &Context::default())),
         };
@@ -140,19 +140,19 @@ impl Gate {
             return Err(self.refuse(stray, &context));
         };
         let context = Context { provider: Some(provider), ..Context::default() };
-        self.ask_first(provider, login, now).await.map_err(|denial| self.refuse(denial, &context))
+        self.ask_first(&snapshot, provider, login, now).await.map_err(|denial| self.refuse(denial, &context))
     }
 
     async fn ask_first(
         &self,
+        snapshot: &Arc<Snapshot>,
         provider: &ProviderEntry,
         login: &FinishLogin<'_>,
         now: UnixTime,
     ) -> Result<LoginDone, Denial> {
         // A provider that starts a login by itself may say where to (SAML Bindings 3.5.3): a place of ours, or nothing.
         let rd = self.targets.local(login.relay_state.filter(|rd| rd.len() <= RELAY_STATE_BYTES));
-        // Nobody asked for a fresh login, so it cannot be held against a request.
-        let (who, meets) = self.person(provider, Binding::None, false, &rd, &login.saml_response, now)?;
+        let (who, meets) = self.person(snapshot, provider, None, &rd, &login.saml_response, now).await?;
         // What the process before this one accepted, this one has not seen. Instants are told in whole seconds.
         if who.issued().plus(SECOND) <= self.started {
             let detail = format_args!("issued at {}, before this process could remember it", who.issued());
@@ -166,31 +166,23 @@ impl Gate {
         self.confirm_page(Pending::new(session, rd, login.locale, now), name, label)
     }
 
-    fn received<'m>(&self, xml: &'m [u8]) -> Result<Received<'m>, Reject> {
-        Received::parse(xml, self.config.verification.second_reader == SecondReader::Always)
-    }
-
     /// The person in a message, with the proof that the route of `rd` is met.
-    fn person(
+    async fn person(
         &self,
+        snapshot: &Arc<Snapshot>,
         provider: &ProviderEntry,
-        binding: Binding<'_>,
-        force_authn: bool,
+        state: Option<&LoginState>,
         rd: &str,
         xml: &[u8],
         now: UnixTime,
     ) -> Result<(Identity, MeetsRoute), Denial> {
-        let config = provider.config();
+        let verified = self.verified(snapshot, provider, state, xml, now).await?;
         let idp = provider.idp(now).map_err(Denial::Rejected)?;
-        // Whether this login had to be fresh was settled when it began.
-        let expect = Expect { force_authn, ..provider.expect(idp, &self.config, &self.acs, binding) };
-        let verified: Verified<Assertion> =
-            self.received(xml).and_then(|received| received.verify(&expect, now)).map_err(Denial::Rejected)?;
         let rules = provider.identity_rules(idp, &self.config);
         let who = identity::from_assertion(&verified, &rules, &self.digest).map_err(Denial::Rejected)?;
         let route = self.config.routes.find(Targets::path_of(rd));
         let has = |field| field == Field::Eid || who.field(field).is_some();
-        let meets = policy::meets(route, who.loa(), &config.eid, has).map_err(Denial::Rejected)?;
+        let meets = policy::meets(route, who.loa(), &provider.config().eid, has).map_err(Denial::Rejected)?;
         Ok((who, meets))
     }
 

@@ -81,6 +81,7 @@ pub(crate) fn world_with(base_url: &str, entries: Vec<ProviderEntry>) -> World {
         config: Arc::new(config),
         keys: LoadedKeys {
             signing: vec![key()],
+            decryption: Default::default(),
             sealing: vec![Secret::new([1; 32])],
             digest: Secret::new([2; 32]),
             identity_token: key(),

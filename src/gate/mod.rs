@@ -10,6 +10,7 @@ pub mod cookies;
 pub mod denial;
 mod finish;
 pub mod headers;
+mod judge;
 pub mod outcome;
 mod pool;
 mod sessions;
@@ -35,6 +36,7 @@ use crate::replay::{MemoryGuard, Revoked};
 use crate::session::{CookieKey, CookieNames, CookieSealer, Instance, SessionTimes};
 use crate::telemetry::Telemetry;
 use headers::HeaderCache;
+use judge::Judge;
 use pool::Pool;
 use target::Targets;
 use token::TokenSigner;
@@ -98,8 +100,9 @@ pub struct Gate {
     names: CookieNames,
     targets: Targets,
     times: SessionTimes,
-    /// Our ACS addresses: requests name the first, answers may be addressed to any.
-    acs: Vec<String>,
+    judge: Arc<Judge>,
+    /// The metadata that we publish does not change while we run.
+    decryption_certificate: Option<Vec<u8>>,
     /// What the routes forward or require, together.
     keep: Vec<Field>,
     instance: Instance,
@@ -146,7 +149,8 @@ impl Gate {
             names: CookieNames::new(&service.id, !base.is_loopback_http()),
             targets: Targets::new(base.origin(), base.path(), &service.prefix),
             times: SessionTimes { idle: config.session.idle_timeout, lifetime: config.session.lifetime },
-            acs: config.acs_urls(),
+            decryption_certificate: keys.decryption.published().map(<[u8]>::to_vec),
+            judge: Arc::new(Judge { config: Arc::clone(&config), acs: config.acs_urls(), decryption: keys.decryption }),
             keep,
             instance: Instance::new(&*random)?,
             used: MemoryGuard::default(),

@@ -10,8 +10,9 @@ use crate::request::{Contact, ContactKind, Organisation, SpMetadata, sp_metadata
 /// Tells identity providers that they may send a coordination number (EC 6.2).
 const ACCEPTS_COORDINATION_NUMBER: &str = "http://id.swedenconnect.se/general-ec/1.0/accepts-coordination-number";
 
-/// The SP metadata of a service as an XML document, unsigned. It needs no running gate.
-pub fn service_metadata(config: &Config, signing: &[SigningKey]) -> String {
+/// The SP metadata of a service as an XML document, unsigned; `encryption` is the certificate to encrypt to. It needs
+/// no running gate.
+pub fn service_metadata(config: &Config, signing: &[SigningKey], encryption: Option<&[u8]>) -> String {
     let none = Configured::default();
     let organisation = config.organisation.as_ref().unwrap_or(&none);
     let acs = config.acs_urls();
@@ -23,6 +24,7 @@ pub fn service_metadata(config: &Config, signing: &[SigningKey]) -> String {
     sp_metadata(&SpMetadata {
         entity_id: &config.service.entity_id,
         signing_certificates: signing.iter().map(SigningKey::certificate).collect(),
+        encryption_certificate: encryption,
         acs: acs.iter().map(String::as_str).collect(),
         entity_categories,
         display_names: by_language(&organisation.service_name),
@@ -66,7 +68,7 @@ fn by_language(texts: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
 impl Gate {
     /// The SP metadata as an XML document, unsigned.
     pub fn sp_metadata(&self) -> String {
-        service_metadata(&self.config, &self.signing)
+        service_metadata(&self.config, &self.signing, self.decryption_certificate.as_deref())
     }
 
     /// The JWK set that `X-Eid-Assertion` is verified with (RFC 7517).

@@ -6,6 +6,7 @@ use arc_swap::{ArcSwap, Guard};
 
 use crate::base::{ProviderId, UnixTime};
 use crate::config::{Config, Encryption, Provider};
+use crate::crypto::encryption::UnwrapKey;
 use crate::identity::IdentityRules;
 use crate::policy::Route;
 use crate::verify::saml::{Binding, Endpoint, Expect, IdpMetadata, SsoBinding};
@@ -95,6 +96,7 @@ impl ProviderEntry {
         config: &'a Config,
         acs: &'a [String],
         binding: Binding<'a>,
+        decryption: &'a dyn UnwrapKey,
     ) -> Expect<'a> {
         let own = &self.config;
         Expect {
@@ -104,6 +106,7 @@ impl ProviderEntry {
             binding,
             profile: own.profile,
             signed: own.signed,
+            decryption,
             encryption_required: own.encryption == Encryption::Required,
             allow_unsolicited: own.allow_unsolicited,
             eidas_connector: own.eidas_connector,

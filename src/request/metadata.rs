@@ -9,6 +9,8 @@ pub struct SpMetadata<'a> {
     pub entity_id: &'a str,
     /// DER certificates of every signing key: the one that signs, then the ones of a roll-over.
     pub signing_certificates: Vec<&'a [u8]>,
+    /// DER certificate to encrypt to; none when nothing encrypted can be opened.
+    pub encryption_certificate: Option<&'a [u8]>,
     /// Addresses that a Response may come to; the first is the default.
     pub acs: Vec<&'a str>,
     /// Entity categories (profile 3.7).
@@ -104,9 +106,14 @@ pub fn sp_metadata(sp: &SpMetadata<'_>) -> String {
     ui_info(&mut w, sp);
     for certificate in &sp.signing_certificates {
         w.open("md:KeyDescriptor", &[], &[("use", "signing")]);
-        w.open("ds:KeyInfo", &[("ds", ns::DS)], &[]).open("ds:X509Data", &[], &[]);
-        w.leaf("ds:X509Certificate", &[], &[], &base64_simd::STANDARD.encode_to_string(certificate));
-        w.close().close().close();
+        key_info(&mut w, certificate);
+        w.close();
+    }
+    if let Some(certificate) = sp.encryption_certificate {
+        w.open("md:KeyDescriptor", &[], &[("use", "encryption")]);
+        key_info(&mut w, certificate);
+        encryption_methods(&mut w);
+        w.close();
     }
     for format in ["persistent", "transient"] {
         w.leaf("md:NameIDFormat", &[], &[], &format!("urn:oasis:names:tc:SAML:2.0:nameid-format:{format}"));
@@ -132,6 +139,35 @@ pub fn sp_metadata(sp: &SpMetadata<'_>) -> String {
         write_contact(&mut w, contact);
     }
     w.finish()
+}
+
+fn key_info(w: &mut Writer, certificate: &[u8]) {
+    w.open("ds:KeyInfo", &[("ds", ns::DS)], &[]).open("ds:X509Data", &[], &[]);
+    w.leaf("ds:X509Certificate", &[], &[], &base64_simd::STANDARD.encode_to_string(certificate));
+    w.close().close();
+}
+
+/// What we open, best first (SAML Metadata 2.4.1.1; profile 2.1.1.3). Of RSA-OAEP only pairs of one hash: they are what
+/// the library opens, and a provider that reads this sends no others.
+fn encryption_methods(w: &mut Writer) {
+    for content in [
+        "2009/xmlenc11#aes256-gcm",
+        "2009/xmlenc11#aes192-gcm",
+        "2009/xmlenc11#aes128-gcm",
+        "2001/04/xmlenc#aes256-cbc",
+        "2001/04/xmlenc#aes192-cbc",
+        "2001/04/xmlenc#aes128-cbc",
+    ] {
+        w.leaf("md:EncryptionMethod", &[], &[("Algorithm", &format!("http://www.w3.org/{content}"))], "");
+    }
+    w.open("md:EncryptionMethod", &[], &[("Algorithm", "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p")]);
+    w.leaf("ds:DigestMethod", &[("ds", ns::DS)], &[("Algorithm", "http://www.w3.org/2000/09/xmldsig#sha1")], "");
+    w.close();
+    w.open("md:EncryptionMethod", &[], &[("Algorithm", "http://www.w3.org/2009/xmlenc11#rsa-oaep")]);
+    w.leaf("ds:DigestMethod", &[("ds", ns::DS)], &[("Algorithm", "http://www.w3.org/2001/04/xmlenc#sha256")], "");
+    let mask = [("Algorithm", "http://www.w3.org/2009/xmlenc11#mgf1sha256")];
+    w.leaf("xenc11:MGF", &[("xenc11", ns::XENC11)], &mask, "");
+    w.close();
 }
 
 fn entity_categories(w: &mut Writer, categories: &[&str]) {
@@ -217,6 +253,7 @@ mod tests {
     fn full<'a>(strings: &'a [String], lang: &'a str) -> SpMetadata<'a> {
         let s = |i: usize| strings[i].as_str();
         SpMetadata {
+            encryption_certificate: None,
             entity_id: s(0),
             signing_certificates: vec![b"one", b"two"],
             acs: vec![s(1), s(2)],

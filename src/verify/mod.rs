@@ -10,6 +10,7 @@ pub mod proof;
 pub mod reject;
 pub mod saml;
 pub mod xml;
+pub mod xmlenc;
 
 pub use proof::Verified;
 pub use reject::{Reason, Reject};

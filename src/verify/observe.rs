@@ -5,6 +5,8 @@
 pub enum Stage {
     /// Every signature has held, digests included.
     Signatures,
+    /// An encrypted assertion has been opened. Not marked for one in clear.
+    Decryption,
     /// The rules have held and the claims are read.
     Claims,
 }

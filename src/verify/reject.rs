@@ -121,7 +121,11 @@ reasons! {
     AssertionMultiple = "assertion_multiple",
     /// In clear, where encryption is required.
     AssertionNotEncrypted = "assertion_not_encrypted",
-    /// An EncryptedAssertion that cannot be opened.
+    /// Encrypted in a way that is not taken (RSA 1.5, Triple DES), or not taken without a signature around it (AES-CBC).
+    EncryptionAlgorithm = "encryption_algorithm",
+    /// RSA-OAEP with one hash for the label and another for the mask.
+    EncryptionOaepHashes = "encryption_oaep_hashes",
+    /// An EncryptedAssertion that does not open, or whose parts are missing, doubled, foreign or out of order.
     AssertionUndecryptable = "assertion_undecryptable",
     /// EncryptedID or EncryptedAttribute.
     EncryptedPart = "encrypted_part",

@@ -441,3 +441,46 @@ async fn operators_see_health_metrics_and_status() {
     assert_ne!(Client::new(world.public()).xhr().get("/metrics").await.status, StatusCode::OK);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn an_assertion_that_was_encrypted_to_us_is_opened_and_no_other() {
+    let mut world = World::new("").await;
+    std::fs::write(world.folder.path().join("old.pem"), grindvakt::crypto::own::generate_rsa_pem().unwrap().expose())
+        .unwrap();
+    let decryption = "[keys]\ndecryption = [\"old.pem\"]";
+    world.configure(|text| text.replacen("[keys]", decryption, 1).replacen("encryption = \"optional\"", "", 1)).await;
+    let old = world.known().await.encryption;
+    assert!(old.is_some(), "the metadata says what to encrypt to");
+
+    // A roll-over: the new key is published, both open.
+    std::fs::write(world.folder.path().join("new.pem"), grindvakt::crypto::own::generate_rsa_pem().unwrap().expose())
+        .unwrap();
+    world.configure(|text| text.replacen("[\"old.pem\"]", "[\"new.pem\", \"old.pem\"]", 1)).await;
+    let new = world.known().await.encryption;
+    let stranger =
+        grindvakt_demo::EncryptionKey::from_certificate(grindvakt_demo::DemoKey::rsa("stranger").certificate());
+    for (what, key, outcome, code) in [
+        ("the old key", &old, Outcome::Success, None),
+        ("the new key", &new, Outcome::Success, None),
+        ("somebody else's key", &stranger, Outcome::Success, Some("assertion_undecryptable")),
+        ("in clear", &None, Outcome::Success, Some("assertion_not_encrypted")),
+        ("changed on its way", &new, Outcome::Tampered, Some("digest_mismatch")),
+        ("nobody's signature", &new, Outcome::Unsigned, Some("signature_missing")),
+        ("addressed elsewhere", &new, Outcome::WrongRecipient, Some("destination_mismatch")),
+    ] {
+        let mut client = Client::new(world.public());
+        let (request, relay_state) = client.begin(&world, "/ansokan/").await;
+        let response = world.idp.response(&request).at(now()).outcome(outcome).encrypted_to(key.clone()).build();
+        assert_eq!(response.contains("EncryptedAssertion"), key.is_some(), "{what}");
+        let reply = client.answer(&response, &relay_state).await;
+        match code {
+            None => {
+                assert_eq!(reply.status, StatusCode::SEE_OTHER, "{what}: {}", reply.body);
+                assert_eq!(client.get("/ansokan/").await.status, StatusCode::OK, "{what}");
+                assert_eq!(world.seen().one("x-eid-personal-number"), "195006262546");
+            }
+            Some(code) => assert_refused(&world, &mut client, &reply, code).await,
+        }
+    }
+    world.stop().await;
+}

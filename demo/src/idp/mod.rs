@@ -136,9 +136,10 @@ impl IdpSite {
         else {
             return text(StatusCode::BAD_REQUEST, "Den här inloggningen finns inte längre.\nThis login is gone.\n");
         };
+        let encryption = self.service().ok().and_then(|service| service.encryption.clone());
         let built = || {
             let builder = self.shared.idp.response(&request).at(self.shared.clock.now());
-            builder.person(person).loa(&loa_uri(field("loa"))).outcome(outcome).build_base64()
+            builder.person(person).loa(&loa_uri(field("loa"))).outcome(outcome).encrypted_to(encryption).build_base64()
         };
         let mut last = locked(&self.shared.last_answer);
         let message = match (&*last, outcome) {

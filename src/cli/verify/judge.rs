@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::base::{ProviderId, Secret, UnixTime, limits};
 use crate::config::Config;
 use crate::crypto::digest::HmacKey;
+use crate::crypto::own::DecryptionKeys;
 use crate::identity::{Field, Identity, from_assertion};
 use crate::policy::{meets, normal_path};
 use crate::provider::{ProviderEntry, Snapshot};
@@ -45,15 +46,16 @@ pub(super) struct Verdict {
 pub(super) struct Judge {
     config: Config,
     snapshot: Snapshot,
+    decryption: DecryptionKeys,
     used: MemoryGuard,
     key: HmacKey,
 }
 
 impl Judge {
     /// With the providers that `config` names.
-    pub(super) fn new(config: Config, snapshot: Snapshot) -> Self {
+    pub(super) fn new(config: Config, snapshot: Snapshot, decryption: DecryptionKeys) -> Self {
         // Subjects are not shown, and uses are remembered for this run only: any key does.
-        Self { config, snapshot, used: MemoryGuard::default(), key: HmacKey::new(&Secret::new([0; 32])) }
+        Self { config, snapshot, decryption, used: MemoryGuard::default(), key: HmacKey::new(&Secret::new([0; 32])) }
     }
 
     /// Judges one message. `now` is the instant where the question names none.
@@ -91,7 +93,7 @@ impl Judge {
         };
         let idp = entry.idp(now)?;
         let acs = self.config.acs_urls();
-        let verified = received.verify(&entry.expect(idp, &self.config, &acs, binding), now)?;
+        let verified = received.verify(&entry.expect(idp, &self.config, &acs, binding, &self.decryption), now)?;
         let identity = from_assertion(&verified, &entry.identity_rules(idp, &self.config), &self.key)?;
         if let Some(path) = question.route {
             let path = normal_path(path)

@@ -12,11 +12,14 @@ use judge::{Judge, Question};
 use serde_json::Value;
 
 use crate::base::{Clock as _, SystemClock, UnixTime};
+use crate::config::load_decryption;
+use crate::crypto::own::DecryptionKeys;
 use crate::{config, provider};
 
 /// Verify SAML Responses against the configured providers, with the rules of the server.
 ///
-/// Needs no listener, store or key: only the providers and their metadata.
+/// Needs no listener, store or signing key: only the providers and their metadata, and for encrypted messages the
+/// decryption keys.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Configuration file or folder; repeat it to merge several.
@@ -57,7 +60,14 @@ pub fn run(args: &Args) -> ExitCode {
     for fault in &faults {
         let _ = writeln!(std::io::stderr(), "warning: metadata {}: {}", fault.feed, fault.cause);
     }
-    let judge = Judge::new(config, snapshot);
+    // A key that is not here opens nothing, and every message that needs none can be judged all the same.
+    let decryption = load_decryption(&config).unwrap_or_else(|problems| {
+        for problem in problems {
+            let _ = writeln!(std::io::stderr(), "warning: {problem}");
+        }
+        DecryptionKeys::default()
+    });
+    let judge = Judge::new(config, snapshot, decryption);
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else {
         return super::usage("the system gave no event loop");
     };

@@ -11,12 +11,13 @@ use crate::verify::{Reason, Reject};
 
 /// An element that a trusted key signed, or one that stands within such an element.
 ///
-/// Its Signature is out of reach: that part the signature does not cover. No function makes one but [`verify`].
+/// The Signature that vouches for it is out of reach: that part it does not cover. No function makes one but [`verify`],
+/// and what opens an encrypted part of one.
 ///
 /// ```compile_fail,E0451
 /// use grindvakt::verify::{dsig::SignedElement, xml::Element};
 /// fn forge(element: Element<'_>) -> SignedElement<'_> {
-///     SignedElement { element, signature: element }
+///     SignedElement { element, signature: None }
 /// }
 /// ```
 ///
@@ -29,7 +30,8 @@ use crate::verify::{Reason, Reject};
 #[derive(Clone, Copy, Debug)]
 pub struct SignedElement<'d> {
     element: Element<'d>,
-    signature: Element<'d>,
+    /// None where the signature stands in another document: around the ciphertext that this one was opened from.
+    signature: Option<Element<'d>>,
 }
 
 impl<'d> SignedElement<'d> {
@@ -70,8 +72,22 @@ impl<'d> SignedElement<'d> {
 
     /// `element` as signed, when it stands within this one and outside the Signature.
     pub fn inner(&self, element: Element<'d>) -> Option<Self> {
-        (self.element.contains(element) && !self.signature.contains(element))
-            .then_some(Self { element, signature: self.signature })
+        self.covers(element).then_some(Self { element, signature: self.signature })
+    }
+
+    /// Whether `element` stands within this one and outside the Signature.
+    pub fn covers(&self, element: Element<'_>) -> bool {
+        self.element.contains(element) && !self.signature.is_some_and(|signature| signature.contains(element))
+    }
+
+    /// `plain`, the document element of what `encrypted` was opened to: whoever signed the ciphertext signed what it
+    /// opens to. None where the signature does not cover `encrypted`. That `plain` came from there is the caller's word.
+    pub(in crate::verify) fn opened<'p>(
+        &self,
+        encrypted: Element<'d>,
+        plain: Element<'p>,
+    ) -> Option<SignedElement<'p>> {
+        self.covers(encrypted).then_some(SignedElement { element: plain, signature: None })
     }
 }
 
@@ -79,14 +95,14 @@ impl<'d> SignedElement<'d> {
 #[derive(Clone, Debug)]
 pub struct SignedChildren<'d> {
     inner: Children<'d>,
-    signature: Element<'d>,
+    signature: Option<Element<'d>>,
 }
 
 impl<'d> Iterator for SignedChildren<'d> {
     type Item = SignedElement<'d>;
 
     fn next(&mut self) -> Option<SignedElement<'d>> {
-        let element = self.inner.by_ref().find(|child| *child != self.signature)?;
+        let element = self.inner.by_ref().find(|child| Some(*child) != self.signature)?;
         Some(SignedElement { element, signature: self.signature })
     }
 }
@@ -148,7 +164,7 @@ pub fn verify<'d>(element: Element<'d>, keys: &[PublicKey]) -> Result<SignedElem
     if sink.finish()?.as_ref() != parts.digest_value {
         return Err(Reject::new(Reason::DigestMismatch, format_args!("{name} is not what was signed")));
     }
-    Ok(SignedElement { element, signature })
+    Ok(SignedElement { element, signature: Some(signature) })
 }
 
 /// The element's `ID`, and that no other attribute could be taken for it (T4).

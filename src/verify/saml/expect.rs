@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::IdpMetadata;
 use crate::base::UnixTime;
+use crate::crypto::encryption::UnwrapKey;
 
 /// Which rules a provider is held to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct Expect<'a> {
     pub profile: Profile,
     /// What must be signed.
     pub signed: Signed,
+    /// Whoever opens what was encrypted to us.
+    pub decryption: &'a dyn UnwrapKey,
     /// Whether the assertion must have come encrypted.
     pub encryption_required: bool,
     /// Whether a Response without InResponseTo is taken.

@@ -4,6 +4,7 @@ pub mod assertion;
 mod claims;
 pub mod expect;
 pub mod idp;
+mod layout;
 pub mod metadata;
 pub mod response;
 mod rules;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::layout::{self, Layout};
 use super::rules::{in_response_to, recent, same_issuer};
 use super::schema::{Readable, issuer, required, required_instant, schema, sequence, version};
 use super::status::{self, Status};
@@ -10,12 +11,13 @@ use crate::base::{UnixTime, limits};
 use crate::verify::dsig::{self, SignedElement};
 use crate::verify::observe::{Observer, Silent, Stage};
 use crate::verify::xml::{self, Document, Element, ns};
-use crate::verify::{Reason, Reject, Verified};
+use crate::verify::{Reason, Reject, Verified, xmlenc};
 
 /// A Response that has been read but not verified: all it tells is who says to have sent it.
 #[derive(Debug)]
 pub struct Received<'a> {
     document: Document<'a>,
+    second_reader: bool,
 }
 
 impl<'a> Received<'a> {
@@ -33,7 +35,7 @@ impl<'a> Received<'a> {
             let detail = format_args!("the document element is {}", root.local_name());
             return Err(Reject::new(Reason::NotAResponse, detail));
         }
-        Ok(Self { document })
+        Ok(Self { document, second_reader })
     }
 
     /// The Issuer as the unverified message writes it, of the Response or else of its Assertion: good for finding the
@@ -68,7 +70,7 @@ impl<'a> Received<'a> {
         let root = self.document.root();
         version(root)?;
         required(root, "ID")?;
-        let found = self.layout()?;
+        let found = Layout::of_response(&self.document)?;
         // A refusal needs no signature: an answer by someone else than was asked is told as such, and fetches no keys.
         if let Some(name) = root.children().find(|e| e.is(ns::SAML, "Issuer")).and_then(|e| e.text()) {
             same_issuer(&name, expect)?;
@@ -100,83 +102,60 @@ impl<'a> Received<'a> {
             Some(signed) => check_response(signed, expect, now, true)?,
             None => check_response(root, expect, now, false)?,
         };
-        let assertion = self.signed_assertion(&found, signed_response, own, expect)?;
-        let claims = claims::read(assertion, expect, now)?;
+        let Some(assertion) = found.assertion else {
+            return Err(Reject::new(Reason::AssertionMissing, "success without an Assertion"));
+        };
+        let claims = if assertion.is(ns::SAML, "EncryptedAssertion") {
+            // Decided before anything is opened: unsigned ciphertext is nobody's word (T14).
+            let text = xmlenc::open(assertion, signed_response, expect.audience, expect.decryption)?;
+            observer.mark(Stage::Decryption);
+            self.opened(text.expose(), assertion, signed_response, expect, now)?
+        } else if expect.encryption_required {
+            return Err(Reject::new(Reason::AssertionNotEncrypted, "the assertion is not encrypted"));
+        } else {
+            let by_response = signed_response.and_then(|signed| signed.inner(assertion));
+            claims::read(vouched(expect.signed, by_response, own)?, expect, now)?
+        };
         observer.mark(Stage::Claims);
         Ok(Verified::new(claims))
     }
 
-    /// The assertion, as the signature that `expect` asks for vouches for it.
-    fn signed_assertion<'d>(
+    /// The claims of an Assertion that came encrypted: a document of its own, under the same limits and rules.
+    fn opened(
         &self,
-        found: &Layout<'d>,
-        response: Option<SignedElement<'d>>,
-        own: Option<SignedElement<'d>>,
+        text: &[u8],
+        encrypted: Element<'_>,
+        response: Option<SignedElement<'_>>,
         expect: &Expect<'_>,
-    ) -> Result<SignedElement<'d>, Reject> {
-        let Some(assertion) = found.assertion else {
-            return Err(Reject::new(Reason::AssertionMissing, "success without an Assertion"));
+        now: UnixTime,
+    ) -> Result<Assertion, Reject> {
+        let document = xml::read(text, &limits::MESSAGE)?;
+        if self.second_reader {
+            xml::second::veto(&document)?;
+        }
+        let root = document.root();
+        // A signature that stands there must hold, as in an Assertion in clear.
+        let own = match layout::opened_is_signed(&document)? {
+            true => Some(dsig::verify(root, &expect.idp.signing_keys)?),
+            false => None,
         };
-        if assertion.is(ns::SAML, "EncryptedAssertion") {
-            let detail = "the assertion is encrypted, which this version cannot open";
-            return Err(Reject::new(Reason::AssertionUndecryptable, detail));
-        }
-        if expect.encryption_required {
-            return Err(Reject::new(Reason::AssertionNotEncrypted, "the assertion is not encrypted"));
-        }
-        let vouched = match expect.signed {
-            Signed::Response => response.and_then(|r| r.inner(assertion)),
-            Signed::Assertion => own,
-            Signed::Either => own.or_else(|| response.and_then(|r| r.inner(assertion))),
-        };
-        vouched.ok_or_else(|| Reject::new(Reason::SignatureMissing, "the Assertion is not signed"))
-    }
-
-    /// Where signatures and assertions stand in the whole document.
-    fn layout(&self) -> Result<Layout<'_>, Reject> {
-        let root = self.document.root();
-        let mut found = Layout::default();
-        for element in self.document.elements() {
-            if element.is(ns::DS, "Signature") {
-                let parent = element.parent();
-                let assertion = parent.filter(|p| p.is(ns::SAML, "Assertion") && p.parent() == Some(root));
-                if parent == Some(root) {
-                    found.response_signatures += 1;
-                } else if assertion.is_some() {
-                    found.assertion_signatures += 1;
-                } else {
-                    let within = parent.map_or("nothing", |p| p.local_name());
-                    let detail = format_args!("a Signature within {within}");
-                    return Err(Reject::new(Reason::SignatureMisplaced, detail));
-                }
-            } else if element.is(ns::SAML, "Assertion") || element.is(ns::SAML, "EncryptedAssertion") {
-                found.assertions += 1;
-                found.stray |= element.parent() != Some(root);
-                found.assertion = Some(element);
-            }
-        }
-        if found.response_signatures > 1 {
-            return Err(Reject::new(Reason::SignatureMultiple, "the Response has more than one Signature"));
-        }
-        self.document.ids_are_unique()?;
-        if found.assertions > 1 || found.stray {
-            return Err(Reject::new(Reason::AssertionMultiple, "more than one Assertion, or one out of place"));
-        }
-        if found.assertion_signatures > 1 {
-            return Err(Reject::new(Reason::SignatureMultiple, "the Assertion has more than one Signature"));
-        }
-        Ok(found)
+        let by_response = response.and_then(|signed| signed.opened(encrypted, root));
+        claims::read(vouched(expect.signed, by_response, own)?, expect, now)
     }
 }
 
-#[derive(Default)]
-struct Layout<'d> {
-    response_signatures: usize,
-    assertion_signatures: usize,
-    assertions: usize,
-    /// An assertion stands elsewhere than directly under the Response.
-    stray: bool,
-    assertion: Option<Element<'d>>,
+/// The Assertion, as the signature that is asked for vouches for it.
+fn vouched<'d>(
+    signed: Signed,
+    by_response: Option<SignedElement<'d>>,
+    own: Option<SignedElement<'d>>,
+) -> Result<SignedElement<'d>, Reject> {
+    let found = match signed {
+        Signed::Response => by_response,
+        Signed::Assertion => own,
+        Signed::Either => own.or(by_response),
+    };
+    found.ok_or_else(|| Reject::new(Reason::SignatureMissing, "the Assertion is not signed"))
 }
 
 /// The Response's own fields. Where it is not signed they may refuse, and prove nothing (T17).

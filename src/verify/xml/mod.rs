@@ -44,6 +44,10 @@ pub mod ns {
     pub const SHIBMD: &str = "urn:mace:shibboleth:metadata:1.0";
     /// XML Signature.
     pub const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
+    /// XML Encryption.
+    pub const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";
+    /// XML Encryption 1.1's additions.
+    pub const XENC11: &str = "http://www.w3.org/2009/xmlenc11#";
     /// Exclusive canonicalisation.
     pub const EXC_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
     /// XML Schema instance.

@@ -1,4 +1,6 @@
-//! The service's own private keys: signing requests and the identity token. The verifier never names this module.
+//! The service's own private keys: signing requests and the identity token, opening what was encrypted to us. The verifier never names this module.
+
+mod decryption;
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
@@ -6,9 +8,11 @@ use aws_lc_rs::signature::{self as lc, EcdsaKeyPair, KeyPair as _, RsaKeyPair};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
-use super::trusted::{KeyError, SignatureAlgorithm};
 use crate::base::Secret;
 use crate::base::limits::RSA_MIN_BITS;
+use crate::crypto::trusted::{KeyError, SignatureAlgorithm};
+
+pub use decryption::DecryptionKeys;
 
 /// Why a key file is no key of ours.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,6 +103,11 @@ impl SigningKey {
         }
     }
 
+    /// Whether it is an RSA key.
+    pub const fn is_rsa(&self) -> bool {
+        matches!(self.pair, Pair::Rsa(_))
+    }
+
     /// Whether it is a P-256 key: what ES256 needs (RFC 7518, 3.4).
     pub const fn is_p256(&self) -> bool {
         matches!(self.pair, Pair::P256(_))
@@ -133,7 +142,7 @@ impl SigningKey {
     /// Signs a fixed text and verifies it with the certificate's key: a certificate of another key would make every
     /// peer refuse us, long after start.
     fn check_certificate(&self) -> Result<(), OwnKeyError> {
-        let public = super::trusted::PublicKey::from_certificate(&self.certificate).map_err(|e| match e {
+        let public = crate::crypto::trusted::PublicKey::from_certificate(&self.certificate).map_err(|e| match e {
             KeyError::Certificate => OwnKeyError::Certificate(e.to_string()),
             KeyError::Type | KeyError::RsaSize(_) | KeyError::Malformed => OwnKeyError::Type,
         })?;
@@ -195,7 +204,7 @@ mod tests {
     fn generated_keys_are_read_again_and_get_a_certificate() {
         for pem in [generate_p256_pem().unwrap(), generate_rsa_pem().unwrap()] {
             let key = SigningKey::from_pem(&Secret::new(pem.expose().clone().into_bytes()), "sp").unwrap();
-            let public = super::super::trusted::PublicKey::from_certificate(key.certificate()).unwrap();
+            let public = crate::crypto::trusted::PublicKey::from_certificate(key.certificate()).unwrap();
             let signature = key.sign(b"hello").unwrap();
             assert_eq!(public.verify(key.algorithm(), b"hello", &signature), Ok(()));
             assert!(public.verify(key.algorithm(), b"hullo", &signature).is_err());

@@ -1,0 +1,74 @@
+//! Judging a message where it arrives, or in the pool where a private key is needed for it.
+
+use std::sync::Arc;
+
+use memchr::memmem;
+
+use super::{Denial, Gate};
+use crate::base::UnixTime;
+use crate::config::{Config, SecondReader};
+use crate::crypto::own::DecryptionKeys;
+use crate::provider::{ProviderEntry, Snapshot};
+use crate::session::LoginState;
+use crate::verify::saml::{Assertion, Binding, Expect, Received};
+use crate::verify::{Reason, Reject, Verified};
+
+/// What judging takes beside the message and its provider.
+pub(super) struct Judge {
+    pub(super) config: Arc<Config>,
+    /// Our ACS addresses: requests name the first, answers may be addressed to any.
+    pub(super) acs: Vec<String>,
+    pub(super) decryption: DecryptionKeys,
+}
+
+impl Judge {
+    pub(super) fn received<'m>(&self, xml: &'m [u8]) -> Result<Received<'m>, Reject> {
+        Received::parse(xml, self.config.verification.second_reader == SecondReader::Always)
+    }
+
+    /// The claims of a message that answers `state`, or nothing that we asked.
+    fn verify(
+        &self,
+        provider: &ProviderEntry,
+        state: Option<&LoginState>,
+        xml: &[u8],
+        now: UnixTime,
+    ) -> Result<Verified<Assertion>, Reject> {
+        let idp = provider.idp(now)?;
+        let binding = state.map_or(Binding::None, |state| Binding::Request {
+            id: &state.request_id,
+            issued_at: state.issued_at,
+            loa: &state.loa,
+        });
+        // Whether this login had to be fresh was settled when it began. Where nobody asked, nothing can be held against
+        // a request.
+        let force_authn = state.is_some_and(|state| state.force_authn);
+        let expect = Expect { force_authn, ..provider.expect(idp, &self.config, &self.acs, binding, &self.decryption) };
+        self.received(xml)?.verify(&expect, now)
+    }
+}
+
+impl Gate {
+    /// The verified claims of a message. A plain one is judged here and now; one that is encrypted costs as much as ten,
+    /// and goes to the pool, so that logins never slow live sessions.
+    pub(super) async fn verified(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        provider: &ProviderEntry,
+        state: Option<&LoginState>,
+        xml: &[u8],
+        now: UnixTime,
+    ) -> Result<Verified<Assertion>, Denial> {
+        // XML has no other way to write the name.
+        if memmem::find(xml, b"EncryptedAssertion").is_none() {
+            return self.judge.verify(provider, state, xml, now).map_err(Denial::Rejected);
+        }
+        let (judge, snapshot, id) = (Arc::clone(&self.judge), Arc::clone(snapshot), provider.config().id.clone());
+        let (state, xml) = (state.cloned(), xml.to_vec());
+        let job = move || {
+            let gone = || Reject::new(Reason::IssuerUnknown, "the provider is no longer configured");
+            judge.verify(snapshot.by_id(&id).ok_or_else(gone)?, state.as_ref(), &xml, now)
+        };
+        self.pool.run(job).await.map_err(|_| Denial::Overloaded)?.map_err(Denial::Rejected)
+    }
+}
