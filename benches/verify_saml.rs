@@ -1,93 +1,52 @@
-//! One signed Response, verified and read, beside the parts that nobody can do without: the floor.
+//! One Response, decoded, read, verified and mapped, and each part of that beside its floor: the library call that
+//! nobody can do without.
 //!
-//! `cargo bench --bench verify_saml`. Compare within one run: machines differ, and so does one machine from day to day.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+//! `make bench` prints a table of it. Compare within one run: machines differ, and so does one machine from hour to hour.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
+
+mod support;
 
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use grindvakt::base::{UnixTime, limits};
-use grindvakt::crypto::digest::{DigestAlgorithm, sha256};
+use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey};
+use aws_lc_rs::signature::{self as lc, EcdsaKeyPair, KeyPair as _, ParsedPublicKey};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use grindvakt::base::limits;
+use grindvakt::crypto::digest::{DigestAlgorithm, HmacKey, sha256};
 use grindvakt::crypto::trusted::{PublicKey, SignatureAlgorithm};
+use grindvakt::identity::{IdentityRules, from_assertion};
 use grindvakt::verify::base64::decode_spaced;
-use grindvakt::verify::saml::metadata::{FeedExpect, read_feed};
-use grindvakt::verify::saml::{Binding, Expect, IdpMetadata, Profile, Received, Signed};
+use grindvakt::verify::saml::Received;
 use grindvakt::verify::xml;
 use grindvakt::verify::xml::canonical::{self, DigestSink, Options};
-use grindvakt_demo::{DemoIdp, Feed, Request, Sign};
+use grindvakt_demo::Sign;
+use support::{NOW, SP, Saml};
 
-const SP: &str = "https://etjanst.example.se/sp";
-const ACS: &str = "https://etjanst.example.se/eid/saml/acs";
-const NOW: UnixTime = UnixTime::from_secs(1_772_359_200);
-const LOA: &str = "http://id.elegnamnden.se/loa/1.0/loa3";
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-struct Fixture {
-    idp: DemoIdp,
-    metadata: IdpMetadata,
-    request: Request,
-    acs: Vec<String>,
-    loa: Vec<String>,
-}
+/// The size of a real answer of a Swedish provider.
+const REAL: usize = 8_600;
 
-impl Fixture {
-    fn new(sign: Sign) -> Self {
-        let idp = DemoIdp::new("https://idp.example.se/saml", "https://idp.example.se").signs(sign);
-        let feed = Feed::new().idp(&idp).build();
-        let expect = FeedExpect { signers: &[], now: NOW, only: None, second_reader: true };
-        let metadata = read_feed(feed.as_bytes(), &expect).expect("a demo feed").idps.remove(0);
-        let loa = vec![LOA.to_owned()];
-        let request = Request {
-            id: "_5f8a1cbe4f0d4b6b".into(),
-            issuer: SP.into(),
-            acs_url: ACS.into(),
-            destination: idp.sso_url(),
-            issue_instant: NOW,
-            force_authn: true,
-            loa: loa.clone(),
-        };
-        Self { idp, metadata, request, acs: vec![ACS.into()], loa }
-    }
-
-    fn response(&self, bytes: usize) -> String {
-        self.idp.response(&self.request).pad_to(bytes).build()
-    }
-
-    fn expect(&self, signed: Signed) -> Expect<'_> {
-        Expect {
-            idp: &self.metadata,
-            audience: SP,
-            acs: &self.acs,
-            binding: Binding::Request { id: &self.request.id, issued_at: NOW, loa: &self.loa },
-            profile: Profile::Federation,
-            signed,
-            decryption: &grindvakt::crypto::encryption::NoKeys,
-            encryption_required: false,
-            allow_unsolicited: false,
-            eidas_connector: false,
-            force_authn: true,
-            local_loa: &[],
-            loa_map: &[],
-            authenticating_authorities: &[],
-            clock_skew: Duration::from_secs(60),
-            max_age: Duration::from_secs(180),
-        }
-    }
-}
-
-/// Every part of the floor for one Response: what a perfect verifier would still pay.
+/// Reading and hashing one real Response.
 fn parts(c: &mut Criterion) {
-    let fixture = Fixture::new(Sign::Response);
-    let response = fixture.response(8_600);
+    let saml = Saml::new(Sign::Response);
+    let response = saml.response(REAL);
     let encoded = base64_simd::STANDARD.encode_to_string(&response);
-    let mut group = c.benchmark_group(format!("parts of {} bytes", response.len()));
-    group.throughput(Throughput::Bytes(response.len() as u64));
-    group.bench_function("decode base64", |b| b.iter(|| decode_spaced(black_box(&encoded))));
+    let form =
+        format!("SAMLResponse={}&RelayState=abc", encoded.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D"));
+    let mut group = c.benchmark_group("parts");
+    group.bench_function("base64-bare", |b| b.iter(|| base64_simd::STANDARD.decode_to_vec(black_box(&encoded))));
+    group.bench_function("base64", |b| b.iter(|| decode_spaced(black_box(&encoded))));
     group
-        .bench_function("read XML", |b| b.iter(|| xml::read(black_box(response.as_bytes()), &limits::MESSAGE).is_ok()));
-    group.bench_function("SHA-256", |b| b.iter(|| sha256(black_box(response.as_bytes()))));
+        .bench_function("form", |b| b.iter(|| grindvakt::http::form::Posted::read(black_box(form.as_bytes())).is_ok()));
+    group.bench_function("read", |b| b.iter(|| xml::read(black_box(response.as_bytes()), &limits::MESSAGE).is_ok()));
+    group.bench_function("read-roxmltree", |b| b.iter(|| roxmltree::Document::parse(black_box(&response)).is_ok()));
+    group.bench_function("sha256", |b| b.iter(|| sha256(black_box(response.as_bytes()))));
     let document = xml::read(response.as_bytes(), &limits::MESSAGE).expect("well-formed");
-    group.bench_function("canonical form, into memory", |b| {
+    group.bench_function("canonical", |b| {
         let mut out = Vec::with_capacity(response.len() * 2);
         b.iter(|| {
             out.clear();
@@ -95,49 +54,137 @@ fn parts(c: &mut Criterion) {
             out.len()
         })
     });
-    group.bench_function("canonical form, into SHA-256", |b| {
+    group.bench_function("canonical-digest", |b| {
         b.iter(|| {
             let mut sink = DigestSink::new(DigestAlgorithm::Sha256);
             canonical::write(black_box(document.root()), &Options::default(), &mut sink);
             sink.finish().is_ok()
         })
     });
-    let key = PublicKey::from_certificate(fixture.idp.key().certificate()).expect("the demo's certificate");
-    let signature = fixture.idp.key().sign(b"message");
-    group.bench_function("RSA-2048 check", |b| {
-        b.iter(|| key.verify(SignatureAlgorithm::RsaSha256, black_box(b"message"), &signature).is_ok())
-    });
-    group.bench_function("second reader (on metadata; on logins only where set)", |b| {
-        b.iter(|| xml::second::veto(black_box(&document)).is_ok())
-    });
+    group.bench_function("second-reader", |b| b.iter(|| xml::second::veto(black_box(&document)).is_ok()));
     group.finish();
 }
 
-/// The whole way: read, every signature, every rule, the claims.
+/// Each signature algorithm through our key, and the same check by the library alone.
+fn signatures(c: &mut Criterion) {
+    use SignatureAlgorithm as A;
+    let message = b"what a SignedInfo holds, more or less, is some six hundred bytes".repeat(10);
+    let random = aws_lc_rs::rand::SystemRandom::new();
+    let mut group = c.benchmark_group("signature");
+    let mut pair = |name: &str, key: &PublicKey, algorithm: A, bare: &ParsedPublicKey, ours: &[u8], theirs: &[u8]| {
+        assert!(key.verify(algorithm, &message, ours).is_ok(), "{name}");
+        assert!(bare.verify_sig(&message, theirs).is_ok(), "{name}");
+        group.bench_function(name, |b| b.iter(|| key.verify(algorithm, black_box(&message), ours).is_ok()));
+        group.bench_function(format!("{name}-bare"), |b| {
+            b.iter(|| bare.verify_sig(black_box(&message), theirs).is_ok())
+        });
+    };
+    for (bits, key) in [(2048, grindvakt_demo::DemoKey::rsa("a")), (4096, grindvakt_demo::DemoKey::rsa_4096("b"))] {
+        let signature = key.sign(&message);
+        let public = PublicKey::from_certificate(key.certificate()).expect("a certificate");
+        let bare = ParsedPublicKey::new(&lc::RSA_PKCS1_2048_8192_SHA256, spki(key.certificate())).expect("a key");
+        pair(&format!("rsa{bits}-sha256"), &public, A::RsaSha256, &bare, &signature, &signature);
+    }
+    for (name, algorithm, fixed, asn1, check) in [
+        (
+            "p256-sha256",
+            A::EcdsaSha256,
+            &lc::ECDSA_P256_SHA256_FIXED_SIGNING,
+            &lc::ECDSA_P256_SHA256_ASN1_SIGNING,
+            &lc::ECDSA_P256_SHA256_ASN1,
+        ),
+        (
+            "p384-sha384",
+            A::EcdsaSha384,
+            &lc::ECDSA_P384_SHA384_FIXED_SIGNING,
+            &lc::ECDSA_P384_SHA384_ASN1_SIGNING,
+            &lc::ECDSA_P384_SHA384_ASN1,
+        ),
+        (
+            "p521-sha512",
+            A::EcdsaSha512,
+            &lc::ECDSA_P521_SHA512_FIXED_SIGNING,
+            &lc::ECDSA_P521_SHA512_ASN1_SIGNING,
+            &lc::ECDSA_P521_SHA512_ASN1,
+        ),
+    ] {
+        let key = EcdsaKeyPair::generate(fixed).expect("a key");
+        let same = EcdsaKeyPair::from_pkcs8(asn1, key.to_pkcs8v1().expect("PKCS#8").as_ref()).expect("a key");
+        let der = {
+            use aws_lc_rs::encoding::AsDer as _;
+            let der: aws_lc_rs::encoding::PublicKeyX509Der<'_> = key.public_key().as_der().expect("SPKI");
+            der.as_ref().to_vec()
+        };
+        let ours = key.sign(&random, &message).expect("a signature");
+        let theirs = same.sign(&random, &message).expect("a signature");
+        let public = PublicKey::from_spki(&der).expect("a key");
+        let bare = ParsedPublicKey::new(check, &der).expect("a key");
+        pair(name, &public, algorithm, &bare, ours.as_ref(), theirs.as_ref());
+    }
+    group.finish();
+}
+
+fn spki(certificate: &[u8]) -> Vec<u8> {
+    use x509_cert::der::{Decode as _, Encode as _};
+    let certificate = x509_cert::Certificate::from_der(certificate).expect("a certificate");
+    certificate.tbs_certificate().subject_public_key_info().to_der().expect("SPKI")
+}
+
+/// The private-key operation that an encrypted assertion cannot do without.
+fn unwrapping(c: &mut Criterion) {
+    let key = PrivateDecryptingKey::generate(aws_lc_rs::rsa::KeySize::Rsa2048).expect("a key");
+    let public = OaepPublicEncryptingKey::new(key.public_key()).expect("a key");
+    let mut wrapped = vec![0; public.ciphertext_size()];
+    let wrapped = public.encrypt(&OAEP_SHA1_MGF1SHA1, &[7; 32], &mut wrapped, None).expect("a wrapped key").to_vec();
+    let key = OaepPrivateDecryptingKey::new(key).expect("a key");
+    let mut out = vec![0; key.min_output_size()];
+    c.benchmark_group("unwrap").bench_function("rsa2048-oaep-bare", |b| {
+        b.iter(|| key.decrypt(&OAEP_SHA1_MGF1SHA1, black_box(&wrapped), &mut out, None).is_ok())
+    });
+}
+
+/// The whole way: read, every signature, every rule, the claims; and from the posted form to the person.
 fn whole(c: &mut Criterion) {
-    let mut group = c.benchmark_group("signed Response, RSA-2048");
-    for (name, sign, signed) in
-        [("Response signed", Sign::Response, Signed::Response), ("both signed", Sign::Both, Signed::Response)]
-    {
-        let fixture = Fixture::new(sign);
-        for bytes in [3_000, 8_600, 20_000] {
-            let response = fixture.response(bytes);
-            let expect = fixture.expect(signed);
-            let verify = || {
-                let received = Received::parse(black_box(response.as_bytes()), false)?;
-                received.verify(&expect, NOW)
-            };
-            verify().expect("the fixture verifies");
-            group.throughput(Throughput::Bytes(response.len() as u64));
-            group.bench_with_input(BenchmarkId::new(name, bytes), &bytes, |b, _| b.iter(|| verify().is_ok()));
+    let mut group = c.benchmark_group("response");
+    for (name, saml) in [
+        ("signed", Saml::new(Sign::Response)),
+        ("both-signed", Saml::new(Sign::Both)),
+        ("encrypted", Saml::new(Sign::Response).encrypted()),
+    ] {
+        for bytes in [3_000, REAL, 20_000] {
+            let response = saml.response(bytes);
+            let expect = saml.expect();
+            assert!(saml.verify(response.as_bytes(), &expect), "the fixture verifies");
+            group.bench_with_input(BenchmarkId::new(name, bytes), &bytes, |b, _| {
+                b.iter(|| saml.verify(black_box(response.as_bytes()), &expect))
+            });
         }
     }
+    let saml = Saml::new(Sign::Response);
+    let encoded = base64_simd::STANDARD.encode_to_string(saml.response(REAL));
+    let form =
+        format!("SAMLResponse={}&RelayState=abc", encoded.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D"));
+    let (expect, key) = (saml.expect(), HmacKey::new(&grindvakt::base::Secret::new([1; 32])));
+    let rules = IdentityRules {
+        audience: SP,
+        accept_coordination_number: false,
+        scopes: &[],
+        eidas_connector: false,
+        check_digit: false,
+    };
+    let person = |form: &[u8]| {
+        let posted = grindvakt::http::form::Posted::read(form)?;
+        let verified = Received::parse(&posted.saml_response, false)?.verify(&expect, NOW)?;
+        from_assertion(&verified, &rules, &key)
+    };
+    assert!(person(form.as_bytes()).is_ok());
+    group.bench_function("form-to-person", |b| b.iter(|| person(black_box(form.as_bytes())).is_ok()));
     group.finish();
 }
 
 criterion_group! {
     name = benches;
-    config = Criterion::default().measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
-    targets = parts, whole
+    config = Criterion::default().measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
+    targets = parts, signatures, unwrapping, whole
 }
 criterion_main!(benches);

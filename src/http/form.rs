@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode;
-
 use crate::verify::{Reason, Reject, base64};
 
 /// What a provider posts to the assertion consumer service (SAML Bindings 3.5.4).
@@ -76,23 +74,25 @@ fn unique<'b>(fields: &[Raw<'b>], name: &str) -> Result<Option<Cow<'b, str>>, ()
 
 /// Percent-decoding with `+` as a space. A `%` without two digits and bytes that are no UTF-8 are errors.
 fn decode(raw: &[u8]) -> Result<Cow<'_, str>, ()> {
-    if !raw.iter().any(|b| matches!(b, b'%' | b'+')) {
+    if memchr::memchr2(b'%', b'+', raw).is_none() {
         return std::str::from_utf8(raw).map(Cow::Borrowed).map_err(|_| ());
     }
-    let mut at = 0;
-    while let Some(step) = raw.get(at..).and_then(|rest| memchr::memchr(b'%', rest)) {
-        let digits = raw.get(at + step + 1..at + step + 3).ok_or(())?;
-        if !digits.iter().all(u8::is_ascii_hexdigit) {
-            return Err(());
+    let mut out = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr2(b'%', b'+', rest) {
+        out.extend_from_slice(rest.get(..at).unwrap_or_default());
+        if rest.get(at) == Some(&b'+') {
+            out.push(b' ');
+            rest = rest.get(at + 1..).unwrap_or_default();
+            continue;
         }
-        at += step + 3;
+        let digit = |at: usize| rest.get(at).and_then(|b| char::from(*b).to_digit(16));
+        let (Some(high), Some(low)) = (digit(at + 1), digit(at + 2)) else { return Err(()) };
+        out.push((high * 16 + low) as u8);
+        rest = rest.get(at + 3..).unwrap_or_default();
     }
-    let spaced: Cow<'_, [u8]> = if raw.contains(&b'+') {
-        raw.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect::<Vec<_>>().into()
-    } else {
-        raw.into()
-    };
-    String::from_utf8(percent_decode(&spaced).collect()).map(Cow::Owned).map_err(|_| ())
+    out.extend_from_slice(rest);
+    String::from_utf8(out).map(Cow::Owned).map_err(|_| ())
 }
 
 #[cfg(test)]

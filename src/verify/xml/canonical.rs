@@ -8,6 +8,7 @@ use crate::crypto::digest::{Digest, DigestAlgorithm, Hasher};
 use crate::verify::{Reason, Reject};
 
 use super::document::{Document, Element, Kind, NO_NS, Node, NsId};
+use super::names::same;
 
 /// Where canonical bytes go.
 pub trait Sink {
@@ -213,10 +214,10 @@ impl<'d> Walk<'d, '_> {
         if prefix == "xml" {
             return;
         }
-        let current = self.written.iter().rev().find(|(p, _)| *p == prefix).map(|(_, ns)| *ns);
+        let current = self.written.iter().rev().find(|(p, _)| same(p, prefix)).map(|(_, ns)| *ns);
         // No default namespace is what a reader begins with: `xmlns=""` is written only to take one back.
         let current = if prefix.is_empty() { current.or(Some(NO_NS)) } else { current };
-        if current != Some(ns) && !self.pending.iter().any(|(p, _)| *p == prefix) {
+        if current != Some(ns) && !self.pending.iter().any(|(p, _)| same(p, prefix)) {
             self.pending.push((prefix, ns));
         }
     }
@@ -227,7 +228,7 @@ fn in_scope<'d>(element: Element<'d>, prefix: &str) -> Option<(&'d str, NsId)> {
     let doc = element.document();
     let mut at = Some(element);
     while let Some(element) = at {
-        let found = doc.declarations_of(element.node()).iter().find(|d| doc.slice(d.prefix) == prefix);
+        let found = doc.declarations_of(element.node()).iter().find(|d| same(doc.slice(d.prefix), prefix));
         if let Some(declaration) = found {
             return Some((doc.slice(declaration.prefix), declaration.ns));
         }

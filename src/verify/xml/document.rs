@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::names::same;
 use super::text::{Mode, normalise};
 use crate::verify::{Reason, Reject};
 
@@ -217,7 +218,7 @@ impl<'d> Element<'d> {
 
     /// Whether this is `{namespace}local`. Names are never compared in any other way: a prefix means nothing (T4).
     pub fn is(&self, namespace: &str, local: &str) -> bool {
-        self.local_name() == local && self.namespace() == namespace
+        same(self.local_name(), local) && same(self.namespace(), namespace)
     }
 
     /// The enclosing element; none for the document element.
@@ -246,7 +247,7 @@ impl<'d> Element<'d> {
         self.doc
             .attributes_of(self.node())
             .iter()
-            .find(|a| self.doc.local(a.name, a.prefix_len) == local && self.doc.namespace(a.ns) == namespace)
+            .find(|a| same(self.doc.local(a.name, a.prefix_len), local) && same(self.doc.namespace(a.ns), namespace))
             .map(|a| self.doc.value(a))
     }
 

@@ -4,23 +4,36 @@
 const START: u8 = 1;
 /// A byte that may stand within a name, among ASCII.
 const INNER: u8 = 2;
+/// A byte beyond ASCII: whether it belongs to a name is for its character to say.
+const BEYOND: u8 = 4;
 
 // Evaluated by the compiler: an index out of range would not build.
 #[expect(clippy::indexing_slicing)]
-const CLASSES: [u8; 128] = {
-    let mut table = [0; 128];
+const CLASSES: [u8; 256] = {
+    let mut table = [0; 256];
     let mut i = 0;
-    while i < 128 {
+    while i < 256 {
         let b = i as u8;
         if b.is_ascii_alphabetic() || b == b'_' {
-            table[i] = START | INNER;
+            table[i] = STARTS;
         } else if b.is_ascii_digit() || b == b'-' || b == b'.' {
             table[i] = INNER;
+        } else if !b.is_ascii() {
+            table[i] = BEYOND;
         }
         i += 1;
     }
     table
 };
+
+/// What begins a name may also stand within it.
+const STARTS: u8 = START | INNER;
+
+/// The class of a byte: the table has a place for each.
+#[expect(clippy::indexing_slicing)]
+const fn class(b: u8) -> u8 {
+    CLASSES[b as usize]
+}
 
 /// NameStartChar without the colon (XML 1.0, production 4).
 fn is_start(c: char) -> bool {
@@ -38,26 +51,39 @@ fn is_inner(c: char) -> bool {
 /// The length of the NCName that `text` begins with (Namespaces 1.0, production 4); zero when it begins with none.
 pub(super) fn ncname_len(text: &str) -> usize {
     let bytes = text.as_bytes();
-    let class = |at: usize| bytes.get(at).map(|b| CLASSES.get(usize::from(*b)).copied());
-    let mut at = match class(0) {
-        Some(Some(c)) if c & START != 0 => 1,
-        Some(None) => 0,
+    let ascii = match bytes.first().map(|b| class(*b)) {
+        Some(STARTS) => bytes.iter().take_while(|b| class(**b) & INNER != 0).count(),
+        Some(BEYOND) => 0,
         _ => return 0,
     };
-    loop {
-        match class(at) {
-            Some(Some(c)) if c & INNER != 0 => at += 1,
-            // Beyond ASCII: rare, so decoded one by one.
-            Some(None) => {
-                let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else { return at };
-                if !(if at == 0 { is_start(c) } else { is_inner(c) }) {
-                    return at;
-                }
-                at += c.len_utf8();
-            }
-            _ => return at,
-        }
+    match bytes.get(ascii) {
+        Some(b) if class(*b) == BEYOND => ncname_len_beyond(text, ascii),
+        _ => ascii,
     }
+}
+
+/// The same from `at` on, where the first character beyond ASCII stands: rare, so decoded one by one.
+#[cold]
+fn ncname_len_beyond(text: &str, mut at: usize) -> usize {
+    for c in text.get(at..).unwrap_or_default().chars() {
+        if !(if at == 0 { is_start(c) } else { is_inner(c) }) {
+            break;
+        }
+        at += c.len_utf8();
+    }
+    at
+}
+
+/// Equality of names. They are short, some hundreds are compared for one message, and a call into the C library costs
+/// more than the comparison.
+#[inline]
+pub(super) fn same(a: &str, b: &str) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let ((a, a_rest), (b, b_rest)) = (a.as_bytes().as_chunks::<8>(), b.as_bytes().as_chunks::<8>());
+    let words = a.iter().zip(b).all(|(a, b)| u64::from_le_bytes(*a) == u64::from_le_bytes(*b));
+    words && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
 }
 
 /// Whether `text` is an NCName as a whole.

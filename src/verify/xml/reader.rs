@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::document::{Document, Kind, NO_NS, Node, NsId, Span, XML_NS};
-use super::names::{first_non_char, is_space, ncname_len};
+use super::names::{first_non_char, is_space, ncname_len, same};
 use super::ns;
 use super::text::reference;
 use crate::base::limits::XmlLimits;
@@ -342,12 +342,17 @@ impl<'a> Reader<'a, '_> {
         if prefix == "xml" {
             return Ok(XML_NS);
         }
-        let bound = self.scope.iter().rev().find(|b| self.doc.slice(b.prefix) == prefix);
+        let bound = self.scope.iter().rev().find(|b| same(self.doc.slice(b.prefix), prefix));
         match bound {
             Some(binding) => Ok(binding.ns),
             None if prefix.is_empty() => Ok(NO_NS),
             None => Err(Reject::new(Reason::XmlBadNamespace, format_args!("the prefix {prefix:?} is not declared"))),
         }
+    }
+
+    /// Whether a namespace name has been interned, and so was found to be a good one.
+    pub(super) fn is_known(&self, name: &str) -> bool {
+        self.doc.namespaces.iter().any(|known| known.as_ref() == name)
     }
 
     /// Interns a namespace name.

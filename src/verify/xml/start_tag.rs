@@ -1,5 +1,7 @@
 //! Start tags: attributes, namespace declarations, and the names that they resolve.
 
+use std::borrow::Cow;
+
 use super::document::{Attribute, Declaration, Kind, NO_NS, Node, Span, XML_NS};
 
 use super::ns;
@@ -82,11 +84,16 @@ impl<'a> Reader<'a, '_> {
 
         let written = self.doc.slice(name);
         if written == "xmlns" {
-            return self.declare(span(name.start as usize, name.start as usize), span(start, end), first_declaration);
+            return self.declare(
+                span(name.start as usize, name.start as usize),
+                span(start, end),
+                plain,
+                first_declaration,
+            );
         }
         if self.doc.prefix(name, prefix_len) == "xmlns" {
             let prefix = Span { start: name.start + 6, end: name.end };
-            return self.declare(prefix, span(start, end), first_declaration);
+            return self.declare(prefix, span(start, end), plain, first_declaration);
         }
         if self.doc.attributes.len() - first_attribute >= self.limits.attributes {
             let limit = self.limits.attributes;
@@ -102,25 +109,26 @@ impl<'a> Reader<'a, '_> {
     /// Checks an attribute's value; returns whether its source, its value and its canonical form are one.
     fn value(&self, start: usize, end: usize) -> Result<bool, Reject> {
         let raw = self.bytes.get(start..end).unwrap_or_default();
-        let mut plain = true;
+        // A plain fold: the compiler turns it into vector instructions. Most values hold nothing of it.
+        let special = |b: u8| matches!(b, b'<' | b'&' | b'"' | b'\t' | b'\n' | b'\r');
+        if !raw.iter().fold(false, |any, b| any | special(*b)) {
+            return Ok(true);
+        }
         for (at, b) in raw.iter().enumerate() {
             match b {
                 b'<' => return Err(self.malformed("'<' in an attribute value")),
-                b'&' => {
-                    plain = false;
-                    reference(self.text(start + at, end))?;
-                }
-                b'"' | b'\t' | b'\n' | b'\r' => plain = false,
+                b'&' => _ = reference(self.text(start + at, end))?,
                 _ => {}
             }
         }
-        Ok(plain)
+        Ok(false)
     }
 
     /// A namespace declaration. `prefix` is an empty span for the default namespace.
-    fn declare(&mut self, prefix: Span, value: Span, first_declaration: usize) -> Result<(), Reject> {
+    fn declare(&mut self, prefix: Span, value: Span, plain: bool, first_declaration: usize) -> Result<(), Reject> {
         let source: &'a str = self.doc.source;
-        let name = normalise(source.get(value.start as usize..value.end as usize).unwrap_or_default(), Mode::Attribute);
+        let raw = source.get(value.start as usize..value.end as usize).unwrap_or_default();
+        let name = if plain { Cow::Borrowed(raw) } else { normalise(raw, Mode::Attribute) };
         let written = self.text(prefix.start as usize, prefix.end as usize);
         let bad = |what: &str| Err(Reject::new(Reason::XmlBadNamespace, format_args!("{what}: {written:?}")));
         match (written, name.as_ref()) {
@@ -133,6 +141,8 @@ impl<'a> Reader<'a, '_> {
             (_, "") => return bad("a prefix is bound to nothing"),
             // libxml2 writes such a name raw into the canonical form, others escape it: no signature over it has one
             // meaning.
+            // A name that was taken before need not be looked at again.
+            (_, name) if self.is_known(name) => {}
             (_, name) if name.contains(['&', '<', '>', '"']) => return bad("a namespace name that no URI is"),
             (_, name) if !is_absolute_uri(name) => {
                 let detail = format_args!("the namespace {name:?} is no absolute URI");
