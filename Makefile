@@ -1,6 +1,6 @@
 # What one can do here. Each target needs only cargo and a C compiler; `test` makes what else it needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench
+.PHONY: help demo test check bench counts
 
 PYTHON ?= python3
 
@@ -17,5 +17,9 @@ test: ## run every test, after installing what the tests against other software 
 check: ## what must hold before the tests: format, lints, dependency rules, documentation
 	bash .ci/check
 
-bench: ## run the benchmarks
-	cargo bench --workspace
+bench: ## run the benchmarks and print one table: each function beside its floor
+	cargo bench --bench verify_saml --bench session
+	cargo bench --quiet --bench table
+
+counts: ## count the instructions of the hot functions and compare them with benches/baseline.json
+	.ci/counts

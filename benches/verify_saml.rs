@@ -175,7 +175,7 @@ fn whole(c: &mut Criterion) {
     let person = |form: &[u8]| {
         let posted = grindvakt::http::form::Posted::read(form)?;
         let verified = Received::parse(&posted.saml_response, false)?.verify(&expect, NOW)?;
-        from_assertion(&verified, &rules, &key)
+        from_assertion(verified, &rules, &key)
     };
     assert!(person(form.as_bytes()).is_ok());
     group.bench_function("form-to-person", |b| b.iter(|| person(black_box(form.as_bytes())).is_ok()));

@@ -179,7 +179,7 @@ impl Gate {
         let verified = self.verified(snapshot, provider, state, xml, now).await?;
         let idp = provider.idp(now).map_err(Denial::Rejected)?;
         let rules = provider.identity_rules(idp, &self.config);
-        let who = identity::from_assertion(&verified, &rules, &self.digest).map_err(Denial::Rejected)?;
+        let who = identity::from_assertion(verified, &rules, &self.digest).map_err(Denial::Rejected)?;
         let route = self.config.routes.find(Targets::path_of(rd));
         let has = |field| field == Field::Eid || who.field(field).is_some();
         let meets = policy::meets(route, who.loa(), &provider.config().eid, has).map_err(Denial::Rejected)?;

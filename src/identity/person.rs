@@ -76,14 +76,14 @@ pub struct Identity {
 /// `coordination_number_not_accepted`, `nonresident_with_number`, `scope_not_registered`, `mapped_number_binding`,
 /// `prid_malformed`, `prid_country_mismatch`.
 pub fn from_assertion(
-    verified: &Verified<Assertion>,
+    verified: Verified<Assertion>,
     rules: &IdentityRules<'_>,
     key: &HmacKey,
 ) -> Result<Identity, Reject> {
-    from_claims(verified.claims(), rules, key)
+    from_claims(verified.into_claims(), rules, key)
 }
 
-fn from_claims(claims: &Assertion, rules: &IdentityRules<'_>, key: &HmacKey) -> Result<Identity, Reject> {
+fn from_claims(claims: Assertion, rules: &IdentityRules<'_>, key: &HmacKey) -> Result<Identity, Reject> {
     let all = claims.attributes.as_slice();
     let loa = Loa::from_uri(&claims.loa);
     let text = |names| single(all, names).map(|value| value.map(str::to_owned));
@@ -114,16 +114,20 @@ fn from_claims(claims: &Assertion, rules: &IdentityRules<'_>, key: &HmacKey) -> 
     let best = kinds.into_iter().find_map(|(kind, value)| value.as_deref().map(|value| (kind, value)));
     let subject = match best {
         Some((kind, value)) => Subject::new(kind, &[value], key),
-        None => Subject::new(SubjectKind::Provider, &name_at_provider(claims, rules), key),
+        None => Subject::new(SubjectKind::Provider, &name_at_provider(&claims, rules), key),
     };
+    let org_affiliation = affiliations(all, rules)?;
+    let (name, given_name, surname) = (text(names::NAME)?, text(names::GIVEN_NAME)?, text(names::SURNAME)?);
+    let date_of_birth = single(all, names::DATE_OF_BIRTH)?.map(date).transpose()?;
+    // The claims are taken apart rather than copied: there may be a hundred attributes.
     Ok(Identity {
-        issuer: claims.issuer.clone(),
-        assertion_id: claims.id.clone(),
+        issuer: claims.issuer,
+        assertion_id: claims.id,
         acceptable_until: claims.acceptable_until,
         issued: claims.issue_instant,
         session_ends: claims.session_ends,
-        name_id: claims.name_id.clone(),
-        session_index: claims.session_index.clone(),
+        name_id: claims.name_id,
+        session_index: claims.session_index,
         authenticated_at: claims.authn_instant,
         loa,
         subject,
@@ -133,12 +137,12 @@ fn from_claims(claims: &Assertion, rules: &IdentityRules<'_>, key: &HmacKey) -> 
         prid,
         country,
         hsa_id,
-        org_affiliation: affiliations(all, rules)?,
-        name: text(names::NAME)?,
-        given_name: text(names::GIVEN_NAME)?,
-        surname: text(names::SURNAME)?,
-        date_of_birth: single(all, names::DATE_OF_BIRTH)?.map(date).transpose()?,
-        attributes: all.to_vec(),
+        org_affiliation,
+        name,
+        given_name,
+        surname,
+        date_of_birth,
+        attributes: claims.attributes,
     })
 }
 

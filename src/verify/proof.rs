@@ -30,4 +30,9 @@ impl<C> Verified<C> {
     pub const fn claims(&self) -> &C {
         &self.claims
     }
+
+    /// The claims themselves, for whoever takes them apart.
+    pub fn into_claims(self) -> C {
+        self.claims
+    }
 }

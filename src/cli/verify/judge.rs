@@ -94,7 +94,7 @@ impl Judge {
         let idp = entry.idp(now)?;
         let acs = self.config.acs_urls();
         let verified = received.verify(&entry.expect(idp, &self.config, &acs, binding, &self.decryption), now)?;
-        let identity = from_assertion(&verified, &entry.identity_rules(idp, &self.config), &self.key)?;
+        let identity = from_assertion(verified, &entry.identity_rules(idp, &self.config), &self.key)?;
         if let Some(path) = question.route {
             let path = normal_path(path)
                 .map_err(|e| Reject::new(Reason::RouteMalformed, format_args!("the route's path {e}")))?;
