@@ -168,6 +168,15 @@ impl World {
         })
     }
 
+    /// The sum of a metric over its labels, as the sidecar's admin address tells it.
+    ///
+    /// # Errors
+    /// When the admin address does not answer, or knows no such metric.
+    pub async fn metric(&self, name: &str) -> Result<f64, Failed> {
+        let page = text(self.admin, "/metrics").await?;
+        sum(&page, name).ok_or_else(|| Failed::to("no such metric", name))
+    }
+
     /// The folder of configuration and logs, which goes when the world goes.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -201,9 +210,24 @@ async fn text(address: SocketAddr, path: &str) -> Result<String, Failed> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// The sum of `name` over its labels on a page of metrics (Prometheus' text form).
+fn sum(page: &str, name: &str) -> Option<f64> {
+    let values = page.lines().filter_map(|line| {
+        let rest = line.strip_prefix(name).filter(|rest| rest.starts_with([' ', '{']))?;
+        rest.rsplit_once(' ')?.1.parse::<f64>().ok()
+    });
+    values.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_metric_is_summed_over_its_labels() {
+        let page = "# HELP a A.\na{x=\"1\"} 2\na{x=\"2\"} 3\na_b 9\nc 4\n";
+        assert_eq!([sum(page, "a"), sum(page, "c"), sum(page, "d")], [Some(5.0), Some(4.0), None]);
+    }
 
     #[test]
     fn the_addresses_stand_in_the_log() {

@@ -15,8 +15,9 @@ pub use options::Options;
 pub use progress::Progress;
 
 use crate::Failed;
-use crate::drive::{GRACE, Lane, Tally, drive};
-use crate::report::{LaneReport, Latency, Phase, Report};
+use crate::drive::{GRACE, Lane, Pace, Tally, drive};
+use crate::report::print::micros;
+use crate::report::{Better, LaneReport, Latency, Phase, Report};
 use crate::system::cores::move_to;
 use crate::system::proc::{Process, stolen_ns};
 use crate::world::World;
@@ -143,21 +144,33 @@ impl Bench {
         Ok((Measured { phase, cpu_ns, load_ns, stolen_ns, lanes }, tallies))
     }
 
+    /// Notes how a stream of good traffic fared in a phase, and that the run failed if it had to wait too long.
+    pub fn fine(&mut self, phase: &str, lane: &str) {
+        let Some(found) = self.phase(phase, "sidecar") else { return };
+        let Some(found) = found.lanes.into_iter().find(|l| l.name == lane) else { return };
+        let p99 = found.latency.p99;
+        let figure = format!("p99 of {lane}, {phase}").replace(", ", " ").replace(' ', "_");
+        self.report.figure(&figure, p99 as f64, "µs", Better::Lower);
+        let limit = self.options.good_p99;
+        if p99 as f64 > limit * 1000.0 {
+            self.report.failures.push(format!("{phase}: p99 of {lane} is {}, over {limit} ms", micros(p99)));
+        }
+    }
+
     /// Writes the report to its end: phases, what is to be known about them, and what was not as it must be.
     pub fn finish(mut self) -> Report {
         let cores = &self.world.cores;
-        let generator = if cores.pinned() { cores.load.len() } else { cores.all.len() };
         for measured in &self.measured {
             let phase = measured.report(cores.all.len());
-            // The generator is one thread.
-            if phase.load_cores > 0.95 * generator.min(1) as f64 {
-                let note = format!(
-                    "{} [{}]: the generator kept its own core busy ({:.0} %): the rate is its limit, not the target's",
+            let pressed = measured.lanes.iter().all(|(lane, _)| lane.pace == Pace::Closed);
+            if pressed && cores.pinned() && phase.cpu_cores < 0.9 * cores.measured.len() as f64 {
+                self.report.notes.push(format!(
+                    "{} [{}]: the generator was the limit, the {} had {:.0} % of its core to spare",
                     phase.name,
                     phase.target,
-                    phase.load_cores * 100.0
-                );
-                self.report.notes.push(note);
+                    phase.target,
+                    (1.0 - phase.cpu_cores / cores.measured.len() as f64) * 100.0
+                ));
             }
             if phase.stolen > 0.02 {
                 let (name, target, stolen) = (&phase.name, &phase.target, phase.stolen * 100.0);

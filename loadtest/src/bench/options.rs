@@ -34,6 +34,9 @@ pub struct Options {
     /// Coping, when looking for the saturation point, means a p99 within so many milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 25.0)]
     pub p99_limit: f64,
+    /// Good traffic beside an attack or a crowd must keep a p99 within so many milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 100.0)]
+    pub good_p99: f64,
     /// The share of good traffic that may fail before the run does.
     #[arg(long, value_name = "SHARE", default_value_t = 0.001)]
     pub max_errors: f64,

@@ -1,6 +1,12 @@
 //! The scenarios. One more is one file with a [`Scenario`] in it, and one line in [`ALL`].
 
+mod big_bodies;
+mod garbage;
+mod login_storm;
+mod replay_attack;
+mod slow_clients;
 mod steady;
+mod tax_day;
 
 use std::pin::Pin;
 
@@ -24,7 +30,15 @@ pub trait Scenario: Sync {
 }
 
 /// Every scenario, in the order of `--list`.
-pub const ALL: &[&dyn Scenario] = &[&steady::Steady];
+pub const ALL: &[&dyn Scenario] = &[
+    &steady::Steady,
+    &login_storm::LoginStorm,
+    &replay_attack::ReplayAttack,
+    &garbage::Garbage,
+    &tax_day::TaxDay,
+    &slow_clients::SlowClients,
+    &big_bodies::BigBodies,
+];
 
 /// By its name.
 pub fn find(name: &str) -> Option<&'static dyn Scenario> {
