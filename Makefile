@@ -1,8 +1,9 @@
 # What one can do here. Each target needs only cargo and a C compiler; `test` makes what else it needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench
+.PHONY: help demo test check bench load
 
 PYTHON ?= python3
+SCENARIO ?= steady
 
 help: ## say what each target does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
@@ -19,3 +20,7 @@ check: ## what must hold before the tests: format, lints, dependency rules, docu
 
 bench: ## run the benchmarks
 	cargo bench --workspace
+
+load: ## put the sidecar under load: SCENARIO=steady, ARGS="--help", see loadtest/README.md
+	cargo build --release --package grindvakt --package grindvakt-loadtest --bins
+	target/release/grindvakt-load $(SCENARIO) $(ARGS)

@@ -163,7 +163,8 @@ impl Bench {
         for measured in &self.measured {
             let phase = measured.report(cores.all.len());
             let pressed = measured.lanes.iter().all(|(lane, _)| lane.pace == Pace::Closed);
-            if pressed && cores.pinned() && phase.cpu_cores < 0.9 * cores.measured.len() as f64 {
+            let long = phase.seconds > 1.0;
+            if pressed && long && cores.pinned() && phase.cpu_cores < 0.9 * cores.measured.len() as f64 {
                 self.report.notes.push(format!(
                     "{} [{}]: the generator was the limit, the {} had {:.0} % of its core to spare",
                     phase.name,

@@ -48,7 +48,7 @@ impl Progress {
     /// `done` of `all`.
     pub fn step(&self, done: usize, all: usize) {
         self.bar.set_length(all as u64);
-        if done % 64 == 0 {
+        if done.is_multiple_of(64) {
             self.bar.set_position(done as u64);
         }
     }

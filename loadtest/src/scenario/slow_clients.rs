@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use super::steady::session_traffic;
@@ -21,6 +21,9 @@ use crate::world::{ACS, HOST};
 
 /// Between one sip and the next.
 const SIP: Duration = Duration::from_millis(250);
+
+/// The receive window of a slow client, as of a telephone on a train.
+const WINDOW: u32 = 16 * 1024;
 
 /// Bytes that a slow reader asks for, and of which it takes a kilobyte at a time.
 const LONG: u64 = 64 * 1024 * 1024;
@@ -50,10 +53,19 @@ struct Fate {
     cut: Cell<usize>,
 }
 
+/// A connection with a small window: without it, the kernel would take in megabytes on behalf of who reads nothing.
+async fn connect(to: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(WINDOW)?;
+    socket.connect(to).await
+}
+
 /// Is slow, again and again, until it is dropped.
 async fn slow(kind: usize, to: SocketAddr, cookie: Rc<str>, fate: Rc<Fate>) {
+    // Not all at the same instant.
+    tokio::time::sleep(Duration::from_millis(kind as u64)).await;
     loop {
-        if let Ok(stream) = TcpStream::connect(to).await {
+        if let Ok(stream) = connect(to).await {
             fate.open.set(fate.open.get() + 1);
             fate.most.set(fate.most.get().max(fate.open.get()));
             // However it ends: the other side had enough of it.
