@@ -1,8 +1,9 @@
 # What one can do here. Each target needs only cargo and a C compiler; `test` makes what else it needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench counts
+.PHONY: help demo test check bench counts load
 
 PYTHON ?= python3
+SCENARIO ?= steady
 
 help: ## say what each target does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
@@ -23,3 +24,7 @@ bench: ## run the benchmarks and print one table: each function beside its floor
 
 counts: ## count the instructions of the hot functions and compare them with benches/baseline.json
 	.ci/counts
+
+load: ## put the sidecar under load: SCENARIO=steady, ARGS="--help", see loadtest/README.md
+	cargo build --release --package grindvakt --package grindvakt-loadtest --bins
+	target/release/grindvakt-load $(SCENARIO) $(ARGS)
