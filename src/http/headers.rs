@@ -17,43 +17,57 @@ const OURS: &str = "x-eid-";
 
 /// What proxies tell of the client, of who it is, and of the request as they saw it: whole families, since applications
 /// behind other proxies believe them all. What an e-service needs of it is rebuilt by us.
-const TOLD_BY_PROXIES: [&str; 3] = ["x-forwarded-", "x-auth-request-", "x-original-"];
-
-/// Single names of the same kind, and those by which a request asks to be taken for another one: for another path
-/// (`Script-Name` reaches WSGI as the mount point), another method, or another proxy to call (`Proxy`, "httpoxy").
-const TOLD_BY_OTHERS: [&str; 17] = [
-    "cf-connecting-ip",
-    "client-ip",
-    "forwarded",
-    "path-info",
-    "proxy",
-    "remote-user",
-    "script-name",
-    "true-client-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "x-host",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-    "x-real-ip",
-    "x-remote-user",
-    "x-rewrite-url",
-];
+///
+/// Beside them single names of the same kind, and those by which a request asks to be taken for another one: for another
+/// path (`Script-Name` reaches WSGI as the mount point), another method, or another proxy to call (`Proxy`, "httpoxy").
+fn is_told_by_others(name: &str) -> bool {
+    name.starts_with("x-forwarded-")
+        || name.starts_with("x-auth-request-")
+        || name.starts_with("x-original-")
+        || matches!(
+            name,
+            "cf-connecting-ip"
+                | "client-ip"
+                | "forwarded"
+                | "path-info"
+                | "proxy"
+                | "remote-user"
+                | "script-name"
+                | "true-client-ip"
+                | "x-client-ip"
+                | "x-cluster-client-ip"
+                | "x-host"
+                | "x-http-method"
+                | "x-http-method-override"
+                | "x-method-override"
+                | "x-real-ip"
+                | "x-remote-user"
+                | "x-rewrite-url"
+        )
+}
 
 /// Headers that concern one connection (RFC 9110, 7.6.1) and end with it. `Trailer` is among them: what it announces
 /// reaches an application as headers do, after ours were looked at (T43).
-const HOP_BY_HOP: [&str; 9] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// Removes every header whose name `goes`: one look at each name, and most of the time nothing is removed.
+fn remove_all(headers: &mut HeaderMap, goes: impl Fn(&str) -> bool) {
+    let gone: Vec<HeaderName> = headers.keys().filter(|name| goes(name.as_str())).cloned().collect();
+    gone.iter().for_each(|name| drop(headers.remove(name)));
+}
 
 /// The names that carry identities, made once from the configuration.
 pub struct IdentityNames {
@@ -138,20 +152,13 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
             .collect();
         named.iter().for_each(|name| drop(headers.remove(name)));
     }
-    for name in HOP_BY_HOP {
-        headers.remove(name);
-    }
+    remove_all(headers, is_hop_by_hop);
 }
 
 /// Removes every inbound header that tells of the client or of the request as some proxy saw it. Other spellings of
 /// them are gone by now: [`IdentityNames::strip`] comes first.
 pub fn remove_forwarded(headers: &mut HeaderMap) {
-    let is_told = |name: &&HeaderName| {
-        let name = name.as_str();
-        TOLD_BY_PROXIES.iter().any(|family| name.starts_with(family)) || TOLD_BY_OTHERS.contains(&name)
-    };
-    let told: Vec<HeaderName> = headers.keys().filter(is_told).cloned().collect();
-    told.iter().for_each(|name| drop(headers.remove(name)));
+    remove_all(headers, is_told_by_others);
 }
 
 #[cfg(test)]

@@ -15,6 +15,9 @@ use super::upstream::{Failed, Upstream};
 use crate::gate::Permit;
 use crate::session::CookieNames;
 
+/// Headers that are added to an ordinary request.
+const ADDED: usize = 16;
+
 /// What passing on needs to know, made once.
 pub struct Proxy {
     /// Which headers are ours.
@@ -41,6 +44,8 @@ impl Proxy {
         *request.uri_mut() = target(request.uri(), path).ok_or(Failed::Path)?;
         *request.version_mut() = Version::HTTP_11;
         let headers = request.headers_mut();
+        // One growth instead of two on the way: Host, three X-Forwarded and the identity come in.
+        headers.reserve(ADDED);
         remove_hop_by_hop(headers);
         // hyper answers `Expect: 100-continue` itself when the body is first read.
         headers.remove(EXPECT);

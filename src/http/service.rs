@@ -89,7 +89,8 @@ impl<U: Upstream> Service<U> {
             Err(_) => return self.fault(&request, Fault::BadPath, None),
         };
         if let Some(own) = self.own.find(&path) {
-            return self.own_path(own, request).await;
+            // Rare beside what is passed on, whose future need not be as large as this one.
+            return Box::pin(self.own_path(own, request)).await;
         }
         let decision = {
             let pairs = cookies::pairs(request.headers());

@@ -93,8 +93,11 @@ pub fn normal_path(raw: &str) -> Result<Cow<'_, str>, BadPath> {
     let mut segments = normal.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         match segment {
+            "." | ".." => return Err(BadPath::Dots),
             // Some file systems drop white space at the end of a name.
-            _ if matches!(segment.replace("%20", "").as_str(), "." | "..") => return Err(BadPath::Dots),
+            _ if segment.contains("%20") && matches!(segment.replace("%20", "").as_str(), "." | "..") => {
+                return Err(BadPath::Dots);
+            }
             "" if segments.peek().is_some() => return Err(BadPath::EmptySegment),
             _ => {}
         }
