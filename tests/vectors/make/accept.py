@@ -15,8 +15,9 @@ def named(value: str, more=()) -> list:
     return [(n, [value] if n == "displayName" else v) for n, v in m.PERSON] + list(more)
 
 
-def add(out: list, name: str, about: str, idp: str = "rsa", identity=None, tests=(), case=None, **pieces) -> None:
-    text = build(name, idp, **pieces)
+def add(out: list, name: str, about: str, idp: str = "rsa", identity=None, tests=(), case=None, make=build,
+        **pieces) -> None:
+    text = make(name, idp, **pieces)
     subject = pieces.get("expect_subject", f"pers-{name}")
     levels = {"urn": S + "uncertified-loa3", "uncertified": S + "uncertified-loa3", "broker": S + "uncertified-loa3"}
     expected = {"subject": subject, "provider": m.IDP[idp][2], **FULL, "loa": levels.get(idp, E + "loa3"), **(identity or {})}

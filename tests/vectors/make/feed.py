@@ -108,7 +108,7 @@ def provider(name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def configuration(coordination: bool = False, encrypted: bool = False) -> str:
+def configuration(coordination: bool = False, encrypted: bool = False, opening: bool = True) -> str:
     head = f"""# Made by make/make_saml.py. The cases name the configuration that they are held against.
 environment = "test"
 
@@ -119,8 +119,8 @@ base_url = "https://sp.example.se"
 upstream = "http://127.0.0.1:8000"
 accept_coordination_number = {str(coordination).lower()}
 """
-    if encrypted:
-        head += '\n[keys]\ndecryption = ["../keys/sp-decrypt.pem"]\n'
+    if opening:
+        head += '\n[keys]\ndecryption = ["../keys/sp-decrypt.pem", "../keys/sp-decrypt-old.pem"]\n'
     head += '\n[[metadata]]\nid = "idps"\nfile = "metadata.xml"\n'
     providers = "\n".join(provider(name) for name in m.IDP)
     if encrypted:
@@ -157,4 +157,5 @@ def write() -> None:
     (SAML / "metadata.xml").write_bytes(main_feed().encode())
     (SAML / "grindvakt.toml").write_bytes(configuration().encode())
     (SAML / "grindvakt-coordination.toml").write_bytes(configuration(coordination=True).encode())
+    (SAML / "grindvakt-no-keys.toml").write_bytes(configuration(opening=False).encode())
     (SAML / "grindvakt-encryption.toml").write_bytes(configuration(encrypted=True).encode())

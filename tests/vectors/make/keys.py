@@ -35,6 +35,8 @@ NAMES = {
     "attacker-p256": (ec.SECP256R1, 2024, 2044),
     "attacker-p384": (ec.SECP384R1, 2024, 2044),
     "sp-decrypt": (3072, 2024, 2044),
+    "sp-decrypt-old": (3072, 2020, 2023),
+    "stranger": (3072, 2024, 2044),
 }
 
 

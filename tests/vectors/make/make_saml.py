@@ -1,6 +1,7 @@
 """Makes everything under `saml/` and `keys/`: `python make_saml.py`, in an environment with requirements.txt."""
 
 import accept
+import accept_encrypted
 import accept_rules
 import accept_text
 import check
@@ -20,6 +21,7 @@ route           the route's path; left out: only the provider's rules
 expect          "accepted" or the exact reason code
 identity        what an accepted one must yield; a value that is not named is not looked at
 after           a file that must have been accepted just before (replay)
+opaque          true: told apart from the others that have it by nothing, neither code nor detail
 tests           T..: the incident it stands for; a number: the rule of the profile's checklist
 
 One run with one replay memory takes them all, in this order: no two accepted cases share an assertion."""
@@ -31,7 +33,8 @@ def main() -> None:
     SAML.mkdir(exist_ok=True)
     made = []
     for part in (accept.shapes, accept.algorithms, accept.signatures, accept_text.xml_forms, accept_text.texts,
-                 accept_text.namespaces, accept_rules.rules, accept_rules.relaxed, accept_rules.edges):
+                 accept_text.namespaces, accept_rules.rules, accept_rules.relaxed, accept_rules.edges,
+                 accept_encrypted.algorithms, accept_encrypted.keys, accept_encrypted.signatures, accept_encrypted.forms):
         part(made)
     try:
         import reject

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from lxml import etree
 
+import encrypt
 import keys
 import signer as s
 from common import NS_DS, NS_SAML, NS_SAMLP
@@ -27,6 +28,16 @@ METHOD = {s.RSA256: ("rsa", "sha256"), s.RSA384: ("rsa", "sha384"), s.RSA512: ("
 
 def verdict(data: bytes, required: str, key_names: list) -> str | None:
     """The first code up to the digest, None when nothing was found. `required`: response, assertion or either."""
+    root = document(data)
+    if isinstance(root, str):
+        return root
+    if root.tag != SAMLP + "Response":
+        return "not_a_response"
+    return structure(root) or signatures(root, required, key_names)
+
+
+def document(data: bytes):
+    """The document element, or the code "xml"."""
     try:
         data.decode()
         root = s.parse(data)
@@ -37,9 +48,7 @@ def verdict(data: bytes, required: str, key_names: list) -> str | None:
     for element in root.iter(etree.Element):
         if any(uri and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", uri) for uri in element.nsmap.values()):
             return "xml"
-    if root.tag != SAMLP + "Response":
-        return "not_a_response"
-    return structure(root) or signatures(root, required, key_names)
+    return root
 
 
 def structure(root) -> str | None:
@@ -60,7 +69,45 @@ def structure(root) -> str | None:
     return None
 
 
+def around(root, required: str, key_names: list) -> str | None:
+    """A Response with an EncryptedAssertion: the signature around it, and then the document inside."""
+    outer = root.find(DS + "Signature") is not None
+    if not outer and required == "response":
+        return "signature_missing"
+    code = one(root, key_names) if outer else None
+    if code:
+        return code
+    method = root.find(f"{SAML}EncryptedAssertion/{{{encrypt.XENC}}}EncryptedData/{{{encrypt.XENC}}}EncryptionMethod")
+    if method is not None and not outer and "gcm" not in method.get("Algorithm", ""):
+        return None
+    text = encrypt.opened(root.find(SAML + "EncryptedAssertion"))
+    if text is None:
+        return None
+    inside = document(text)
+    if isinstance(inside, str):
+        return inside
+    if inside.tag != SAML + "Assertion":
+        return None
+    inner = list(inside.iter(DS + "Signature"))
+    for node in inside.iterdescendants(DS + "Signature", SAML + "Assertion", SAML + "EncryptedAssertion"):
+        if node.tag != DS + "Signature":
+            return "assertion_multiple"
+        if node.getparent() is not inside:
+            return "signature_misplaced"
+    ids = [v for n in inside.iter(etree.Element) for k, v in n.attrib.items() if k.lower() == "id"]
+    if len(ids) != len(set(ids)):
+        return "id_duplicate"
+    if len(inner) > 1:
+        return "signature_multiple"
+    code = one(inside, key_names) if inner else None
+    if code is None and not {"response": outer, "assertion": bool(inner), "either": outer or bool(inner)}[required]:
+        return "signature_missing"
+    return code
+
+
 def signatures(root, required: str, key_names: list) -> str | None:
+    if root.find(SAML + "EncryptedAssertion") is not None:
+        return around(root, required, key_names)
     assertion = root.find(SAML + "Assertion")
     outer = root.find(DS + "Signature") is not None
     inner = assertion is not None and assertion.find(DS + "Signature") is not None

@@ -1,13 +1,15 @@
 """Messages with a good signature that break one rule each (checklist 7.1)."""
 
+import encrypt
 import message as m
 from accept_rules import EIDAS_PERSON, MAPPED
 from common import ACS, E, NS_SAML, S, SP
 from message import build
 
 
-def rej(out: list, name: str, code: str, about: str, idp: str = "rsa", tests=(), case=None, **pieces) -> None:
-    text = build(name, idp, **pieces)
+def rej(out: list, name: str, code: str, about: str, idp: str = "rsa", tests=(), case=None, make=build,
+        **pieces) -> None:
+    text = make(name, idp, **pieces)
     out.append(("reject-" + name, text, {"in_response_to": "_req1", **(case or {}), "expect": code,
                                          "tests": list(tests), "about": about}))
 
@@ -260,7 +262,8 @@ def encryption(out: list) -> None:
     junk = ('<saml:EncryptedAssertion xmlns:saml="%s"><xenc:EncryptedData xmlns:xenc="http://www.w3.org/2001/04/xmlenc#" '
             'Type="http://www.w3.org/2001/04/xmlenc#Element"><xenc:CipherData><xenc:CipherValue>AAAA</xenc:CipherValue></xenc:CipherData>'
             "</xenc:EncryptedData></saml:EncryptedAssertion>") % NS_SAML
-    rej(out, "encrypted-no-key", "assertion_undecryptable", "An EncryptedAssertion, and no key to open it with.", assertions=junk)
+    rej(out, "encrypted-no-key", "assertion_undecryptable", "A good EncryptedAssertion, and no key to open it with.",
+        make=encrypt.build, case={"config": "grindvakt-no-keys.toml"})
     rej(out, "encrypted-unsigned", "signature_missing", "An EncryptedAssertion in an unsigned Response.", layout="none", assertions=junk,
         tests=["T14"])
     rej(out, "encrypted-and-plain", "assertion_multiple", "An EncryptedAssertion beside a plain one.", tail=junk, tests=["T8"])

@@ -31,6 +31,7 @@ RSA256, RSA384, RSA512 = (MORE + f"rsa-sha{n}" for n in (256, 384, 512))
 PSS256, PSS384, PSS512 = (MORE07 + f"sha{n}-rsa-MGF1" for n in (256, 384, 512))
 EC256, EC384, EC512 = (MORE + f"ecdsa-sha{n}" for n in (256, 384, 512))
 RANDOMISED = {PSS256, PSS384, PSS512, EC256, EC384, EC512}
+RANDOMISED |= {MORE + "ecdsa-sha1", MORE07 + "sha1-rsa-MGF1"}
 
 # Values of randomised algorithms from earlier runs, so that a new run gives the same files. Safe to delete.
 CACHE_FILE = HERE / "randomised.json"
@@ -61,10 +62,14 @@ def fill(text: str, name: str, digest: str, value: str) -> str:
 
 def cached(text: str, name: str, key_name: str, algorithm: str, make):
     """Runs `make` unless an earlier run signed these very bytes with this key."""
-    if algorithm not in RANDOMISED:
+    if algorithm not in RANDOMISED and isinstance(keys.NAMES[key_name][0], int):
         return make()
-    public = (KEYS / f"{key_name}.crt").read_bytes()
-    index = hashlib.sha256(b"\0".join([text.encode(), name.encode(), public])).hexdigest()
+    return kept([text.encode(), name.encode(), (KEYS / f"{key_name}.crt").read_bytes()], make)
+
+
+def kept(what: list, make):
+    """What an earlier run made of the bytes in `what`, or else what `make` makes of them now: a list of texts."""
+    index = hashlib.sha256(b"\0".join(what)).hexdigest()
     if index not in _cache:
         _cache[index] = list(make())
     _used[index] = _cache[index]
