@@ -22,6 +22,10 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// Idle connections kept for each core.
 const IDLE: usize = 128;
 
+/// What is read ahead of an answer before the client has taken it. hyper would take 400 KB: a few hundred clients that
+/// read slowly would hold as many MB.
+const BUFFER: usize = 64 * 1024;
+
 /// What a request is sent with: the client's own body, passed on as it comes.
 pub type Sender = SendRequest<Incoming>;
 
@@ -102,7 +106,11 @@ impl Http1 {
     }
 
     async fn shake(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> io::Result<Sender> {
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(BUFFER)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(io::Error::other)?;
         tokio::spawn(async move {
             // How it ended is seen by whoever waits for an answer on it.
             let _ = connection.await;

@@ -69,13 +69,18 @@ impl UnwrapKey for DecryptionKeys {
             OaepHash::Sha512 => &OAEP_SHA512_MGF1SHA512,
         };
         let label = Some(transport.label.as_slice()).filter(|label| !label.is_empty());
-        // The size of a key is no secret; within one size every key is tried.
-        self.0.iter().filter(|own| own.key.key_size_bytes() == wrapped.len()).find_map(|own| {
+        // The size of a key is no secret. Within one size every key is tried, also when one has opened: the time must
+        // not tell which one it was, nor whether any did.
+        let mut opened = None;
+        for own in self.0.iter().filter(|own| own.key.key_size_bytes() == wrapped.len()) {
             let mut out = Secret::new(vec![0; own.key.min_output_size()]);
-            let len = own.key.decrypt(algorithm, wrapped, out.expose_mut(), label).ok()?.len();
-            out.expose_mut().truncate(len);
-            Some(out)
-        })
+            let len = own.key.decrypt(algorithm, wrapped, out.expose_mut(), label).map(|plain| plain.len());
+            if let Ok(len) = len {
+                out.expose_mut().truncate(len);
+                opened = opened.or(Some(out));
+            }
+        }
+        opened
     }
 }
 

@@ -107,9 +107,9 @@ impl<'a> Received<'a> {
         };
         let claims = if assertion.is(ns::SAML, "EncryptedAssertion") {
             // Decided before anything is opened: unsigned ciphertext is nobody's word (T14).
-            let text = xmlenc::open(assertion, signed_response, expect.audience, expect.decryption)?;
+            let plain = xmlenc::open(assertion, signed_response, expect.audience, expect.decryption)?;
             observer.mark(Stage::Decryption);
-            self.opened(text.expose(), assertion, signed_response, expect, now)?
+            self.opened(&plain, assertion, signed_response, expect, now)?
         } else if expect.encryption_required {
             return Err(Reject::new(Reason::AssertionNotEncrypted, "the assertion is not encrypted"));
         } else {
@@ -123,20 +123,25 @@ impl<'a> Received<'a> {
     /// The claims of an Assertion that came encrypted: a document of its own, under the same limits and rules.
     fn opened(
         &self,
-        text: &[u8],
+        plain: &xmlenc::Opened,
         encrypted: Element<'_>,
         response: Option<SignedElement<'_>>,
         expect: &Expect<'_>,
         now: UnixTime,
     ) -> Result<Assertion, Reject> {
-        let document = xml::read(text, &limits::MESSAGE)?;
+        // What was opened without a way to see changes has one answer for everything about its form (T30).
+        let form = |reject: Reject| if plain.authenticated { reject } else { xmlenc::failed() };
+        let document = xml::read(plain.text.expose(), &limits::MESSAGE).map_err(form)?;
         if self.second_reader {
-            xml::second::veto(&document)?;
+            xml::second::veto(&document).map_err(form)?;
         }
         let root = document.root();
+        if root.attribute("ID").is_some_and(|id| self.document.has_id(&id)) {
+            return Err(form(Reject::new(Reason::IdDuplicate, "the Assertion has an ID that stands in the Response")));
+        }
         // A signature that stands there must hold, as in an Assertion in clear.
-        let own = match layout::opened_is_signed(&document)? {
-            true => Some(dsig::verify(root, &expect.idp.signing_keys)?),
+        let own = match layout::opened_is_signed(&document).map_err(form)? {
+            true => Some(dsig::verify(root, &expect.idp.signing_keys).map_err(form)?),
             false => None,
         };
         let by_response = response.and_then(|signed| signed.opened(encrypted, root));

@@ -133,6 +133,12 @@ impl<'a> Document<'a> {
         Ok(())
     }
 
+    /// Whether some attribute that a reader may take for an ID has this value.
+    pub fn has_id(&self, id: &str) -> bool {
+        let ids = self.attributes.iter().filter(|a| self.local(a.name, a.prefix_len).eq_ignore_ascii_case("id"));
+        ids.map(|a| self.value(a)).any(|value| value == id)
+    }
+
     pub(super) fn local(&self, name: Span, prefix_len: u16) -> &str {
         let skip = if prefix_len == 0 { 0 } else { u32::from(prefix_len) + 1 };
         self.slice(Span { start: name.start + skip, end: name.end })

@@ -13,8 +13,24 @@ use crate::verify::xml::Element;
 use crate::verify::{Reason, Reject};
 use shape::Parts;
 
+/// What was opened.
+pub struct Opened {
+    /// The plaintext of the element.
+    pub text: Secret<Vec<u8>>,
+    /// Whether a change in the ciphertext would have been noticed. Where not, what the plaintext looks like must not be
+    /// told apart from a plaintext that there is not: whoever may sign a Response could put another provider's
+    /// ciphertext into it, bent, and learn byte by byte what it holds.
+    pub authenticated: bool,
+}
+
+/// The one answer to everything that hangs on a key.
+pub fn failed() -> Reject {
+    let detail = "no decryption key of ours opens it, or it was changed on its way";
+    Reject::new(Reason::AssertionUndecryptable, detail)
+}
+
 /// Opens `encrypted`, an EncryptedAssertion. `signed` is what a verified signature around it covers: without one, only
-/// ciphers that notice every change are opened. `recipient` is our entityID. Returns the plaintext of the element.
+/// ciphers that notice every change are opened. `recipient` is our entityID.
 ///
 /// # Errors
 /// `encryption_algorithm` and `encryption_oaep_hashes` for what the message says of itself, `assertion_undecryptable` for
@@ -24,7 +40,7 @@ pub fn open(
     signed: Option<SignedElement<'_>>,
     recipient: &str,
     keys: &dyn UnwrapKey,
-) -> Result<Secret<Vec<u8>>, Reject> {
+) -> Result<Opened, Reject> {
     let parts = Parts::of(encrypted, recipient)?;
     let vouched = signed.is_some_and(|signed| signed.covers(encrypted));
     if !vouched && !parts.algorithm.is_authenticated() {
@@ -33,12 +49,12 @@ pub fn open(
     }
     let found = parts.keys.iter().find_map(|(transport, wrapped)| keys.unwrap_key(transport, wrapped));
     let bytes = parts.algorithm.key_bytes();
-    let failed = || {
-        let detail = "no decryption key of ours opens it, or it was changed on its way";
-        Reject::new(Reason::AssertionUndecryptable, detail)
-    };
+    let authenticated = parts.algorithm.is_authenticated();
     match found.filter(|key| key.expose().len() == bytes) {
-        Some(key) => parts.algorithm.open(key.expose(), parts.content).ok_or_else(failed),
+        Some(key) => {
+            let text = parts.algorithm.open(key.expose(), parts.content).ok_or_else(failed)?;
+            Ok(Opened { text, authenticated })
+        }
         None => {
             // The content is worked through all the same: the time must not tell which of the two steps failed.
             let _ = parts.algorithm.open(&vec![0; bytes], parts.content);

@@ -12,6 +12,8 @@ const OAEP: &str = "http://www.w3.org/2009/xmlenc11#rsa-oaep";
 
 /// Recipients of one message. A provider encrypts to one; each one more costs a private-key operation.
 const RECIPIENTS: usize = 4;
+/// Wrapped keys in a message, other recipients' included: they are looked up one by one, before anything is signed.
+const KEYS: usize = 16;
 /// A wrapped key: RSA 8192 gives 1024 bytes.
 const WRAPPED_BYTES: usize = 1024;
 /// OAEPparams. Nobody is known to send one.
@@ -34,7 +36,10 @@ impl Parts {
         let mut children = container(encrypted)?;
         let data = children.next().filter(|child| child.is(ns::XENC, "EncryptedData"));
         let data = data.ok_or_else(|| shape("no EncryptedData"))?;
-        let beside: Vec<Element<'_>> = children.collect();
+        let beside: Vec<Element<'_>> = children.take(KEYS + 1).collect();
+        if beside.len() > KEYS {
+            return Err(shape(format_args!("more than {KEYS} elements beside EncryptedData")));
+        }
         if let Some(other) = beside.iter().find(|child| !child.is(ns::XENC, "EncryptedKey")) {
             return Err(shape(format_args!("{} beside EncryptedData", other.local_name())));
         }
@@ -117,6 +122,9 @@ fn wrapped_keys(
     let mut candidates: Vec<Element<'_>> = Vec::with_capacity(1);
     let mut pointed = false;
     for child in key_info.iter().flat_map(|info| info.children()) {
+        if candidates.len() > KEYS {
+            return Err(shape(format_args!("more than {KEYS} EncryptedKeys")));
+        }
         if child.is(ns::XENC, "EncryptedKey") {
             candidates.push(child);
         } else if child.is(ns::DS, "RetrievalMethod") {

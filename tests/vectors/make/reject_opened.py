@@ -153,19 +153,19 @@ def texts(out: list) -> None:
 
 
 def malleable(out: list) -> None:
-    """AES-CBC changed before the Response was signed, so that it opens. The codes are what the verifier says today, and
-    tell a signer of Responses of the text that it made: they are recorded here, not asked for."""
+    """AES-CBC changed before the Response was signed, so that it opens. What it opens to must not show: whoever may sign
+    a Response could otherwise learn what stands in the assertion of another provider."""
     def turn(at: int, old: bytes, new: bytes):
         return lambda b: b[:at] + bytes(x ^ y ^ z for x, y, z in zip(b[at:], old, new)) + b[at + len(old):]
     for name, code, about, change in (
-        ("iv", "xml_malformed", "The first character is another.", turn(0, b"<", b"x")),
-        ("iv-bits", "xml_not_utf8", "The first byte is no UTF-8.", turn(0, b"<", b"\xff")),
-        ("name", "xml_malformed", "The name in the start tag is another.", turn(0, b"<saml:A", b"<saml:B")),
-        ("middle", "xml_not_utf8", "A block in the middle is noise.", turn(160, b"a", b"b")),
+        ("iv", "assertion_undecryptable", "The first character is another.", turn(0, b"<", b"x")),
+        ("iv-bits", "assertion_undecryptable", "The first byte is no UTF-8.", turn(0, b"<", b"\xff")),
+        ("name", "assertion_undecryptable", "The name in the start tag is another.", turn(0, b"<saml:A", b"<saml:B")),
+        ("middle", "assertion_undecryptable", "A block in the middle is noise.", turn(160, b"a", b"b")),
     ):
         enc(out, "cbc-" + name, code, "AES-CBC opens to something else. " + about, sealing={**CBC, "change": change})
     for length in (2, 16):
-        enc(out, f"cbc-padding-{length}", "xml_malformed", f"The padding is said to be {length} bytes, and the end of the text with it.",
+        enc(out, f"cbc-padding-{length}", "assertion_undecryptable", f"The padding is said to be {length} bytes, and the end of the text with it.",
             sealing={**CBC, "change": padded(length)}, plain=FIFTEEN)
     enc(out, "cbc-named-cbc128", "assertion_undecryptable", "AES-256 that is said to be AES-128: the key is too long.",
         sealing={**CBC, "uri": CONTENT["cbc128"][0]}, case={"opaque": True}, tests=["T30"])
