@@ -23,6 +23,9 @@ use crate::system::proc::{Process, stolen_ns};
 use crate::world::World;
 use sampler::Sampler;
 
+/// Waiting for a core longer than this is worth a note.
+const BUSY: f64 = 0.1;
+
 /// What is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
@@ -38,6 +41,7 @@ pub struct Target {
 struct Measured {
     phase: Phase,
     cpu_ns: u64,
+    waited_ns: u64,
     load_ns: u64,
     stolen_ns: u64,
     lanes: Vec<(Lane, Tally)>,
@@ -122,7 +126,8 @@ impl Bench {
         let began = Instant::now();
         let driven = drive(&lanes, &tallies, duration, GRACE).await;
         let seconds = began.elapsed().as_secs_f64();
-        let cpu_ns = target.process.cpu().ok_or_else(gone)?.since(&cpu);
+        let used = target.process.cpu().ok_or_else(gone)?;
+        let (cpu_ns, waited_ns) = (used.since(&cpu), used.waited_since(&cpu));
         let load_ns = Process::own().cpu().unwrap_or_default().since(&load);
         let stolen_ns = stolen_ns().saturating_sub(stolen);
         let series = sampler.stop();
@@ -141,7 +146,7 @@ impl Bench {
         };
         let tallies: Vec<Tally> = tallies.iter().map(|tally| tally.take()).collect();
         let lanes = lanes.into_iter().zip(tallies.iter().cloned()).collect();
-        Ok((Measured { phase, cpu_ns, load_ns, stolen_ns, lanes }, tallies))
+        Ok((Measured { phase, cpu_ns, waited_ns, load_ns, stolen_ns, lanes }, tallies))
     }
 
     /// Notes how a stream of good traffic fared in a phase, and that the run failed if it had to wait too long.
@@ -164,7 +169,7 @@ impl Bench {
             let phase = measured.report(cores.all.len());
             let pressed = measured.lanes.iter().all(|(lane, _)| lane.pace == Pace::Closed);
             let long = phase.seconds > 1.0;
-            if pressed && long && cores.pinned() && phase.cpu_cores < 0.9 * cores.measured.len() as f64 {
+            if pressed && long && cores.pinned() && phase.cpu_cores + phase.waited < 0.9 * cores.measured.len() as f64 {
                 self.report.notes.push(format!(
                     "{} [{}]: the generator was the limit, the {} had {:.0} % of its core to spare",
                     phase.name,
@@ -172,6 +177,12 @@ impl Bench {
                     phase.target,
                     (1.0 - phase.cpu_cores / cores.measured.len() as f64) * 100.0
                 ));
+            }
+            if phase.waited > BUSY {
+                let (name, target, waited) = (&phase.name, &phase.target, phase.waited * 100.0);
+                let text = format!("{name} [{target}]: its threads waited for a core {waited:.0} % of the time");
+                let why = "the machine was busy, or they stood in each other's way: latencies say little of its work";
+                self.report.notes.push(format!("{text}: {why}"));
             }
             if phase.stolen > 0.02 {
                 let (name, target, stolen) = (&phase.name, &phase.target, phase.stolen * 100.0);
@@ -217,6 +228,7 @@ impl Measured {
         let later = other.phase.series.into_iter().map(|point| crate::report::Point { at: point.at + offset, ..point });
         self.phase.series.extend(later);
         self.cpu_ns += other.cpu_ns;
+        self.waited_ns += other.waited_ns;
         self.load_ns += other.load_ns;
         self.stolen_ns += other.stolen_ns;
         for ((_, mine), (_, theirs)) in self.lanes.iter_mut().zip(&other.lanes) {
@@ -232,6 +244,7 @@ impl Measured {
             requests,
             cpu_us_per_request: self.cpu_ns as f64 / 1000.0 / requests.max(1) as f64,
             cpu_cores: of_time(self.cpu_ns),
+            waited: of_time(self.waited_ns),
             load_cores: of_time(self.load_ns),
             stolen: of_time(self.stolen_ns) / cores.max(1) as f64,
             lanes: self.lanes.iter().map(|(lane, tally)| lane_report(lane, tally, seconds)).collect(),

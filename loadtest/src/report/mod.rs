@@ -69,6 +69,10 @@ pub struct Phase {
     pub cpu_cores: f64,
     /// Cores that the generator kept busy: near the number of its cores, it was the generator that was measured.
     pub load_cores: f64,
+    /// Share of the phase in which threads of the measured process were ready but had no core, added up: near 0 unless the
+    /// machine has other work, or the process more threads than cores.
+    #[serde(default)]
+    pub waited: f64,
     /// Share of all cores' time that other machines on the same hardware took.
     pub stolen: f64,
     /// Resident memory of the measured process before, in KiB.

@@ -13,6 +13,8 @@ pub struct CpuTime {
     fine_ns: Option<u64>,
     /// Threads that live now: one that has ended takes its fine count along.
     threads: usize,
+    /// Time that its threads were ready and had to wait for a core.
+    waited_ns: u64,
     /// Of the whole process (`utime + stime`), in ticks of 10 ms on most machines.
     coarse_ns: u64,
 }
@@ -27,6 +29,11 @@ impl CpuTime {
             (Some(now), Some(then)) if self.threads >= earlier.threads && now >= then => now - then,
             _ => coarse,
         }
+    }
+
+    /// Nanoseconds between `earlier` and this in which it was ready but had no core, as far as its threads still live.
+    pub const fn waited_since(&self, earlier: &Self) -> u64 {
+        self.waited_ns.saturating_sub(earlier.waited_ns)
     }
 }
 
@@ -50,14 +57,15 @@ impl Process {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.0)).ok()?;
         let ticks = rustix::param::clock_ticks_per_second().max(1);
         let coarse_ns = ticks_of(&stat)?.saturating_mul(1_000_000_000 / ticks);
-        let (mut threads, mut fine_ns) = (0, Some(0u64));
+        let (mut threads, mut fine_ns, mut waited_ns) = (0, Some(0u64), 0u64);
         for task in fs::read_dir(format!("/proc/{}/task", self.0)).ok()?.flatten() {
             threads += 1;
-            let ran = fs::read_to_string(task.path().join("schedstat")).ok();
-            let ran = ran.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
-            fine_ns = fine_ns.zip(ran).map(|(sum, ran)| sum.saturating_add(ran));
+            let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+            let mut fields = text.split_whitespace().map_while(|field| field.parse::<u64>().ok());
+            fine_ns = fine_ns.zip(fields.next()).map(|(sum, ran)| sum.saturating_add(ran));
+            waited_ns = waited_ns.saturating_add(fields.next().unwrap_or(0));
         }
-        Some(CpuTime { fine_ns, threads, coarse_ns })
+        Some(CpuTime { fine_ns, threads, waited_ns, coarse_ns })
     }
 
     /// Its memory; zeros when it has ended.
@@ -119,9 +127,10 @@ mod tests {
 
     #[test]
     fn an_ended_thread_is_not_forgotten() {
-        let then = CpuTime { fine_ns: Some(900), threads: 3, coarse_ns: 1_000 };
-        let now = CpuTime { fine_ns: Some(1_500), threads: 2, coarse_ns: 5_000 };
+        let then = CpuTime { fine_ns: Some(900), threads: 3, waited_ns: 5, coarse_ns: 1_000 };
+        let now = CpuTime { fine_ns: Some(1_500), threads: 2, waited_ns: 9, coarse_ns: 5_000 };
         assert_eq!(now.since(&then), 4_000);
         assert_eq!(CpuTime { threads: 3, ..now }.since(&then), 600);
+        assert_eq!(now.waited_since(&then), 4);
     }
 }
