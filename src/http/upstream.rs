@@ -69,9 +69,9 @@ impl Http1 {
 
     fn take(&self) -> Option<Sender> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|sender| !sender.is_closed());
-        // The newest first: the e-service has had the least time to close it. One that is not ready still carries the
-        // body of a request that was answered early; whoever sends it may take for ever.
+        // The newest first: the e-service has had the least time to close it. One that is not ready is closed, or still
+        // carries the body of a request that was answered early; whoever sends it may take for ever. Both leave when the
+        // list is full.
         let at = idle.iter().rposition(Sender::is_ready)?;
         Some(idle.remove(at))
     }
