@@ -5,6 +5,7 @@
 
 pub mod base64;
 pub mod dsig;
+pub mod jose;
 pub mod observe;
 pub mod proof;
 pub mod reject;

@@ -64,6 +64,40 @@ reasons! {
     /// The second reader saw another document.
     XmlReadersDisagree = "xml_readers_disagree",
 
+    // --- JSON and the forms of a token (RFC 8259; RFC 7515, 7516, 7519; RFC 8725) ---
+    /// JSON that is not UTF-8.
+    JsonNotUtf8 = "json_not_utf8",
+    /// Not JSON by the letter, or no object.
+    JsonMalformed = "json_malformed",
+    /// A control character in a string, half of a surrogate pair, or a NUL.
+    JsonBadCharacter = "json_bad_character",
+    /// A member that stands twice in one object.
+    JsonDuplicateMember = "json_duplicate_member",
+    /// Deeper than the limit.
+    JsonTooDeep = "json_too_deep",
+    /// More values, or more members of one object, than the limit.
+    JsonTooLarge = "json_too_large",
+    /// No three or five parts of strict base64url.
+    TokenMalformed = "token_malformed",
+    /// A header parameter of the wrong type, or one that must be there and is not.
+    HeaderMalformed = "header_malformed",
+    /// `crit`, or `b64` that is not true: an extension that we do not know.
+    HeaderCritical = "header_critical",
+    /// `zip`: nothing is inflated.
+    HeaderCompressed = "header_compressed",
+    /// A token of another kind than the one that is expected (RFC 8725, 3.11).
+    TokenType = "token_type",
+    /// No key of the provider has this `kid`.
+    KeyUnknown = "key_unknown",
+    /// No `kid`, and several keys that could be meant.
+    KeyAmbiguous = "key_ambiguous",
+    /// An encrypted token that does not open.
+    TokenUndecryptable = "token_undecryptable",
+    /// A token in clear, where encryption is required.
+    TokenNotEncrypted = "token_not_encrypted",
+    /// What was encrypted is no signed token (T36).
+    InnerNotSigned = "inner_not_signed",
+
     // --- the signature (XMLDSig; SAML Core 5.4) ---
     /// What must be signed is not.
     SignatureMissing = "signature_missing",
