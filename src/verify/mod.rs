@@ -6,6 +6,7 @@
 pub mod base64;
 pub mod dsig;
 pub mod jose;
+mod level;
 pub mod observe;
 pub mod proof;
 pub mod reject;

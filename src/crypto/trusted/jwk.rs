@@ -224,9 +224,8 @@ mod tests {
         *short.last_mut().unwrap() |= 1;
         assert_eq!(rsa(&short, &[1, 0, 1]), Some(KeyError::RsaSize(1024)));
 
-        let ec = |curve, x: &[u8], y: &[u8]| {
-            PublicKey::from_jwk(&PublicJwk::Ec { curve, x: x.into(), y: y.into() }).err()
-        };
+        let ec =
+            |curve, x: &[u8], y: &[u8]| PublicKey::from_jwk(&PublicJwk::Ec { curve, x: x.into(), y: y.into() }).err();
         // RFC 7517, A.1.
         let (x, y) = (
             bytes("MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4"),
