@@ -230,7 +230,7 @@ impl AdminState for Shared {
     fn metrics(&self) -> String {
         let now = self.clock.now();
         for provider in self.gate.providers().all() {
-            let usable = i64::from(provider.idp(now).is_ok());
+            let usable = i64::from(provider.usable(now).is_ok());
             self.telemetry.metrics().provider_usable.with_label_values(&[provider.config().id.as_str()]).set(usable);
         }
         self.telemetry.metrics().text().unwrap_or_else(|e| format!("# {e}\n"))
@@ -241,8 +241,8 @@ impl AdminState for Shared {
         let snapshot = self.gate.providers();
         let providers = snapshot.all().iter().map(|provider| {
             let config = provider.config();
-            let (usable, detail, loa, until) = match provider.idp(now) {
-                Ok(idp) => (true, None, provider.certified(idp).map(str::to_owned).collect(), idp.valid_until),
+            let (usable, detail, loa, until) = match provider.saml(now) {
+                Ok(saml) => (true, None, saml.certified().map(str::to_owned).collect(), saml.idp.valid_until),
                 Err(why) => (false, Some(why.to_string()), Vec::new(), None),
             };
             json!({

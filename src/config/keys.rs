@@ -68,6 +68,15 @@ pub struct LoadedKeys {
     pub warnings: Vec<String>,
 }
 
+/// One secret, named by its file or by an environment variable.
+pub(super) fn source(s: &mut Section<'_>, file: &'static str, env: &'static str) -> Option<KeySource> {
+    let (path, name) = (s.path(file), s.text(env));
+    if let (Some(_), Some(name)) = (&path, &name) {
+        s.problem(&name.at, format!("`{file}` and `{env}` are both there; keep one"));
+    }
+    path.map(KeySource::File).or_else(|| name.map(|name| KeySource::Env(name.text)))
+}
+
 pub(super) fn read_keys(root: &mut Section<'_>) -> KeyFiles {
     let Some(mut s) = root.section("keys") else { return KeyFiles::default() };
     let many = |s: &mut Section<'_>, file, env| {
@@ -76,19 +85,12 @@ pub(super) fn read_keys(root: &mut Section<'_>) -> KeyFiles {
         out.extend(s.texts(env).unwrap_or_default().into_iter().map(|text| KeySource::Env(text.text)));
         out
     };
-    let one = |s: &mut Section<'_>, file, env| {
-        let (path, name) = (s.path(file), s.text(env));
-        if let (Some(_), Some(name)) = (&path, &name) {
-            s.problem(&name.at, format!("`{file}` and `{env}` are both there; keep one"));
-        }
-        path.map(KeySource::File).or_else(|| name.map(|name| KeySource::Env(name.text)))
-    };
     let keys = KeyFiles {
         signing: many(&mut s, "signing", "signing_env"),
         decryption: many(&mut s, "decryption", "decryption_env"),
         sealing: many(&mut s, "sealing", "sealing_env"),
-        digest: one(&mut s, "digest", "digest_env"),
-        identity_token: one(&mut s, "identity_token", "identity_token_env"),
+        digest: source(&mut s, "digest", "digest_env"),
+        identity_token: source(&mut s, "identity_token", "identity_token_env"),
     };
     s.finish();
     keys

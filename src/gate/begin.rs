@@ -66,8 +66,8 @@ impl Gate {
         login: &BeginLogin<'_>,
         now: UnixTime,
     ) -> Result<LoginStart, Denial> {
-        let idp = provider.idp(now).map_err(|_| Denial::ProvidersDown)?;
-        let (Some(loa), Some(endpoint)) = (provider.asks(idp, route), provider.endpoint(idp)) else {
+        let saml = provider.saml(now).map_err(|_| Denial::ProvidersDown)?;
+        let (Some(loa), Some(endpoint)) = (provider.asks(route, now), saml.endpoint()) else {
             return Err(Denial::ProvidersDown);
         };
         let handle = Handle::new(&self.instance, &*self.random).map_err(|error| self.internal(&error))?;
@@ -166,7 +166,7 @@ fn pick<'a>(
     let able: Vec<&ProviderEntry> = snapshot
         .for_route(route)
         .into_iter()
-        .filter(|provider| provider.idp(now).is_err() || provider.can_begin(route, now))
+        .filter(|provider| provider.usable(now).is_err() || provider.can_begin(route, now))
         .collect();
     let usable = |provider: &&&ProviderEntry| provider.can_begin(route, now);
     if able.is_empty() {

@@ -46,6 +46,10 @@ const fn no_state(relay_state: Option<&str>) -> &'static str {
     }
 }
 
+fn takes_unsolicited(provider: &ProviderEntry) -> bool {
+    provider.config().saml().is_some_and(|saml| saml.allow_unsolicited)
+}
+
 impl Gate {
     /// Finishes a login with the Response that the browser brought to the ACS.
     ///
@@ -127,15 +131,15 @@ impl Gate {
         let snapshot = self.registry.owned();
         let stray = rejected(Reason::StateMissing, no_state(login.relay_state));
         // Nothing is read for a stranger where no provider may send such a message.
-        if !snapshot.all().iter().any(|provider| provider.config().allow_unsolicited) {
+        if !snapshot.all().iter().any(takes_unsolicited) {
             return Err(self.refuse(stray, &Context::default()));
         }
         let issuer = match self.judge.received(&login.saml_response) {
             Ok(received) => received.issuer_hint().map(|issuer| issuer.into_owned()),
             Err(reject) => return Err(self.refuse(Denial::Rejected(reject), &Context::default())),
         };
-        let provider = issuer.and_then(|issuer| snapshot.by_issuer(&issuer));
-        let Some(provider) = provider.filter(|provider| provider.config().allow_unsolicited) else {
+        let provider = issuer.and_then(|issuer| snapshot.by_entity_id(&issuer));
+        let Some(provider) = provider.filter(|provider| takes_unsolicited(provider)) else {
             let context = Context { provider, ..Context::default() };
             return Err(self.refuse(stray, &context));
         };
@@ -177,8 +181,7 @@ impl Gate {
         now: UnixTime,
     ) -> Result<(Identity, MeetsRoute), Denial> {
         let verified = self.verified(snapshot, provider, state, xml, now).await?;
-        let idp = provider.idp(now).map_err(Denial::Rejected)?;
-        let rules = provider.identity_rules(idp, &self.config);
+        let rules = provider.saml(now).map_err(Denial::Rejected)?.identity_rules(&self.config);
         let who = identity::from_assertion(verified, &rules, &self.digest).map_err(Denial::Rejected)?;
         let route = self.config.routes.find(Targets::path_of(rd));
         let has = |field| field == Field::Eid || who.field(field).is_some();
