@@ -44,8 +44,9 @@ fn load_from(
     for source in sources {
         let wanted: Vec<&str> = providers
             .iter()
-            .filter(|provider| provider.metadata == source.id)
-            .map(|provider| provider.entity_id.as_str())
+            .filter_map(Provider::saml)
+            .filter(|saml| saml.metadata == source.id)
+            .map(|saml| saml.entity_id.as_str())
             .collect();
         let key = |entity_id: &str| (source.id.clone(), entity_id.to_owned());
         match read_source(environment, source, &wanted, now) {
@@ -71,12 +72,16 @@ fn load_from(
         }
     }
     let entries = providers.iter().map(|provider| {
-        let idp = found.get(&(provider.metadata.clone(), provider.entity_id.clone())).cloned().unwrap_or_else(|| {
-            let detail = format_args!("{:?} is not in the feed {:?}", provider.entity_id, provider.metadata);
+        let Some(saml) = provider.saml() else {
+            let cause = Reject::new(Reason::ProtocolUnsupported, "this version does not speak OpenID Connect yet");
+            return ProviderEntry::new(provider.clone(), Err(cause));
+        };
+        let idp = found.get(&(saml.metadata.clone(), saml.entity_id.clone())).cloned().unwrap_or_else(|| {
+            let detail = format_args!("{:?} is not in the feed {:?}", saml.entity_id, saml.metadata);
             let cause = Reject::new(Reason::EntityMissing, detail);
             faults.push(FeedFault {
-                feed: provider.metadata.clone(),
-                entity_id: Some(provider.entity_id.clone()),
+                feed: saml.metadata.clone(),
+                entity_id: Some(saml.entity_id.clone()),
                 cause: cause.clone(),
             });
             Err(cause)
@@ -129,7 +134,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Reject> {
 mod tests {
     use std::time::Duration;
 
-    use super::super::fixture::{NOW, key, provider};
+    use super::super::fixture::{NOW, key, provider, saml};
     use super::*;
 
     fn entity(entity_id: &str, certificate: &[u8]) -> String {
@@ -169,10 +174,11 @@ mod tests {
             source("gone", dir.path().join("gone.xml")),
             source("broken", at("broken.xml", "<md:EntitiesDescriptor")),
         ];
-        let of = |id: &str, entity_id: &str, metadata: &str| Provider {
-            entity_id: entity_id.to_owned(),
-            metadata: metadata.to_owned(),
-            ..provider(id, "bankid")
+        let of = |id: &str, entity_id: &str, metadata: &str| {
+            saml(provider(id, "bankid"), |own| {
+                own.entity_id = entity_id.to_owned();
+                own.metadata = metadata.to_owned();
+            })
         };
         let providers = [
             of("good", "https://a.example.se", "good"),
@@ -185,8 +191,8 @@ mod tests {
         let verdicts: Vec<String> = snapshot
             .all()
             .iter()
-            .map(|entry| match entry.idp(NOW) {
-                Ok(idp) => idp.sso.first().unwrap().location.clone(),
+            .map(|entry| match entry.saml(NOW) {
+                Ok(saml) => saml.idp.sso.first().unwrap().location.clone(),
                 Err(reject) => {
                     assert_eq!(reject.reason(), Reason::ProviderWithoutKeys);
                     let (_, why) = reject.detail().split_once(": ").unwrap();

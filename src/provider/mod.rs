@@ -10,4 +10,4 @@ pub mod load;
 pub mod registry;
 
 pub use load::{FeedFault, load};
-pub use registry::{ProviderEntry, Registry, Snapshot};
+pub use registry::{Known, ProviderEntry, Registry, SamlEntry, Snapshot};
