@@ -17,13 +17,14 @@ mod service;
 mod tree;
 mod url;
 
+pub use crate::verify::jose::OidcProfile;
 pub use explain::explain;
 pub use keys::{KeyFiles, KeySource, LoadedKeys, MadeKeys, load_decryption, load_keys};
 pub use load::{load, load_text, sources};
 pub use model::{
     ClientAuth, Config, Contact, Encryption, Environment, HeaderNames, JwtProvider, Listen, LogFormat, MetadataSource,
-    Method, OidcProfile, OidcProvider, Organisation, Pages, Protocol, Provider, SamlProvider, SecondReader,
-    ServiceConfig, SessionConfig, Store, Verification,
+    Method, OidcProvider, Organisation, Pages, Protocol, Provider, SamlProvider, SecondReader, ServiceConfig,
+    SessionConfig, Store, Verification,
 };
 pub use print::print;
 pub use problem::Problem;

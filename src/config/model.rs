@@ -9,6 +9,7 @@ use super::{BaseUrl, KeyFiles, KeySource, Network, Problem, Upstream};
 use crate::base::{EidId, ProviderId, ServiceId};
 use crate::identity::Field;
 use crate::policy::Routes;
+use crate::verify::jose::OidcProfile;
 use crate::verify::saml::{Profile, Signed, SsoBinding};
 
 /// Everything that a sidecar is told.
@@ -309,37 +310,6 @@ pub struct OidcProvider {
     pub client: ClientAuth,
     /// Its keys, pinned in a file instead of found by discovery.
     pub jwks_file: Option<PathBuf>,
-}
-
-/// The rules of an OpenID provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OidcProfile {
-    /// OpenID Connect Core.
-    Generic,
-    /// Freja.
-    Freja,
-    /// Inera, for SITHS.
-    Inera,
-    /// The Swedish OpenID Connect profile.
-    OidcSweden,
-    /// Sweden Connect's profile.
-    SwedenConnect,
-}
-
-impl OidcProfile {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Generic, Self::OidcSweden, Self::SwedenConnect, Self::Freja, Self::Inera];
-
-    /// Its name in the configuration.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Generic => "generic",
-            Self::Freja => "freja",
-            Self::Inera => "inera",
-            Self::OidcSweden => "oidc-sweden",
-            Self::SwedenConnect => "sweden-connect",
-        }
-    }
 }
 
 /// How we authenticate at a token endpoint.

@@ -173,7 +173,7 @@ fn person(who: &Identity) -> Value {
     }
     out.insert("authenticated_at".into(), json!(who.authenticated_at().to_string()));
     let mut attributes = Map::new();
-    for attribute in who.attributes() {
+    for attribute in who.attributes().iter() {
         let entry = attributes.entry(attribute.name.clone()).or_insert_with(|| json!([]));
         if let Some(list) = entry.as_array_mut() {
             list.extend(attribute.values.iter().map(|value| json!(value)));

@@ -42,13 +42,15 @@ pub struct ProfileRules {
     pub loa_claim: &'static str,
     /// (what the provider writes there, the level that it means): for those that do not write URIs.
     pub loa_words: &'static [(&'static str, &'static str)],
+    /// Whether personal and coordination numbers have claims of their own, so that one in the other's place is a mistake.
+    pub numbers_apart: bool,
     /// The claim that must say `SE` where an identity number is to count as a Swedish one.
     pub number_country: Option<&'static str>,
     /// Where the person is.
     pub claims: ClaimNames,
 }
 
-/// Claims by what they tell. The first one of a list that is there counts; two that differ are refused.
+/// Claims by what they tell. Of several names the first one that is there counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClaimNames {
     /// Personal identity number.
@@ -114,6 +116,7 @@ const SIGNED_FOR_FIVE_MINUTES: ProfileRules = ProfileRules {
     userinfo_signed: true,
     loa_claim: "acr",
     loa_words: &[],
+    numbers_apart: true,
     number_country: None,
     claims: SWEDISH,
 };
@@ -124,6 +127,7 @@ static GENERIC: ProfileRules = ProfileRules {
     userinfo_signed: false,
     loa_claim: "acr",
     loa_words: &[],
+    numbers_apart: false,
     number_country: None,
     claims: STANDARD,
 };
@@ -155,6 +159,7 @@ static FREJA: ProfileRules = ProfileRules {
         ("LOA3", "http://id.elegnamnden.se/loa/1.0/loa3"),
         ("LOA3_NR", "http://id.swedenconnect.se/loa/1.0/loa3-nonresident"),
     ],
+    numbers_apart: false,
     number_country: Some("https://frejaeid.com/oidc/claims/country"),
     claims: ClaimNames {
         personal_number: &["https://frejaeid.com/oidc/claims/personalIdentityNumber"],
@@ -169,6 +174,7 @@ static INERA: ProfileRules = ProfileRules {
     userinfo_signed: false,
     loa_claim: "acr",
     loa_words: &[],
+    numbers_apart: false,
     number_country: None,
     claims: ClaimNames {
         personal_number: &["credentialPersonalIdentityNumber"],
