@@ -10,6 +10,7 @@ mod login;
 mod metadata_vectors;
 mod proxy;
 mod saml_vectors;
+mod smuggling;
 mod support;
 mod xml_differential;
 mod xml_vectors;
