@@ -24,7 +24,7 @@ pub use load::{load, load_text, sources};
 pub use model::{
     ClientAuth, Config, Contact, Encryption, Environment, HeaderNames, JwtProvider, Listen, LogFormat, MetadataSource,
     Method, OidcProvider, Organisation, Pages, Protocol, Provider, SamlProvider, SecondReader, ServiceConfig,
-    SessionConfig, Store, Verification,
+    SessionConfig, Store, TokenSettings, Verification,
 };
 pub use print::print;
 pub use problem::Problem;

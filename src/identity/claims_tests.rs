@@ -337,7 +337,7 @@ impl Signer {
         let certified = [LOA3.to_owned()];
         let expect = AccessTokenExpect {
             issuer: ISSUER,
-            audience: &["us"],
+            audience: &["us".to_owned()],
             keys: &self.keys,
             algorithms: AlgorithmSet::ALL,
             require_at_jwt: false,

@@ -10,8 +10,9 @@ use rustls_pki_types::pem::PemObject as _;
 use super::environment::foreign_anchor;
 use super::{ProviderEntry, Snapshot};
 use crate::base::UnixTime;
-use crate::config::{Config, Environment, MetadataSource, Provider};
+use crate::config::{Config, Environment, JwtProvider, MetadataSource, OidcProvider, Protocol, Provider};
 use crate::crypto::trusted::PublicKey;
+use crate::verify::jose::KeySet;
 use crate::verify::saml::IdpMetadata;
 use crate::verify::saml::metadata::{Feed, FeedExpect, read_feed};
 use crate::verify::{Reason, Reject};
@@ -72,9 +73,12 @@ fn load_from(
         }
     }
     let entries = providers.iter().map(|provider| {
-        let Some(saml) = provider.saml() else {
-            let cause = Reject::new(Reason::ProtocolUnsupported, "this version does not speak OpenID Connect yet");
-            return ProviderEntry::new(provider.clone(), Err(cause));
+        let saml = match &provider.protocol {
+            Protocol::Saml(saml) => saml,
+            Protocol::Oidc(OidcProvider { jwks_file, .. }) | Protocol::Jwt(JwtProvider { jwks_file, .. }) => {
+                let keys = pinned_keys(provider, jwks_file.as_deref(), &mut faults);
+                return ProviderEntry::of_tokens(provider.clone(), keys);
+            }
         };
         let idp = found.get(&(saml.metadata.clone(), saml.entity_id.clone())).cloned().unwrap_or_else(|| {
             let detail = format_args!("{:?} is not in the feed {:?}", saml.entity_id, saml.metadata);
@@ -90,6 +94,30 @@ fn load_from(
     });
     let snapshot = Snapshot::new(entries.collect());
     (snapshot, faults)
+}
+
+/// The keys of a provider of tokens from its file. A key that is left out is told of; the others count.
+fn pinned_keys(provider: &Provider, file: Option<&Path>, faults: &mut Vec<FeedFault>) -> Result<Arc<KeySet>, Reject> {
+    let mut tell = |cause: Reject| {
+        let entity_id = Some(provider.id.to_string());
+        faults.push(FeedFault { feed: file.unwrap_or(Path::new("")).display().to_string(), entity_id, cause });
+    };
+    let Some(path) = file else {
+        return Err(Reject::new(Reason::ProviderWithoutKeys, "no `jwks_file`: keys are not found by discovery yet"));
+    };
+    let read = read(path).and_then(|document| KeySet::parse(&document));
+    match read {
+        Ok((keys, warnings)) => {
+            for warning in warnings {
+                tell(Reject::new(Reason::KeyLeftOut, warning));
+            }
+            Ok(Arc::new(keys))
+        }
+        Err(cause) => {
+            tell(cause.clone());
+            Err(cause)
+        }
+    }
 }
 
 fn read_source(

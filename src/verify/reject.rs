@@ -335,6 +335,8 @@ reasons! {
     // --- documents of OpenID Connect providers (OpenID Connect Discovery; RFC 7517; RFC 6749) ---
     /// A discovery document with a member that is missing or malformed.
     DiscoveryMalformed = "discovery_malformed",
+    /// A key of a JWKS that is odd, and as a rule left out. It refuses nothing by itself.
+    KeyLeftOut = "key_left_out",
     /// No JWKS.
     JwksMalformed = "jwks_malformed",
     /// The answer of a token endpoint has a member that is missing or malformed.

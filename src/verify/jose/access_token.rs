@@ -22,7 +22,7 @@ pub struct AccessTokenExpect<'a> {
     /// The authorization server, compared exactly.
     pub issuer: &'a str,
     /// The names of this service as a resource: one of them must be in `aud`.
-    pub audience: &'a [&'a str],
+    pub audience: &'a [String],
     /// The server's keys.
     pub keys: &'a KeySet,
     /// What it may sign with.

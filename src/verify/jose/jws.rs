@@ -3,6 +3,7 @@
 use super::header::{JwsHeader, Typ};
 use super::json::Document;
 use super::jwks::KeySet;
+use super::registered::Registered;
 use crate::base::limits;
 use crate::crypto::trusted::{AlgorithmSet, JwsAlgorithm, NotVerified};
 use crate::verify::{Reason, Reject, base64};
@@ -20,6 +21,17 @@ enum Payload {
     Bytes(Vec<u8>),
     /// Read before the signature was checked, to find out who says to have sent it.
     Read(Result<Document, Reject>),
+}
+
+/// What a token says of itself that nobody has verified: good for finding the provider to verify it with, and nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hint {
+    /// `iss`.
+    pub issuer: Option<String>,
+    /// `aud`.
+    pub audiences: Vec<String>,
+    /// Whether it says to be an access token.
+    pub access_token: bool,
 }
 
 /// Claims that a key of the provider signed. Only [`Jws::verify`] makes one, and claims are read from nothing else.
@@ -63,22 +75,21 @@ impl<'a> Jws<'a> {
         Ok(Self { header, input, signature, payload: Payload::Bytes(payload) })
     }
 
-    /// `iss` as the unverified token has it: good for finding the provider to verify with, and nothing else.
-    pub(super) fn issuer_hint(&mut self) -> Result<Option<String>, Reject> {
+    /// What the unverified token says of itself.
+    pub(super) fn hint(&mut self) -> Result<Hint, Reject> {
         if let Payload::Bytes(bytes) = &mut self.payload {
             self.payload = Payload::Read(Document::read(std::mem::take(bytes), &limits::TOKEN_CLAIMS));
         }
-        match &self.payload {
-            Payload::Read(Ok(document)) => {
-                let issuer = document.root().get("iss").map(|iss| iss.as_text().map(|text| text.into_owned()));
-                match issuer {
-                    Some(None) => Err(Reject::new(Reason::ClaimType, "`iss` is no string")),
-                    other => Ok(other.flatten()),
-                }
-            }
-            Payload::Read(Err(reject)) => Err(reject.clone()),
-            Payload::Bytes(_) => Ok(None),
-        }
+        let document = match &self.payload {
+            Payload::Read(document) => document.as_ref().map_err(Clone::clone)?,
+            Payload::Bytes(_) => return Ok(Hint::default()),
+        };
+        let claims = Registered::read(document)?;
+        Ok(Hint {
+            issuer: claims.iss.as_deref().map(str::to_owned),
+            audiences: claims.audiences().map(|audience| audience.into_owned()).collect(),
+            access_token: self.header.typ == Typ::AccessToken,
+        })
     }
 
     /// Checks the signature by one of `keys`, with an algorithm of `allowed` that the key is for.

@@ -29,6 +29,7 @@ pub use dpop::{DpopExpect, DpopProof, dpop_proof};
 pub use id_token::{Asked, IdToken, IdTokenExpect, LevelRules, Nonce};
 pub use json::{Kind, Object, Value};
 pub use jwks::{KeyFault, KeySet, KeyWarning};
+pub use jws::Hint;
 pub use logout_token::{LogoutExpect, LogoutToken};
 pub use profile::{AuthTime, ClaimNames, OidcProfile, ProfileRules};
 pub use received::{Decryption, Opened, Received};

@@ -3,7 +3,7 @@
 use super::access_token::{self, AccessToken, AccessTokenExpect};
 use super::id_token::{self, IdToken, IdTokenExpect};
 use super::jwe::Jwe;
-use super::jws::{self, Jws};
+use super::jws::{self, Hint, Jws};
 use super::logout_token::{self, LogoutExpect, LogoutToken};
 use super::userinfo::{self, UserInfo, UserInfoExpect};
 use crate::base::{Secret, UnixTime};
@@ -51,15 +51,14 @@ impl<'a> Received<'a> {
         matches!(self.0, Form::Encrypted(_))
     }
 
-    /// `iss` as the unverified token has it: good for finding the provider to verify with, and nothing else. None when it
-    /// has none, and for an encrypted token, which must be opened first.
+    /// What the unverified token says of itself. An encrypted one says nothing: it must be opened first.
     ///
     /// # Errors
     /// Those of the JSON reader, and `claim_type`.
-    pub fn issuer_hint(&mut self) -> Result<Option<String>, Reject> {
+    pub fn hint(&mut self) -> Result<Hint, Reject> {
         match &mut self.0 {
-            Form::Signed(jws) => jws.issuer_hint(),
-            Form::Encrypted(_) => Ok(None),
+            Form::Signed(jws) => jws.hint(),
+            Form::Encrypted(_) => Ok(Hint::default()),
         }
     }
 

@@ -26,18 +26,19 @@ pub(super) fn issuer(claims: &Registered<'_>, expected: &str) -> Result<(), Reje
 }
 
 /// `aud` names one of `ours`.
-pub(super) fn audience(claims: &Registered<'_>, ours: &[&str]) -> Result<(), Reject> {
+pub(super) fn audience(claims: &Registered<'_>, ours: &[impl AsRef<str>]) -> Result<(), Reject> {
     if claims.aud.is_none() {
         return Err(Reject::new(Reason::AudienceMissing, "no `aud`"));
     }
     let mut first = None;
     for audience in claims.audiences() {
-        if ours.contains(&audience.as_ref()) {
+        if ours.iter().any(|own| *own.as_ref() == *audience) {
             return Ok(());
         }
         first = first.or(Some(audience));
     }
-    let detail = format_args!("it is for {:?}; we are {:?}", first.unwrap_or_default(), ours.first());
+    let detail =
+        format_args!("it is for {:?}; we are {:?}", first.unwrap_or_default(), ours.first().map(AsRef::as_ref));
     Err(Reject::new(Reason::AudienceMismatch, detail))
 }
 
