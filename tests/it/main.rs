@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
 #[cfg(feature = "peers")]
+mod browser_login;
+#[cfg(feature = "peers")]
 mod canonical_oracle;
 mod commands;
 mod demo;
