@@ -178,9 +178,8 @@ async fn send(driver: SocketAddr, method: Method, path: &str, body: Option<&Valu
     let failed = |message: String| WebDriverError { error: "no answer".to_owned(), message };
     let exchange = async {
         let stream = TcpStream::connect(driver).await.map_err(|e| failed(e.to_string()))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|e| failed(e.to_string()))?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| failed(e.to_string()))?;
         tokio::spawn(connection);
         let body = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
         let request = http::Request::builder()
