@@ -9,7 +9,7 @@ use http::header::{HeaderValue, LOCATION};
 use http::{Method, StatusCode};
 
 use crate::support::browser::{Browser, Profile};
-use crate::support::web::{BANKID, FREJA, SERVICE, site, story};
+use crate::support::web::{BANKID, FREJA, SERVICE, demo_world, site, story};
 
 const SESSION: &str = "__Host-eid-etjanst";
 
@@ -36,7 +36,7 @@ async fn name(browser: &Browser) -> String {
 
 #[tokio::test]
 async fn by_redirect_a_person_lands_where_they_wanted_with_the_cookies_of_production() {
-    story("redirect", "", async |web| {
+    story("redirect", demo_world("").await, async |web| {
         let browser = web.browser(&Profile::default()).await;
         browser.open(&at("/ansokan?steg=2")).await;
         assert_eq!(browser.reads("h1").await, "Välj hur du vill logga in");
@@ -69,7 +69,7 @@ async fn by_redirect_a_person_lands_where_they_wanted_with_the_cookies_of_produc
 
 #[tokio::test]
 async fn by_post_the_page_sends_itself_and_an_english_person_reads_english() {
-    story("post", "", async |web| {
+    story("post", demo_world("").await, async |web| {
         let browser = web.browser(&Profile { languages: "en-GB,en", ..Profile::default() }).await;
         browser.open(&at("/ansokan/ny?a=1&b=%C3%A5")).await;
         assert_eq!(browser.reads("h1").await, "Choose how to log in");
@@ -100,7 +100,7 @@ async fn by_post_the_page_sends_itself_and_an_english_person_reads_english() {
 /// that names one origin only would stop it there, in Chromium alone.
 #[tokio::test]
 async fn a_provider_may_send_the_browser_on_after_the_form() {
-    story("sent-on", "", async |web| {
+    story("sent-on", demo_world("").await, async |web| {
         const INNER: &str = "login.freja.example.net";
         let taken: Arc<Mutex<Bytes>> = Arc::default();
         let (outer_idp, inner_idp, kept) = (web.freja.clone(), web.freja.clone(), Arc::clone(&taken));
@@ -135,7 +135,7 @@ async fn a_provider_may_send_the_browser_on_after_the_form() {
 
 #[tokio::test]
 async fn several_tabs_log_in_at_once_and_each_finds_its_place() {
-    story("tabs", "", async |web| {
+    story("tabs", demo_world("").await, async |web| {
         let browser = web.browser(&Profile::default()).await;
         to_provider(&browser, "/ansokan/1", "bankid").await;
         let first = browser.session().new_tab().await.unwrap();
@@ -163,7 +163,7 @@ async fn several_tabs_log_in_at_once_and_each_finds_its_place() {
 
 #[tokio::test]
 async fn the_back_button_is_no_trap() {
-    story("back", "", async |web| {
+    story("back", demo_world("").await, async |web| {
         let browser = web.browser(&Profile::default()).await;
         to_provider(&browser, "/ansokan/1", "bankid").await;
         identify(&browser).await;
@@ -187,7 +187,7 @@ async fn the_back_button_is_no_trap() {
 
 #[tokio::test]
 async fn a_login_that_ends_in_another_browser_says_so_and_begins_again_at_the_same_route() {
-    story("elsewhere", "", async |web| {
+    story("elsewhere", demo_world("").await, async |web| {
         let (here, there) = (web.browser(&Profile::default()).await, web.browser(&Profile::default()).await);
         to_provider(&here, "/ansokan/1", "bankid").await;
         // As when an app of the provider's opens another browser than the one that it was called from.
@@ -211,7 +211,7 @@ async fn a_login_that_ends_in_another_browser_says_so_and_begins_again_at_the_sa
 
 #[tokio::test]
 async fn without_scripts_every_page_has_its_button() {
-    story("no-scripts", "", async |web| {
+    story("no-scripts", demo_world("").await, async |web| {
         let browser = web.browser(&Profile { scripts: false, ..Profile::default() }).await;
         browser.open(&at("/ansokan/1")).await;
         browser.press("a.choice[href*='eid=freja']").await;
@@ -236,7 +236,7 @@ async fn without_scripts_every_page_has_its_button() {
 
 #[tokio::test]
 async fn logging_out_ends_it_and_the_back_button_brings_nothing_back() {
-    story("logout", "", async |web| {
+    story("logout", demo_world("").await, async |web| {
         let browser = web.browser(&Profile { languages: "en", ..Profile::default() }).await;
         to_provider(&browser, "/ansokan/1", "bankid").await;
         identify(&browser).await;

@@ -10,6 +10,8 @@ mod demo;
 mod encryption_oracle;
 mod login;
 mod metadata_vectors;
+#[cfg(feature = "peers")]
+mod peer_saml;
 mod proxy;
 mod saml_vectors;
 mod support;

@@ -41,17 +41,22 @@ pub async fn site(
     (address, tokio::spawn(serve::serve(listener, handler)))
 }
 
+/// A world whose e-service is the demo's: pages that show who is logged in.
+pub async fn demo_world(more: &str) -> World {
+    // It ends with the test's runtime.
+    let (upstream, _) = site(|request| service::handle(&request)).await;
+    World::with_upstream(more, upstream).await
+}
+
 impl Web {
-    async fn new(name: &str, more: &str) -> Self {
-        let (upstream, task) = site(|request| service::handle(&request)).await;
-        let world = World::with_upstream(more, upstream).await;
+    async fn new(name: &str, world: World) -> Self {
         let authority = Authority::new();
         let bankid = IdpSite::new(world.idp.clone(), "BankID", Arc::new(SystemClock));
         let freja = IdpSite::new(world.other.clone(), "Freja", Arc::new(SystemClock));
         bankid.knows(world.known().await);
         freja.knows(world.known().await);
         let mut fronts = vec![authority.front(SERVICE, world.public()).await];
-        let mut sites = vec![task];
+        let mut sites = Vec::new();
         for (host, idp) in [(BANKID, bankid.clone()), (FREJA, freja.clone())] {
             let (address, task) = site(move |request| idp.handle(request)).await;
             fronts.push(authority.front(host, address).await);
@@ -88,9 +93,9 @@ impl Drop for Web {
     }
 }
 
-/// Tells a story. When it fails, a picture of each browser is left under `target/pictures` and named.
-pub async fn story<F: Future<Output = ()> + 'static>(name: &str, more: &str, tell: impl FnOnce(Arc<Web>) -> F) {
-    let web = Arc::new(Web::new(name, more).await);
+/// Tells a story in a world. When it fails, a picture of each browser is left under `target/pictures` and named.
+pub async fn story<F: Future<Output = ()> + 'static>(name: &str, world: World, tell: impl FnOnce(Arc<Web>) -> F) {
+    let web = Arc::new(Web::new(name, world).await);
     // A task of its own, so that its panic can be seen from here.
     let tasks = tokio::task::LocalSet::new();
     let told = tasks.run_until(async { tokio::task::spawn_local(tell(Arc::clone(&web))).await }).await;
