@@ -14,6 +14,8 @@ mod metadata_vectors;
 mod peer_saml;
 mod proxy;
 mod saml_vectors;
+#[cfg(feature = "peers")]
+mod sent_documents;
 mod support;
 mod xml_differential;
 mod xml_vectors;
