@@ -24,7 +24,7 @@ use crate::http::proxy::Proxy;
 use crate::http::server::{Bound, Phase};
 use crate::http::service::Service;
 use crate::http::upstream::{Http1, Upstream as _};
-use crate::provider;
+use crate::provider::{self, FeedFault};
 use crate::session::CookieNames;
 use crate::telemetry::Telemetry;
 
@@ -34,6 +34,9 @@ pub enum StartError {
     /// Keys that cannot be read.
     #[error("{}", list(.0))]
     Keys(Vec<Problem>),
+    /// Feeds that hold keys of the demo, outside of development.
+    #[error("{}", faults(.0))]
+    DemoKeys(Vec<FeedFault>),
     /// The gate cannot be put together.
     #[error(transparent)]
     Gate(#[from] GateError),
@@ -50,6 +53,10 @@ pub enum StartError {
 
 fn list(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn faults(faults: &[FeedFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// A sidecar that serves.
@@ -99,6 +106,10 @@ pub fn start(config: Config) -> Result<Running, StartError> {
             code = fault.cause.code(),
             detail = fault.cause.detail()
         );
+    }
+    let ours: Vec<FeedFault> = faults.into_iter().filter(FeedFault::is_ours).collect();
+    if !ours.is_empty() {
+        return Err(StartError::DemoKeys(ours));
     }
     let telemetry = Telemetry::new(
         config.providers.iter().map(|provider| provider.id.clone()),

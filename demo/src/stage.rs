@@ -93,7 +93,8 @@ impl Stage {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let idp = |name: &str, likeness: &str, port: u16, loa: &[&str]| {
             let base = here(&format!("http://{name}.localhost:{port}"));
-            DemoIdp::new(&format!("{base}/idp"), &base).named(likeness).certified(loa)
+            let key = Arc::new(DemoKey::rsa(likeness).marked());
+            DemoIdp::with_key(&format!("{base}/idp"), &base, key).named(likeness).certified(loa)
         };
         let idps = [
             // A provider in front of BankID that nobody has reviewed says "uncertified" (Sweden Connect registry 3.1.1.2).
@@ -102,14 +103,14 @@ impl Stage {
         ];
 
         let folder = tempfile::Builder::new().prefix("grindvakt-demo-").tempdir()?;
-        let operator = DemoKey::rsa("Demo metadata signer");
+        let operator = DemoKey::rsa("Demo metadata signer").marked();
         let feed = idps.iter().fold(Feed::new().valid_for(clock.now(), 7 * DAY), Feed::idp);
         let write = |name: &str, text: String| write_private(&folder.path().join(name), &text);
         write("metadata.xml", feed.build_signed(&operator))?;
         write("metadata-signer.crt", operator.certificate_pem())?;
-        write("sp-signing.pem", DemoKey::rsa("Demo e-service").private_pem())?;
-        write("sp-decrypt.pem", DemoKey::rsa("Demo e-service, decryption").private_pem())?;
-        write("identity.pem", DemoKey::p256("Demo identity token").private_pem())?;
+        write("sp-signing.pem", DemoKey::rsa("Demo e-service").marked().private_pem())?;
+        write("sp-decrypt.pem", DemoKey::rsa("Demo e-service, decryption").marked().private_pem())?;
+        write("identity.pem", DemoKey::p256("Demo identity token").marked().private_pem())?;
         write("session.key", random_line()?)?;
         write("digest.key", random_line()?)?;
         write("grindvakt.toml", here(CONFIG))?;
@@ -200,7 +201,9 @@ mod tests {
             .map(|key| written["keys"].get(key).unwrap());
         let names = files.iter().flat_map(|v| v.as_array().cloned().unwrap_or_else(|| vec![(*v).clone()]));
         for name in names {
-            assert!(stage.config().with_file_name(name.as_str().unwrap()).is_file(), "{name}");
+            let text = std::fs::read(stage.config().with_file_name(name.as_str().unwrap())).unwrap();
+            let marked = grindvakt::crypto::own::is_demo_pem(&grindvakt::base::Secret::new(text));
+            assert_eq!(marked, name.as_str().unwrap().ends_with(".pem"), "{name}");
         }
         for idp in &stage.idps {
             let home = idp.idp().sso_url().replace("/sso", "/");

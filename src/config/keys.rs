@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::reader::Section;
-use super::{Config, Problem};
+use super::{Config, Environment, Problem};
 use crate::base::Secret;
 use crate::crypto::digest::{Random, random_bytes};
-use crate::crypto::own::{DecryptionKeys, SigningKey, generate_p256_pem, generate_rsa_pem};
+use crate::crypto::own::{DecryptionKeys, SigningKey, generate_p256_pem, generate_rsa_pem, is_demo_pem};
 
 /// Where one secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +107,7 @@ pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec
 
     let mut signing = Vec::new();
     for source in &config.keys.signing {
-        match read(source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string())) {
+        match pem(config, source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string())) {
             Ok(key) => signing.push(key),
             Err(e) => fail(source, e),
         }
@@ -134,7 +134,8 @@ pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec
         }
     });
     let token = config.keys.identity_token.as_ref().and_then(|source| {
-        let key = read(source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string()));
+        let key =
+            pem(config, source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string()));
         match key {
             Ok(key) if key.is_p256() => Some(key),
             Ok(_) => {
@@ -192,8 +193,8 @@ pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec
 pub fn load_decryption(config: &Config) -> Result<DecryptionKeys, Vec<Problem>> {
     let (mut keys, mut problems) = (DecryptionKeys::default(), Vec::new());
     for source in &config.keys.decryption {
-        let added =
-            read(source).and_then(|pem| keys.add(&pem, &config.service.entity_id).map_err(|error| error.to_string()));
+        let added = pem(config, source)
+            .and_then(|pem| keys.add(&pem, &config.service.entity_id).map_err(|error| error.to_string()));
         problems.extend(added.err().map(|message| source.problem(message)));
     }
     if problems.is_empty() { Ok(keys) } else { Err(problems) }
@@ -206,6 +207,28 @@ fn read(source: &KeySource) -> Result<Secret<Vec<u8>>, String> {
             .map(|text| Secret::new(text.into_bytes()))
             .map_err(|_| format!("the environment variable {name} is not set, or is not text")),
     }
+}
+
+/// What is said of a key of the demo.
+const DEMO_KEY: &str = "is a key that grindvakt-demo made: those are for environment \"dev\" alone; \
+                        `grindvakt keys generate` makes one of your own";
+
+/// A key file with a private key, which must not be the demo's outside of development.
+fn pem(config: &Config, source: &KeySource) -> Result<Secret<Vec<u8>>, String> {
+    let text = read(source)?;
+    if config.environment != Environment::Dev && is_demo_pem(&text) { Err(DEMO_KEY.to_owned()) } else { Ok(text) }
+}
+
+/// Every key of the demo that `config` names where it must not, of those that can be read: `check` needs no key to be
+/// there, but one that is there must be no demo's.
+pub fn demo_keys(config: &Config) -> Vec<Problem> {
+    if config.environment == Environment::Dev {
+        return Vec::new();
+    }
+    let keys = &config.keys;
+    let sources = keys.signing.iter().chain(&keys.decryption).chain(&keys.identity_token);
+    let demo = sources.filter(|source| read(source).is_ok_and(|text| is_demo_pem(&text)));
+    demo.map(|source| source.problem(DEMO_KEY.to_owned())).collect()
 }
 
 /// One line: the base64 of 32 random bytes.

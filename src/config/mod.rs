@@ -18,7 +18,7 @@ mod tree;
 mod url;
 
 pub use explain::explain;
-pub use keys::{KeyFiles, KeySource, LoadedKeys, load_decryption, load_keys};
+pub use keys::{KeyFiles, KeySource, LoadedKeys, demo_keys, load_decryption, load_keys};
 pub use load::{load, load_text};
 pub use model::{
     Config, Contact, Encryption, Environment, HeaderNames, Listen, LogFormat, MetadataSource, Method, Organisation,

@@ -253,6 +253,8 @@ reasons! {
     EntityWithoutKey = "entity_without_key",
     /// An endpoint that no browser should be sent to.
     EndpointMalformed = "endpoint_malformed",
+    /// A key of `grindvakt-demo`, outside of development.
+    DemoKey = "demo_key",
 }
 
 impl fmt::Display for Reason {

@@ -5,6 +5,7 @@
 mod canonical_oracle;
 mod commands;
 mod demo;
+mod dev_mode;
 mod encryption_oracle;
 mod login;
 mod metadata_vectors;
