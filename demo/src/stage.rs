@@ -10,14 +10,13 @@ use grindvakt::base::{Clock, SystemClock};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::browser::Browser;
 use crate::demo_idp::DemoIdp;
 use crate::idp::IdpSite;
 use crate::key::DemoKey;
 use crate::metadata::Feed;
-use crate::request::KnownService;
 use crate::serve::{bind_or_any, serve};
 use crate::service;
+use crate::sidecar::known_service;
 
 /// The configuration file of the demo, with the ports that it has when they are free.
 pub const CONFIG: &str = include_str!("../grindvakt.toml");
@@ -140,33 +139,22 @@ impl Stage {
     /// # Errors
     /// A sentence when it does not answer in time or its metadata cannot be used.
     pub async fn introduce(&self, within: Duration) -> Result<(), String> {
-        let url = self.url("/eid/saml/metadata");
-        let waiting = async {
-            loop {
-                match Browser::new().open(&url).await {
-                    Ok(page) if page.status.is_success() => return page.body,
-                    _ => tokio::time::sleep(Duration::from_millis(50)).await,
-                }
-            }
-        };
-        let metadata = tokio::time::timeout(within, waiting)
-            .await
-            .map_err(|_| format!("the sidecar did not answer at {url} within {} s", within.as_secs()))?;
+        let service = Arc::new(known_service(&self.url("/eid/saml/metadata"), within).await?);
         for idp in &self.idps {
-            idp.knows(KnownService::from_metadata(&metadata).map_err(|e| e.to_string())?);
+            idp.knows(Arc::clone(&service));
         }
         Ok(())
     }
 }
 
-fn random_line() -> io::Result<String> {
+pub(crate) fn random_line() -> io::Result<String> {
     let mut bytes = [0; 32];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("no random bytes"))?;
     Ok(base64_simd::STANDARD.encode_to_string(bytes) + "\n")
 }
 
 /// The folder is the visitor's own already (mode 0700); the files are made so too, as key files should be.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
@@ -177,6 +165,7 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::browser::Browser;
 
     #[test]
     fn a_port_that_moved_is_never_taken_for_another() {

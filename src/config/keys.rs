@@ -7,7 +7,9 @@ use super::reader::Section;
 use super::{Config, Environment, Problem};
 use crate::base::Secret;
 use crate::crypto::digest::{Random, random_bytes};
-use crate::crypto::own::{DecryptionKeys, SigningKey, generate_p256_pem, generate_rsa_pem, is_demo_pem};
+use crate::crypto::own::{
+    DecryptionKeys, SigningKey, generate_p256_pem, generate_rsa_pem, is_demo_pem, is_demo_secret,
+};
 
 /// Where one secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +116,7 @@ pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec
     }
     let mut sealing = Vec::new();
     for source in &config.keys.sealing {
-        match read(source).and_then(|text| symmetric(&text)) {
+        match read(source).and_then(|text| symmetric(config, &text)) {
             Ok(key) => sealing.push(key),
             Err(e) => fail(source, e),
         }
@@ -126,13 +128,14 @@ pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec
             DecryptionKeys::default()
         }
     };
-    let digest = config.keys.digest.as_ref().and_then(|source| match read(source).and_then(|text| symmetric(&text)) {
-        Ok(key) => Some(key),
-        Err(e) => {
-            fail(source, e);
-            None
-        }
-    });
+    let digest =
+        config.keys.digest.as_ref().and_then(|source| match read(source).and_then(|text| symmetric(config, &text)) {
+            Ok(key) => Some(key),
+            Err(e) => {
+                fail(source, e);
+                None
+            }
+        });
     let token = config.keys.identity_token.as_ref().and_then(|source| {
         let key =
             pem(config, source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string()));
@@ -226,17 +229,23 @@ pub fn demo_keys(config: &Config) -> Vec<Problem> {
         return Vec::new();
     }
     let keys = &config.keys;
-    let sources = keys.signing.iter().chain(&keys.decryption).chain(&keys.identity_token);
-    let demo = sources.filter(|source| read(source).is_ok_and(|text| is_demo_pem(&text)));
-    demo.map(|source| source.problem(DEMO_KEY.to_owned())).collect()
+    let pem = keys.signing.iter().chain(&keys.decryption).chain(&keys.identity_token);
+    let pem = pem.filter(|source| read(source).is_ok_and(|text| is_demo_pem(&text)));
+    let lines = keys.sealing.iter().chain(&keys.digest);
+    let refused = |source: &&KeySource| read(source).and_then(|text| symmetric(config, &text)).err();
+    let lines = lines.filter(|source| refused(source).is_some_and(|said| said == DEMO_KEY));
+    pem.chain(lines).map(|source| source.problem(DEMO_KEY.to_owned())).collect()
 }
 
 /// One line: the base64 of 32 random bytes.
-fn symmetric(text: &Secret<Vec<u8>>) -> Result<Secret<[u8; 32]>, String> {
+fn symmetric(config: &Config, text: &Secret<Vec<u8>>) -> Result<Secret<[u8; 32]>, String> {
     let wrong = || "must hold one line, the base64 of 32 random bytes; `grindvakt keys generate` makes one".to_owned();
     let line = text.expose().trim_ascii();
     let bytes = base64_simd::STANDARD.decode_to_vec(line).map(Secret::new).map_err(|_| wrong())?;
     let key: [u8; 32] = bytes.expose().as_slice().try_into().map_err(|_| wrong())?;
+    if config.environment != Environment::Dev && is_demo_secret(&key) {
+        return Err(DEMO_KEY.to_owned());
+    }
     // All bytes alike is a placeholder that somebody forgot.
     if key.iter().all(|b| Some(b) == key.first()) {
         return Err("holds a placeholder, not random bytes".into());

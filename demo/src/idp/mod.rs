@@ -73,8 +73,8 @@ impl IdpSite {
     }
 
     /// From now on requests of this service are taken.
-    pub fn knows(&self, service: KnownService) {
-        *locked(&self.shared.service) = Some(Arc::new(service));
+    pub fn knows(&self, service: impl Into<Arc<KnownService>>) {
+        *locked(&self.shared.service) = Some(service.into());
     }
 
     /// The provider behind the site.

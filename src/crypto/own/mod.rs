@@ -158,6 +158,11 @@ pub fn is_demo_pem(pem: &Secret<Vec<u8>>) -> bool {
     CertificateDer::pem_slice_iter(pem.expose()).filter_map(Result::ok).any(|der| is_demo_certificate(&der))
 }
 
+/// Whether 32 bytes are the demo's own secret, which it uses at every start: a sentence, where others are random.
+pub fn is_demo_secret(bytes: &[u8; 32]) -> bool {
+    bytes.starts_with(b"Grindvakt demo key")
+}
+
 fn self_signed(pkcs8: &PrivatePkcs8KeyDer<'_>, common_name: &str) -> Result<Vec<u8>, OwnKeyError> {
     let failed = |e: rcgen::Error| OwnKeyError::Certificate(e.to_string());
     let key = rcgen::KeyPair::try_from(pkcs8).map_err(failed)?;
