@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use grindvakt_demo::check;
-use grindvakt_demo::dev::{Dev, DevError, Listen, Options, Routes, Upstream, persons};
+use grindvakt_demo::dev::{Dev, DevError, Listen, Options, Plan, Routes, Upstream, persons};
 use grindvakt_demo::sidecar::{Sidecar, program};
 use grindvakt_demo::stage::{FIRST_PORT, Stage};
 use tokio::signal::unix::{SignalKind, signal};
@@ -139,8 +139,6 @@ async fn develop(arguments: &DevArguments) -> Result<(), Failed> {
     }
     // The command line asks for one.
     let Some(upstream) = arguments.upstream.clone() else { return Ok(()) };
-    let program = program().map_err(|e| e.to_string())?;
-    println!("Making keys…");
     let routes = match &arguments.routes {
         Some(file) => Routes::File(file.clone()),
         None if arguments.config.is_empty() => Routes::Everything,
@@ -155,7 +153,10 @@ async fn develop(arguments: &DevArguments) -> Result<(), Failed> {
         routes,
         quiet: arguments.quiet,
     };
-    let mut dev = Dev::start(&program, options).await?;
+    let plan = Plan::read(options)?;
+    let program = program().map_err(|e| e.to_string())?;
+    println!("Making keys…");
+    let mut dev = Dev::start(&program, plan).await?;
     print!("{}", dev.guide());
     if !reachable.answers().await {
         println!("  Nothing answers at {reachable} yet: start your application, or see which address it listens on.\n");

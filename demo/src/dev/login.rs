@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Shared, Site};
-use crate::browser::{Browser, Page};
+use crate::browser::{BrowseError, Browser, Page};
 use crate::form::{self, Form};
 use crate::outcome::Outcome;
 
@@ -183,14 +183,13 @@ async fn step(
     body: Option<&str>,
     from: Option<&str>,
 ) -> Result<Page, NoLogin> {
+    let place = url.split('?').next().unwrap_or_default();
     let silent = |why: String| no(StatusCode::BAD_GATEWAY, "no_answer", why);
     match tokio::time::timeout(STEP, browser.once(method, url, body, from)).await {
         Ok(Ok(page)) => Ok(page),
+        Ok(Err(BrowseError::NoAnswer(_, why))) => Err(silent(format!("no answer from {place}: {why}"))),
         Ok(Err(e)) => Err(silent(e.to_string())),
-        Err(_) => {
-            let host = url.split('?').next().unwrap_or_default();
-            Err(silent(format!("no answer from {host} within {} s", STEP.as_secs())))
-        }
+        Err(_) => Err(silent(format!("no answer from {place} within {} s", STEP.as_secs()))),
     }
 }
 

@@ -110,14 +110,44 @@ impl Drop for Dev {
     }
 }
 
+/// What the developer asks for, read and found good.
+pub struct Plan {
+    options: Options,
+    settings: Settings,
+    people: Vec<TestPerson>,
+}
+
+impl Plan {
+    /// Reads the files that `options` name.
+    ///
+    /// # Errors
+    /// [`DevError::Problems`]: everything that is wrong with them.
+    pub fn read(options: Options) -> Result<Self, DevError> {
+        let settings = Settings::read(options.routes.clone()).map_err(DevError::Problems)?;
+        let people = people(options.persons.as_deref(), &settings.eids)?;
+        Ok(Self { options, settings, people })
+    }
+}
+
 impl Dev {
     /// Sets everything up and starts `program`, the sidecar; returns when it answers.
     ///
     /// # Errors
     /// [`DevError`].
-    pub async fn start(program: &Path, options: Options) -> Result<Self, DevError> {
-        let settings = Settings::read(options.routes).map_err(DevError::Problems)?;
-        let people = people(options.persons.as_deref(), &settings.eids)?;
+    pub async fn start(program: &Path, plan: Plan) -> Result<Self, DevError> {
+        let mut tries = 3;
+        loop {
+            tries -= 1;
+            match Self::start_once(program, &plan).await {
+                // Somebody was quicker to take the free port: another may do.
+                Err(DevError::Sidecar(_)) if plan.options.listen.port() == 0 && tries > 0 => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn start_once(program: &Path, plan: &Plan) -> Result<Self, DevError> {
+        let Plan { options, settings, people } = plan;
         let listener = |port: u16| async move { bind(port).await.map_err(|e| DevError::Port(port, e)) };
         let public = listener(options.listen.port()).await?;
         let public_port = public.local_addr()?.port();
@@ -130,7 +160,7 @@ impl Dev {
         let at = Addresses { public: public_port, tool: tool_port, upstream: &upstream };
         let own = folder.path().join("dev.toml");
         write_private(&own, &settings.text(&at))?;
-        let sites = sites(&settings, tool_port, &people);
+        let sites = sites(settings, tool_port, people);
         write_keys(folder.path(), &sites)?;
         let files = settings.files(&own);
         let compiled = config::load(&files).map_err(DevError::Problems)?;
@@ -142,7 +172,7 @@ impl Dev {
             upstream,
             tool_port,
             sites,
-            people,
+            people: people.clone(),
         });
         let answering = Arc::clone(&shared);
         let task = tokio::spawn(serve_slowly(tool, move |request| tool::answer(Arc::clone(&answering), request)));

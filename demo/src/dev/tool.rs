@@ -169,7 +169,7 @@ fn members(request: &Request<Bytes>, known: &[&str]) -> Result<Map<String, Value
     for (key, value) in &object {
         if !known.contains(&key.as_str()) {
             let list = known.join(", ");
-            return wrong("unknown_key", format!("{key:?} is not known here{}; there are {list}", meant(key, known)));
+            return wrong("unknown_key", format!("{key:?} is not known here; there are {list}{}", meant(key, known)));
         }
         if !value.is_string() {
             return wrong("bad_value", format!("{key:?} must be a text"));
@@ -187,7 +187,7 @@ fn wish(shared: &Shared, request: &Request<Bytes>) -> Result<Wish, NoLogin> {
     let get = |key: &str| object.get(key).and_then(Value::as_str);
     let wrong = |error, message: String| Err(bad(StatusCode::BAD_REQUEST, error, message));
     let one_of = |error, key: &str, value: &str, known: &[&str]| {
-        wrong(error, format!("{key:?}: there is no {value:?}{}; there are {}", meant(value, known), known.join(", ")))
+        wrong(error, format!("{key:?}: there is no {value:?}; there are {}{}", known.join(", "), meant(value, known)))
     };
     let people: Vec<&str> = shared.people.iter().map(|person| person.id.as_str()).collect();
     let Some(person) = get("person") else {
@@ -254,13 +254,13 @@ fn switch(shared: &Shared, request: &Request<Bytes>) -> Answer {
     let sites: Vec<&Site> = shared.sites.iter().filter(|site| site.eid.eid == eid || site.eid.id == eid).collect();
     if sites.is_empty() {
         let known: Vec<&str> = shared.sites.iter().map(|site| site.eid.eid.as_str()).collect();
-        let message = format!("\"eid\": there is no {eid:?}{}; there are {}", meant(eid, &known), known.join(", "));
+        let message = format!("\"eid\": there is no {eid:?}; there are {}{}", known.join(", "), meant(eid, &known));
         return failed(&bad(StatusCode::BAD_REQUEST, "unknown_eid", message));
     }
     let Some(state) = State::parse(state) else {
         let known = State::ALL.map(State::name);
         let message =
-            format!("\"state\": there is no {state:?}{}; there are {}", meant(state, &known), known.join(", "));
+            format!("\"state\": there is no {state:?}; there are {}{}", known.join(", "), meant(state, &known));
         return failed(&bad(StatusCode::BAD_REQUEST, "unknown_state", message));
     };
     for site in sites {

@@ -1,10 +1,12 @@
-//! Development: demo keys stay on the developer's own machine, and `grindvakt-demo dev` puts every kind of person in front
-//! of an application.
+//! Demo keys, and development itself, are for the developer's own machine.
 
 use std::path::Path;
 use std::process::Command;
 
+use grindvakt_demo::dev::Routes;
 use grindvakt_demo::stage::Stage;
+
+use super::Bench;
 
 /// Runs a command of the sidecar that must end by itself: exit status and what it wrote to standard error.
 fn ends(args: &[&str], config: &Path) -> (Option<i32>, String) {
@@ -78,5 +80,30 @@ async fn development_is_for_loopback_alone() {
         let (code, said) = ends(&[command], &named);
         assert_eq!(code, Some(78));
         assert!(said.contains("it needs a loopback `base_url`"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn the_secret_of_development_is_known_and_refused_elsewhere() {
+    let bench = Bench::new(Routes::Everything).await;
+    let dev = std::fs::read_to_string(bench.dev.config()).unwrap();
+    let (code, said) = ends(&["check"], &bench.dev.config());
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    // Nothing is left of it but the key that subjects hang on: the same at every developer's.
+    let elsewhere = bench.dev.config().with_file_name("elsewhere.toml");
+    let text = dev.replace("environment = \"dev\"", "environment = \"test\"").replace("metadata.xml", "none.xml");
+    let names_pem = |line: &str| line.contains(".pem") || line.starts_with("signer");
+    let text = text.lines().filter(|line| !names_pem(line)).collect::<Vec<_>>().join("\n");
+    std::fs::write(&elsewhere, text).unwrap();
+    let key = elsewhere.with_file_name("digest.key");
+    let sentence = format!(
+        "{}: is a key that grindvakt-demo made: those are for environment \"dev\" alone; `grindvakt keys generate` makes \
+         one of your own",
+        key.display()
+    );
+    for command in ["check", "run"] {
+        let (code, said) = ends(&[command], &elsewhere);
+        assert_eq!(code, Some(78), "{command}: {said}");
+        assert!(said.lines().any(|line| line == sentence), "{command}: {said}");
     }
 }
