@@ -7,6 +7,8 @@ mod commands;
 mod demo;
 mod dev_mode;
 mod encryption_oracle;
+#[cfg(feature = "peers")]
+mod examples;
 mod login;
 mod metadata_vectors;
 mod proxy;
