@@ -2,14 +2,16 @@
 //!
 //! T55: an application that believes whoever reaches its port. The examples believe the signed token and nothing else.
 
+use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use grindvakt::base::{Clock as _, Secret, SystemClock};
 use grindvakt::crypto::own::{SigningKey, generate_p256_pem};
 use grindvakt_demo::Person;
+use grindvakt_demo::dev::{Dev, Listen, Options, Plan, Routes};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -67,24 +69,62 @@ fn java() -> Command {
     command
 }
 
-/// An example that runs, and the sidecar in front of it.
+/// An example that runs; ended when dropped.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Process {
+    /// Starts an example at `port`, for the service `audience` at `issuer` behind `sidecar`; none when it ends at once.
+    async fn start(
+        example: &Example,
+        port: SocketAddr,
+        issuer: &str,
+        audience: &str,
+        sidecar: SocketAddr,
+    ) -> Option<Self> {
+        let child = (example.command)()
+            .env("PORT", port.port().to_string())
+            .env("EID_ISSUER", issuer)
+            .env("EID_AUDIENCE", audience)
+            .env("EID_JWKS", format!("http://{sidecar}/eid/jwks.json"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|e| panic!("{}: {e}", example.language));
+        let mut process = Self(child);
+        let began = Instant::now();
+        while TcpStream::connect(port).await.is_err() {
+            if process.0.try_wait().unwrap().is_some() || began.elapsed() > STARTING {
+                return None;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Some(process)
+    }
+}
+
+/// A port that is free until somebody else is quicker.
+async fn free_port() -> SocketAddr {
+    tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap()
+}
+
+/// An example, and the sidecar in front of it.
 struct Running {
-    child: Child,
+    _process: Process,
     world: World,
     /// The example's own port, which only the sidecar should reach.
     port: SocketAddr,
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 impl Running {
     async fn new(example: &Example) -> Self {
-        // The port is free until somebody else is quicker.
+        // Somebody may be quicker to take the port.
         for _ in 0..3 {
             if let Some(running) = Self::try_start(example).await {
                 return running;
@@ -94,27 +134,11 @@ impl Running {
     }
 
     async fn try_start(example: &Example) -> Option<Self> {
-        let port = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap();
+        let port = free_port().await;
         let route = "[[route]]\npath = \"/*\"\nforward = [\"name\", \"loa\"]\n";
         let world = World::with_upstream(route, port).await;
-        let child = (example.command)()
-            .env("PORT", port.port().to_string())
-            .env("EID_ISSUER", BASE)
-            .env("EID_AUDIENCE", "etjanst")
-            .env("EID_JWKS", format!("http://{}/eid/jwks.json", world.public()))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|e| panic!("{}: {e}", example.language));
-        let mut running = Self { child, world, port };
-        let began = Instant::now();
-        while TcpStream::connect(port).await.is_err() {
-            if running.child.try_wait().unwrap().is_some() || began.elapsed() > STARTING {
-                return None;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Some(running)
+        let process = Process::start(example, port, BASE, "etjanst", world.public()).await?;
+        Some(Self { _process: process, world, port })
     }
 
     /// Logs `person` in at this client, and shows them the front page.
@@ -251,7 +275,7 @@ async fn forged(running: &Running) {
     let mint = Mint::new(&running.world).await;
     let now = SystemClock.now().as_secs();
     let good = json!({
-        "iss": BASE, "aud": "etjanst", "sub": "pnr:abc", "sid": "en-session", "iat": now, "exp": now + 300,
+        "iss": BASE, "aud": "etjanst", "sub": "personal-number:abc", "sid": "en-session", "iat": now, "exp": now + 300,
         "provider": "bankid-a", "auth_time": now, "name": "Eva Dahl",
     });
     let header = mint.header();
@@ -266,7 +290,7 @@ async fn forged(running: &Running) {
     let hmac = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, mint.public_pem.as_bytes());
     let tampered = {
         let parts: Vec<&str> = valid.split('.').collect();
-        let claims = with(good.clone(), "sub", json!("pnr:someone-else"));
+        let claims = with(good.clone(), "sub", json!("personal-number:someone-else"));
         format!("{}.{}.{}", parts[0], base64url(claims.to_string()), parts[2])
     };
     let jwk = {
@@ -319,7 +343,8 @@ async fn forged(running: &Running) {
         assert!(!everything(&reply).contains("Eva") && reply.set_cookies().is_empty(), "{what}");
     }
     // Plain headers say nothing, and two tokens are none.
-    let plain = [("x-eid-subject", "pnr:abc"), ("x-eid-session", "en-session"), ("x-eid-name", "Eva%20Dahl")];
+    let plain =
+        [("x-eid-subject", "personal-number:abc"), ("x-eid-session", "en-session"), ("x-eid-name", "Eva%20Dahl")];
     let twice = [("x-eid-assertion", valid.as_str()), ("x-eid-assertion", valid.as_str())];
     for headers in [&[][..], &plain, &twice] {
         let reply = running.straight(Method::GET, "/", headers, "").await;
@@ -361,9 +386,12 @@ async fn roll_over(running: &mut Running) {
     }
 }
 
+fn example(language: &str) -> &'static Example {
+    EXAMPLES.iter().find(|example| example.language == language).unwrap()
+}
+
 async fn story(language: &str) {
-    let example = EXAMPLES.iter().find(|example| example.language == language).unwrap();
-    let mut running = Running::new(example).await;
+    let mut running = Running::new(example(language)).await;
     one_after_the_other(&running).await;
     forged(&running).await;
     roll_over(&mut running).await;
@@ -382,4 +410,52 @@ async fn the_node_example_lets_one_person_after_the_other_in_and_nobody_else() {
 #[tokio::test]
 async fn the_java_example_lets_one_person_after_the_other_in_and_nobody_else() {
     story("Java").await;
+}
+
+/// The example of a service's own tests, against an example behind `grindvakt-demo dev`.
+#[tokio::test]
+async fn the_example_of_a_test_suite_passes_behind_the_development_tool() {
+    for attempt in 0..3 {
+        let port = free_port().await;
+        let options = Options {
+            upstream: format!("http://{port}").parse().unwrap(),
+            listen: Listen::new(0),
+            tool: None,
+            persons: None,
+            routes: Routes::Everything,
+            quiet: true,
+        };
+        let plan = Plan::read(options).unwrap_or_else(|e| panic!("{e}"));
+        let dev = Dev::start(Path::new(env!("CARGO_BIN_EXE_grindvakt")), plan).await.unwrap_or_else(|e| panic!("{e}"));
+        // The same ports by address: an old Node takes localhost for ::1.
+        let local = |url: String| url.replace("localhost", "127.0.0.1");
+        let (service, tool) = (local(dev.url("")), local(dev.tool_url("")));
+        let sidecar = service.strip_prefix("http://").unwrap().parse().unwrap();
+        let Some(_process) = Process::start(example("Node"), port, &dev.url(""), "dev", sidecar).await else {
+            assert!(attempt < 2, "the Node example does not start");
+            continue;
+        };
+        let suite = Command::new("node")
+            .arg("--test")
+            .arg("--test-reporter=tap")
+            .arg(file("node/app.test.mjs"))
+            .env("SERVICE", service)
+            .env("TOOL", tool)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut suite = Process(suite);
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = suite.0.try_wait().unwrap() {
+                break status;
+            }
+            assert!(began.elapsed() < STARTING, "the suite does not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        let mut said = String::new();
+        suite.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(status.success() && said.contains("# pass 5") && said.contains("# fail 0"), "{said}");
+        return;
+    }
 }
