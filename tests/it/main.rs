@@ -7,7 +7,10 @@ mod browser_login;
 mod canonical_oracle;
 mod commands;
 mod demo;
+mod dev_mode;
 mod encryption_oracle;
+#[cfg(feature = "peers")]
+mod examples;
 mod login;
 mod metadata_vectors;
 #[cfg(feature = "peers")]
