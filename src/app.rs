@@ -8,9 +8,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 
-use crate::base::{Clock, SystemClock};
+use crate::base::{Clock, SystemClock, UnixTime};
 use crate::config::{Config, Problem, load_keys};
 use crate::crypto::digest::{Random, SystemRandom};
 use crate::gate::{Gate, GateError, Parts};
@@ -24,7 +25,9 @@ use crate::http::proxy::Proxy;
 use crate::http::server::{Bound, Phase};
 use crate::http::service::Service;
 use crate::http::upstream::{Http1, Upstream as _};
-use crate::provider;
+use crate::provider::fetch::{Fetcher, TlsSetup};
+use crate::provider::source::{Origin, Status, Way};
+use crate::provider::{Feeds, Refresher};
 use crate::session::CookieNames;
 use crate::telemetry::Telemetry;
 
@@ -37,6 +40,9 @@ pub enum StartError {
     /// The gate cannot be put together.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// No way out by TLS.
+    #[error(transparent)]
+    Tls(TlsSetup),
     /// An address that cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
@@ -62,6 +68,7 @@ pub struct Running {
     threads: Vec<JoinHandle<()>>,
     admin_threads: Vec<JoinHandle<()>>,
     shutdown_delay: Duration,
+    _side: Side,
 }
 
 /// What the admin address tells of.
@@ -70,6 +77,7 @@ struct Shared {
     telemetry: Arc<Telemetry>,
     clock: Arc<dyn Clock>,
     upstream: Http1,
+    refresher: Arc<Refresher>,
     stopping: AtomicBool,
     config: Arc<Config>,
 }
@@ -89,17 +97,7 @@ pub fn start(config: Config) -> Result<Running, StartError> {
     for warning in &keys.warnings {
         tracing::warn!(event = "key_made_at_start", detail = warning);
     }
-    let (snapshot, faults) = provider::load(&config, clock.now());
-    for fault in &faults {
-        let entity = fault.entity_id.as_deref().unwrap_or("");
-        tracing::error!(
-            event = "metadata_fault",
-            feed = fault.feed,
-            entity,
-            code = fault.cause.code(),
-            detail = fault.cause.detail()
-        );
-    }
+    let feeds = Arc::new(Feeds::open(&config, clock.now()));
     let telemetry = Telemetry::new(
         config.providers.iter().map(|provider| provider.id.clone()),
         config.routes.all().map(|route| route.name.clone()),
@@ -108,12 +106,14 @@ pub fn start(config: Config) -> Result<Running, StartError> {
     let gate = Gate::new(Parts {
         config: Arc::clone(&config),
         keys,
-        snapshot,
+        snapshot: feeds.snapshot(),
         clock: Arc::clone(&clock),
         random: Arc::clone(&random),
         telemetry: Arc::clone(&telemetry),
     });
     let gate = Arc::new(gate?);
+    let side = Side::new().map_err(StartError::Thread)?;
+    let refresher = refresh(&config, feeds, &gate, &clock, &random, &telemetry, side.handle())?;
 
     let base = &config.service.base_url;
     let site = Arc::new(site(&config));
@@ -151,6 +151,7 @@ pub fn start(config: Config) -> Result<Running, StartError> {
         telemetry: Arc::clone(&telemetry),
         clock,
         upstream: Http1::new(config.service.upstream.clone()),
+        refresher,
         stopping: AtomicBool::new(false),
         config: Arc::clone(&config),
     });
@@ -167,7 +168,56 @@ pub fn start(config: Config) -> Result<Running, StartError> {
         threads,
         admin_threads,
         shutdown_delay: config.listen.shutdown_delay,
+        _side: side,
     })
+}
+
+/// The runtime beside those that serve: what fetches, watches and keeps house runs here.
+struct Side(Option<Runtime>);
+
+impl Side {
+    fn new() -> io::Result<Self> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(1).thread_name("grindvakt-side").enable_all().build().map(|runtime| Self(Some(runtime)))
+    }
+
+    fn handle(&self) -> &Handle {
+        // It is taken only when this is dropped.
+        match &self.0 {
+            Some(runtime) => runtime.handle(),
+            None => unreachable!("the runtime is there until the end"),
+        }
+    }
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        // Without waiting: a fetch under way is nothing that anybody waits for.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Begins to keep the gate's providers up to date.
+fn refresh(
+    config: &Config,
+    feeds: Arc<Feeds>,
+    gate: &Gate,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
+    telemetry: &Arc<Telemetry>,
+    runtime: &Handle,
+) -> Result<Arc<Refresher>, StartError> {
+    let fetcher = feeds
+        .need_network()
+        .then(|| Fetcher::new(&config.network, Arc::clone(clock), runtime.clone()))
+        .transpose()
+        .map_err(StartError::Tls)?;
+    let way = Way { fetcher, clock: Arc::clone(clock), random: Arc::clone(random), telemetry: Arc::clone(telemetry) };
+    let refresher = Refresher::start(feeds, way, runtime, gate.registry());
+    gate.look_for_keys_by(Arc::clone(&refresher));
+    Ok(refresher)
 }
 
 fn site(config: &Config) -> Site {
@@ -214,6 +264,29 @@ impl Running {
     }
 }
 
+/// A feed as `/status` shows it.
+fn feed_status(status: &Status) -> serde_json::Value {
+    let at = |instant: Option<UnixTime>| instant.map(|at| at.to_string());
+    json!({
+        "id": status.feed.as_str(),
+        "entity": status.entity,
+        "state": status.freshness.name(),
+        "origin": status.origin.map(Origin::name),
+        "confirmed": at(status.confirmed),
+        "valid_until": at(status.valid_until),
+        "usable_until": at(status.until),
+        "last_attempt": at(status.last_attempt),
+        "last_success": at(status.last_success),
+        "next_attempt": at(status.next_attempt),
+        "failures": status.failures,
+        "trouble": status.trouble.as_ref().map(|trouble| json!({
+            "code": trouble.code,
+            "detail": trouble.detail,
+            "at": trouble.at.to_string(),
+        })),
+    })
+}
+
 impl AdminState for Shared {
     fn ready(&self) -> Result<(), &'static str> {
         if self.stopping.load(Ordering::Relaxed) {
@@ -233,6 +306,7 @@ impl AdminState for Shared {
             let usable = i64::from(provider.idp(now).is_ok());
             self.telemetry.metrics().provider_usable.with_label_values(&[provider.config().id.as_str()]).set(usable);
         }
+        self.refresher.feeds().observe(self.telemetry.metrics(), now);
         self.telemetry.metrics().text().unwrap_or_else(|e| format!("# {e}\n"))
     }
 
@@ -260,6 +334,7 @@ impl AdminState for Shared {
             "service": self.config.service.id.as_str(),
             "stopping": self.stopping.load(Ordering::Relaxed),
             "providers": providers.collect::<Vec<_>>(),
+            "metadata": self.refresher.feeds().status(now).iter().map(feed_status).collect::<Vec<_>>(),
         });
         format!("{status:#}\n")
     }

@@ -75,6 +75,10 @@ name!(
     EidId
 );
 name!(
+    /// `[[metadata]] id`, and the name of anything else that is fetched: it is a label and part of a file's name.
+    FeedId
+);
+name!(
     /// `[service] id`: names cookies, metrics and the usage ledger.
     ServiceId
 );

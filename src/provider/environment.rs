@@ -1,6 +1,6 @@
 //! Test federations stay out of production (checklist 8): in QA anyone can pose with any identity number.
 
-use crate::config::Environment;
+use crate::config::{Environment, is_test_host};
 use crate::crypto::digest::sha256;
 
 /// A feed's pinned certificate that belongs to a test federation.
@@ -42,6 +42,14 @@ fn by_digest(environment: Environment, digest: &[u8; 32]) -> Option<&'static str
     TEST_ANCHORS.iter().find(|anchor| anchor.sha256 == *digest).map(|anchor| anchor.name)
 }
 
+/// The test federation that publishes a feed, where `environment` must not trust it: by the host of the publisher that
+/// the verified feed names.
+pub fn foreign_publisher(environment: Environment, publisher: Option<&str>) -> Option<&str> {
+    let host = publisher.map(|name| name.split_once("://").map_or(name, |(_, rest)| rest));
+    let host = host.map(|rest| rest.split([':', '/']).next().unwrap_or_default());
+    host.filter(|host| environment == Environment::Production && is_test_host(&host.to_ascii_lowercase()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +62,17 @@ mod tests {
             assert_eq!(by_digest(Environment::Dev, &anchor.sha256), None);
         }
         assert_eq!(foreign_anchor(Environment::Production, b"someone's certificate"), None);
+        for (publisher, foreign) in [
+            (Some("https://qa.md.swedenconnect.se/"), Some("qa.md.swedenconnect.se")),
+            (Some("https://eid.svelegtest.se:443/x"), Some("eid.svelegtest.se")),
+            (Some("QA.md.swedenconnect.se"), Some("QA.md.swedenconnect.se")),
+            (Some("https://md.swedenconnect.se/"), None),
+            (Some("https://notsvelegtest.se/"), None),
+            (Some(""), None),
+            (None, None),
+        ] {
+            assert_eq!(foreign_publisher(Environment::Production, publisher), foreign, "{publisher:?}");
+            assert_eq!(foreign_publisher(Environment::Test, publisher), None);
+        }
     }
 }

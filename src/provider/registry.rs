@@ -17,12 +17,21 @@ use crate::verify::{Reason, Reject};
 pub struct ProviderEntry {
     config: Provider,
     idp: Result<Arc<IdpMetadata>, Reject>,
+    /// The hard age of what was fetched, beside the metadata's own end.
+    limit: Option<UnixTime>,
 }
 
 impl ProviderEntry {
     /// A provider with its verified metadata, or with why there is none.
     pub fn new(config: Provider, idp: Result<Arc<IdpMetadata>, Reject>) -> Self {
-        Self { config, idp }
+        Self { config, idp, limit: None }
+    }
+
+    /// Usable until `limit` at the most, whatever the metadata says of itself.
+    #[must_use]
+    pub const fn until_at_most(mut self, limit: Option<UnixTime>) -> Self {
+        self.limit = limit;
+        self
     }
 
     /// What the configuration says.
@@ -36,7 +45,7 @@ impl ProviderEntry {
     /// `provider_without_keys`, with the cause in the detail.
     pub fn idp(&self, now: UnixTime) -> Result<&Arc<IdpMetadata>, Reject> {
         match &self.idp {
-            Ok(idp) => match idp.valid_until {
+            Ok(idp) => match [idp.valid_until, self.limit].into_iter().flatten().min() {
                 Some(until) if now >= until => {
                     let detail =
                         format_args!("the metadata of {} was valid until {until}; it is {now}", self.config.id);
@@ -48,6 +57,12 @@ impl ProviderEntry {
                 Err(Reject::new(Reason::ProviderWithoutKeys, format_args!("no metadata of {}: {why}", self.config.id)))
             }
         }
+    }
+
+    /// Its signing keys, by their fingerprints; none without metadata.
+    pub(super) fn fingerprints(&self) -> Vec<[u8; 32]> {
+        let keys = self.idp.iter().flat_map(|idp| &idp.signing_keys);
+        keys.map(|key| *key.fingerprint()).collect()
     }
 
     /// The levels that it may assert: what its metadata declares, else what the configuration says. eIDAS levels only
