@@ -6,7 +6,7 @@ use super::keys::read_keys;
 use super::network::read_network;
 use super::reader::{Problems, Section};
 use super::tree::Table;
-use super::{Config, Encryption, Environment, LogFormat, Problem, Store, feed, provider, route, service};
+use super::{Config, Encryption, Environment, LogFormat, Problem, Provider, Store, feed, provider, route, service};
 
 /// Compiles the whole.
 ///
@@ -48,9 +48,7 @@ fn read(table: Table, problems: &Problems) -> Option<Config> {
     let network = read_network(&mut root);
     let metadata = feed::read_metadata(&mut root, environment, state_dir.is_some(), &mut warnings);
     let providers = provider::read_providers(&mut root, &metadata);
-    if let (true, Some(one)) =
-        (keys.decryption.is_empty(), providers.iter().find(|one| one.encryption == Encryption::Required))
-    {
+    if let (true, Some(one)) = (keys.decryption.is_empty(), providers.iter().find(|one| must_encrypt(one))) {
         let message = format!(
             "[keys] names no `decryption`, so no login by {} can succeed: its assertions must come encrypted. \
              `grindvakt keys generate` makes a key; give the new SP metadata to the provider",
@@ -86,6 +84,10 @@ fn read(table: Table, problems: &Problems) -> Option<Config> {
         log,
         warnings,
     })
+}
+
+fn must_encrypt(provider: &Provider) -> bool {
+    provider.saml().is_some_and(|saml| saml.encryption == Encryption::Required)
 }
 
 /// `[store]`. With the memory of one process, a second replica does not know the logins that the first began.

@@ -22,11 +22,12 @@ mod url;
 
 pub use explain::explain;
 pub use feed::is_test_host;
-pub use keys::{KeyFiles, KeySource, LoadedKeys, load_decryption, load_keys};
-pub use load::{load, load_text};
+pub use keys::{KeyFiles, KeySource, LoadedKeys, MadeKeys, load_decryption, load_keys};
+pub use load::{load, load_text, sources};
 pub use model::{
-    Config, Contact, Encryption, Environment, FeedPlace, HeaderNames, Listen, LogFormat, MdqId, MetadataSource, Method,
-    Organisation, Pages, Provider, Remote, SecondReader, ServiceConfig, SessionConfig, Store, Verification,
+    ClientAuth, Config, Contact, Encryption, Environment, FeedPlace, HeaderNames, JwtProvider, Listen, LogFormat,
+    MdqId, MetadataSource, Method, OidcProfile, OidcProvider, Organisation, Pages, Protocol, Provider, Remote,
+    SamlProvider, SecondReader, ServiceConfig, SessionConfig, Store, Verification,
 };
 pub use network::{NoProxy, Outbound, ProxyAddress};
 pub use print::print;

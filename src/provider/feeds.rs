@@ -70,8 +70,9 @@ impl Feeds {
             let wanted: Vec<String> = config
                 .providers
                 .iter()
-                .filter(|provider| provider.metadata == definition.id.as_str())
-                .map(|provider| provider.entity_id.clone())
+                .filter_map(Provider::saml)
+                .filter(|saml| saml.metadata == definition.id.as_str())
+                .map(|saml| saml.entity_id.clone())
                 .collect();
             let feed = Feed::new(definition, config.environment, config.state_dir.as_deref(), wanted, now);
             for source in &feed.sources {
@@ -104,9 +105,9 @@ impl Feeds {
 
     /// The source that a provider's keys come from.
     pub fn source_of(&self, provider: &ProviderId) -> Option<&Arc<Source<Entities>>> {
-        let config = self.providers.iter().find(|config| config.id == *provider)?;
-        let feed = self.feeds.iter().find(|feed| feed.definition.id.as_str() == config.metadata)?;
-        feed.source_for(&config.entity_id)
+        let saml = self.providers.iter().find(|config| config.id == *provider)?.saml()?;
+        let feed = self.feeds.iter().find(|feed| feed.definition.id.as_str() == saml.metadata)?;
+        feed.source_for(&saml.entity_id)
     }
 
     /// The providers with what is held of them now.
@@ -119,12 +120,16 @@ impl Feeds {
     }
 
     fn find(&self, provider: &Provider) -> (Result<Arc<IdpMetadata>, Reject>, Option<UnixTime>) {
+        let Some(saml) = provider.saml() else {
+            let detail = "this version does not speak OpenID Connect yet";
+            return (Err(Reject::new(Reason::ProtocolUnsupported, detail)), None);
+        };
         let source = self.source_of(&provider.id);
         match source.map(|source| (source, source.held())) {
-            Some((_, Some(held))) => (held.document.value.get(&provider.entity_id).cloned(), held.until),
+            Some((_, Some(held))) => (held.document.value.get(&saml.entity_id).cloned(), held.until),
             Some((source, None)) => (Err(nothing(source)), None),
             None => {
-                let detail = format_args!("no feed {:?} is configured", provider.metadata);
+                let detail = format_args!("no feed {:?} is configured", saml.metadata);
                 (Err(Reject::new(Reason::EntityMissing, detail)), None)
             }
         }
@@ -269,20 +274,14 @@ impl Feed {
         self.definition == other.definition && self.environment == other.environment && self.pinned == other.pinned
     }
 
+    /// Takes over what `old` holds, and its times: a reload during an outage loses nothing, and calls nobody.
     fn take_over(&self, old: &Self) {
         for source in &self.sources {
-            let same = old.sources.iter().find(|old| old.spec().entity == source.spec().entity);
-            let Some(held) = same.and_then(|same| same.held()) else { continue };
-            // A file was read a moment ago, and is what the operator says now.
-            if held.origin == Origin::File {
-                continue;
-            }
-            let whole =
-                self.wanted.iter().all(|entity| held.document.value.covers(entity)) || source.spec().entity.is_some();
-            let worse = |other: &Held<Entities>| other.confirmed < held.confirmed;
-            if source.held().is_none_or(|other| whole && worse(&other)) {
-                source.take_over(&held, whole);
-            }
+            let Some(same) = old.sources.iter().find(|old| old.spec().entity == source.spec().entity) else { continue };
+            let entity = source.spec().entity.is_some();
+            source.inherit(same, |held: &Held<Entities>| {
+                entity || self.wanted.iter().all(|wanted| held.document.value.covers(wanted))
+            });
         }
     }
 }

@@ -15,4 +15,4 @@ pub mod source;
 
 pub use feeds::{FeedFault, Feeds, load};
 pub use refresher::Refresher;
-pub use registry::{ProviderEntry, Registry, Snapshot};
+pub use registry::{Known, ProviderEntry, Registry, SamlEntry, Snapshot};

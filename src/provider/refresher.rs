@@ -19,7 +19,7 @@ pub struct Refresher {
 }
 
 impl Refresher {
-    /// Tells what was refused on disk, and begins. The registry gets a new snapshot after each try.
+    /// Tells what copies and seeds were refused, and begins. The registry gets a new snapshot after each try.
     pub fn start(feeds: Arc<Feeds>, way: Way, runtime: &Handle, registry: Arc<Registry>) -> Arc<Self> {
         for (feed, entity, origin, reject) in feeds.refused() {
             // A file without a document is told as a fault of its feed.
@@ -37,8 +37,8 @@ impl Refresher {
             way.telemetry.metrics().fetch.know(&source.spec().feed);
         }
         let publisher =
-            Arc::new(Publisher { feeds: Arc::clone(&feeds), way: way.clone(), registry, told: Mutex::default() });
-        publisher.tell_faults(&mut Vec::new());
+            // Whoever opened the feeds tells of the faults that there are now.
+            Arc::new(Publisher { told: Mutex::new(feeds.faults()), feeds: Arc::clone(&feeds), way: way.clone(), registry });
         let changed: Arc<dyn Fn() + Send + Sync> = Arc::new(move || publisher.publish());
         let tasks = feeds
             .sources()

@@ -7,6 +7,7 @@ use super::{Event, Metrics};
 use crate::base::{FeedId, ProviderId, UnixTime};
 
 /// The families. The label `feed` is an id of the configuration.
+#[derive(Clone)]
 pub struct FetchMetrics {
     refreshes: IntCounterVec,
     failures: IntCounterVec,

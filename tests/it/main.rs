@@ -9,6 +9,7 @@ mod encryption_oracle;
 mod login;
 mod metadata_vectors;
 mod proxy;
+mod reload;
 mod saml_vectors;
 mod support;
 mod xml_differential;

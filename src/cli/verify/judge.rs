@@ -91,10 +91,10 @@ impl Judge {
                 Binding::Request { id, issued_at, loa: &[] }
             }
         };
-        let idp = entry.idp(now)?;
+        let saml = entry.saml(now)?;
         let acs = self.config.acs_urls();
-        let verified = received.verify(&entry.expect(idp, &self.config, &acs, binding, &self.decryption), now)?;
-        let identity = from_assertion(verified, &entry.identity_rules(idp, &self.config), &self.key)?;
+        let verified = received.verify(&saml.expect(&self.config, &acs, binding, &self.decryption), now)?;
+        let identity = from_assertion(verified, &saml.identity_rules(&self.config), &self.key)?;
         if let Some(path) = question.route {
             let path = normal_path(path)
                 .map_err(|e| Reject::new(Reason::RouteMalformed, format_args!("the route's path {e}")))?;
@@ -117,7 +117,7 @@ impl Judge {
 
     fn by_issuer(&self, received: &Received<'_>) -> Result<&ProviderEntry, Reject> {
         let issuer = received.issuer_hint().ok_or_else(|| Reject::new(Reason::IssuerMissing, "no Issuer"))?;
-        let found = self.snapshot.by_issuer(&issuer);
+        let found = self.snapshot.by_entity_id(&issuer);
         found.ok_or_else(|| Reject::new(Reason::IssuerUnknown, format_args!("no provider is called {issuer:?}")))
     }
 }

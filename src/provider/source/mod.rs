@@ -191,10 +191,28 @@ impl<T: Send + Sync + 'static> Source<T> {
         self.lock().held.clone()
     }
 
-    /// Takes over what another source of the same document holds: after a reload of the configuration. Where the reader
-    /// now looks for more than it did, the next fetch asks for the document whole.
-    pub fn take_over(&self, held: &Held<T>, whole: bool) {
-        let copy = Held {
+    /// Takes over what `old`, a source of the same document, holds and when it goes on: after a reload of the
+    /// configuration. `whole` says whether the document that it holds says all that this reader looks for; otherwise it
+    /// serves until the next fetch, which is due at once.
+    ///
+    /// A file is what the operator says now, whatever was held before.
+    pub fn inherit(&self, old: &Self, whole: impl Fn(&Held<T>) -> bool) {
+        if matches!(self.spec.place, Place::File(_)) {
+            return;
+        }
+        let old = old.lock();
+        let mut new = self.lock();
+        new.last_early = old.last_early;
+        let Some(held) = old.held.as_ref() else { return };
+        let whole = whole(held);
+        let in_place = match &new.held {
+            None => false,
+            Some(own) => !whole || own.confirmed > held.confirmed,
+        };
+        if in_place {
+            return;
+        }
+        new.held = Some(Arc::new(Held {
             document: Arc::clone(&held.document),
             origin: held.origin,
             confirmed: held.confirmed,
@@ -202,8 +220,11 @@ impl<T: Send + Sync + 'static> Source<T> {
             generation: held.generation,
             digest: if whole { held.digest } else { [0; 32] },
             known_by: held.known_by.clone().filter(|_| whole),
-        };
-        self.lock().held = Some(Arc::new(copy));
+        }));
+        if whole {
+            (new.last_attempt, new.last_success, new.next) = (old.last_attempt, old.last_success, old.next);
+            (new.failures, new.trouble) = (old.failures, old.trouble.clone());
+        }
     }
 
     /// Why the last try gave nothing.

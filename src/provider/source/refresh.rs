@@ -48,6 +48,8 @@ impl<T: Send + Sync + 'static> Source<T> {
             state.running = true;
             let now = way.clock.now();
             state.next = match self.spec.place {
+                // It goes on where the one before it was.
+                Place::Remote { .. } if state.next.is_some() => state.next,
                 // It was read a moment ago.
                 Place::File(_) => Some(now.plus(self.pace().after_success(super::pace::Said::default(), now))),
                 Place::Remote { .. } if state.urls.is_empty() => None,
