@@ -14,6 +14,7 @@ const NAMESPACES: [(&str, &str); 13] = [
     ("ec", "http://www.w3.org/2001/10/xml-exc-c14n#"),
     ("md", "urn:oasis:names:tc:SAML:2.0:metadata"),
     ("mdattr", "urn:oasis:names:tc:SAML:metadata:attribute"),
+    ("mdrpi", "urn:oasis:names:tc:SAML:metadata:rpi"),
     ("mdui", "urn:oasis:names:tc:SAML:metadata:ui"),
     ("saml", "urn:oasis:names:tc:SAML:2.0:assertion"),
     ("samlp", "urn:oasis:names:tc:SAML:2.0:protocol"),

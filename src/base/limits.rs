@@ -70,7 +70,8 @@ pub const FETCH_HEAD_SECS: u64 = 10;
 /// A whole exchange: the largest feed takes it at 550 KB a second, and a peer that drips bytes gets no more of us.
 pub const FETCH_WHOLE_SECS: u64 = 60;
 
-/// The head of an answer to us, and what is read ahead of a body.
+/// The head of an answer to us, and what is read ahead of a body. It is held against this after each read: a head of
+/// up to twice the size may pass.
 pub const FETCH_HEAD_BYTES: usize = 64 * 1024;
 
 /// The head of a proxy's answer to CONNECT.

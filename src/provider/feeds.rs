@@ -302,3 +302,7 @@ pub fn load(config: &Config, now: UnixTime) -> (Snapshot, Vec<FeedFault>) {
     let feeds = Feeds::open(config, now);
     (feeds.snapshot(), feeds.faults())
 }
+
+#[cfg(test)]
+#[path = "feeds_tests.rs"]
+mod tests;
