@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 /// The namespaces of the demo, each with the one prefix that stands for it.
-const NAMESPACES: [(&str, &str); 13] = [
+const NAMESPACES: [(&str, &str); 14] = [
     ("alg", "urn:oasis:names:tc:SAML:metadata:algsupport"),
     ("ds", "http://www.w3.org/2000/09/xmldsig#"),
     ("ec", "http://www.w3.org/2001/10/xml-exc-c14n#"),

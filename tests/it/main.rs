@@ -6,6 +6,7 @@ mod canonical_oracle;
 mod commands;
 mod demo;
 mod encryption_oracle;
+mod feeds;
 mod fetch;
 mod login;
 mod metadata_vectors;

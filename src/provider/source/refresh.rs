@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::copy::{self, Note};
 use super::open::{ends, held, unreadable};
-use super::pace::{after_failure, shaken};
+use super::pace::{Said, after_failure, shaken};
 use super::state::KnownBy;
 use super::{Document, Held, Origin, Place, Source, Trouble, Way};
 use crate::base::{Clock, UnixTime};
@@ -39,30 +39,41 @@ struct Success<T> {
 impl<T: Send + Sync + 'static> Source<T> {
     /// Refreshes for ever. `changed` is called after each try, when [`Self::held`] and [`Self::trouble`] say how it went
     /// and before anybody who waits for it goes on.
-    pub async fn run(self: Arc<Self>, way: Way, changed: Arc<dyn Fn() + Send + Sync>) {
-        {
-            let mut state = self.lock();
-            if state.barred {
-                return;
+    ///
+    /// From the call on an early fetch can be asked for; nothing happens before the future is polled.
+    pub fn run(
+        self: Arc<Self>,
+        way: Way,
+        changed: Arc<dyn Fn() + Send + Sync>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let runs = self.begin(way.clock.now());
+        async move {
+            while runs {
+                self.due(&*way.clock).await;
+                self.attempt(&way).await;
+                changed();
+                self.lock().in_flight = false;
+                self.ended.send_modify(|count| *count += 1);
             }
-            state.running = true;
-            let now = way.clock.now();
-            state.next = match self.spec.place {
-                // It goes on where the one before it was.
-                Place::Remote { .. } if state.next.is_some() => state.next,
-                // It was read a moment ago.
-                Place::File(_) => Some(now.plus(self.pace().after_success(super::pace::Said::default(), now))),
-                Place::Remote { .. } if state.urls.is_empty() => None,
-                Place::Remote { .. } => Some(now),
-            };
         }
-        loop {
-            self.due(&*way.clock).await;
-            self.attempt(&way).await;
-            changed();
-            self.lock().in_flight = false;
-            self.ended.send_modify(|count| *count += 1);
+    }
+
+    /// Whether there is anything to refresh, and when first.
+    fn begin(&self, now: UnixTime) -> bool {
+        let mut state = self.lock();
+        if state.barred {
+            return false;
         }
+        state.running = true;
+        state.next = match self.spec.place {
+            // It goes on where the one before it was.
+            Place::Remote { .. } if state.next.is_some() => state.next,
+            // It was read a moment ago.
+            Place::File(_) => Some(now.plus(self.pace().after_success(Said::default(), now))),
+            Place::Remote { .. } if state.urls.is_empty() => None,
+            Place::Remote { .. } => Some(now),
+        };
+        true
     }
 
     /// Returns when a fetch is due or wanted.
@@ -280,7 +291,7 @@ impl<T: Send + Sync + 'static> Source<T> {
             state.failures = state.failures.saturating_add(1);
             state.trouble = Some(trouble);
             let wait = match self.spec.place {
-                Place::File(_) => self.pace().after_success(super::pace::Said::default(), now),
+                Place::File(_) => self.pace().after_success(Said::default(), now),
                 Place::Remote { .. } => shaken(after_failure(state.failures), &*way.random),
             };
             let next = now.plus(wait);

@@ -1,6 +1,7 @@
 //! A sidecar with an e-service behind it and a provider beside it, and a client that keeps cookies.
 
 pub mod remote;
+pub mod stand;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
