@@ -83,6 +83,13 @@ name!(
     ServiceId
 );
 
+impl From<&ProviderId> for FeedId {
+    /// What is fetched for one provider has its name.
+    fn from(provider: &ProviderId) -> Self {
+        Self(Arc::clone(&provider.0))
+    }
+}
+
 /// A route's name in metrics and logs: its `path` pattern from the configuration, never a path from a request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteName(Arc<str>);

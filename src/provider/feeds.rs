@@ -1,17 +1,22 @@
 //! The configured feeds, and the snapshot of providers that they give.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::load::{Entities, entity_reader, reader, signers};
+use super::load::{Entities, entity_reader, pinned_keys, reader, signers};
 use super::source::{Freshness, Held, Origin, Place, Source, Spec, Status};
 use super::{ProviderEntry, Snapshot};
 use crate::base::limits::{ENTITY_BYTES, FEED};
 use crate::base::{FeedId, ProviderId, UnixTime};
-use crate::config::{Config, Environment, FeedPlace, MdqId, MetadataSource, Provider, Remote, RemoteUrl};
+use crate::config::{
+    Config, Environment, FeedPlace, JwtProvider, MdqId, MetadataSource, OidcProvider, Protocol, Provider, Remote,
+    RemoteUrl,
+};
 use crate::crypto::digest::sha256;
 use crate::crypto::trusted::PublicKey;
 use crate::telemetry::Metrics;
+use crate::verify::jose::KeySet;
 use crate::verify::saml::IdpMetadata;
 use crate::verify::{Reason, Reject};
 
@@ -21,9 +26,9 @@ const ACCEPT: &str = "application/samlmetadata+xml, application/xml;q=0.8, text/
 /// A feed that gave nothing, or a provider that its feed gives no use of. For the log: the snapshot holds it too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedFault {
-    /// The feed's id.
+    /// The feed's id, or that of a provider of tokens.
     pub feed: FeedId,
-    /// The entityID concerned; none when it is the whole feed.
+    /// The entityID concerned, or the file of a provider of tokens; none when it is the whole feed.
     pub entity_id: Option<String>,
     /// Why.
     pub cause: Reject,
@@ -51,6 +56,10 @@ struct Feed {
 pub struct Feeds {
     feeds: Vec<Feed>,
     providers: Vec<Provider>,
+    /// Keys of providers of tokens, from their files.
+    tokens: HashMap<ProviderId, Result<Arc<KeySet>, Reject>>,
+    /// What is wrong with those files.
+    token_faults: Vec<FeedFault>,
     /// What was found on disk and refused at the start.
     refused: Vec<(FeedId, Option<String>, Origin, Reject)>,
 }
@@ -65,7 +74,28 @@ impl Feeds {
     /// [`Self::open`] after a change of the configuration: what `before` holds of a feed that has not changed is kept, so
     /// that a reload during an outage loses nothing.
     pub fn open_after(config: &Config, now: UnixTime, before: Option<&Self>) -> Self {
-        let mut out = Self { feeds: Vec::new(), providers: config.providers.clone(), refused: Vec::new() };
+        let mut out = Self {
+            feeds: Vec::new(),
+            providers: config.providers.clone(),
+            tokens: HashMap::new(),
+            token_faults: Vec::new(),
+            refused: Vec::new(),
+        };
+        for provider in &config.providers {
+            let (Protocol::Oidc(OidcProvider { jwks_file, .. }) | Protocol::Jwt(JwtProvider { jwks_file, .. })) =
+                &provider.protocol
+            else {
+                continue;
+            };
+            let (keys, faults) = pinned_keys(jwks_file.as_deref());
+            out.tokens.insert(provider.id.clone(), keys);
+            let place = jwks_file.as_ref().map(|path| path.display().to_string());
+            out.token_faults.extend(faults.into_iter().map(|cause| FeedFault {
+                feed: FeedId::from(&provider.id),
+                entity_id: place.clone(),
+                cause,
+            }));
+        }
         for definition in &config.metadata {
             let wanted: Vec<String> = config
                 .providers
@@ -113,6 +143,9 @@ impl Feeds {
     /// The providers with what is held of them now.
     pub fn snapshot(&self) -> Snapshot {
         let entries = self.providers.iter().map(|provider| {
+            if let Some(keys) = self.tokens.get(&provider.id) {
+                return ProviderEntry::of_tokens(provider.clone(), keys.clone());
+            }
             let (idp, until) = self.find(provider);
             ProviderEntry::new(provider.clone(), idp).until_at_most(until)
         });
@@ -121,8 +154,7 @@ impl Feeds {
 
     fn find(&self, provider: &Provider) -> (Result<Arc<IdpMetadata>, Reject>, Option<UnixTime>) {
         let Some(saml) = provider.saml() else {
-            let detail = "this version does not speak OpenID Connect yet";
-            return (Err(Reject::new(Reason::ProtocolUnsupported, detail)), None);
+            return (Err(Reject::new(Reason::ProtocolUnsupported, "it is in no feed")), None);
         };
         let source = self.source_of(&provider.id);
         match source.map(|source| (source, source.held())) {
@@ -154,6 +186,7 @@ impl Feeds {
                 }
             }
         }
+        out.extend(self.token_faults.iter().cloned());
         out
     }
 

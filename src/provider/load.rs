@@ -1,4 +1,5 @@
-//! Reading one feed: its pinned keys, its verification, and the configured entities that are in it.
+//! Reading one feed: its pinned keys, its verification, and the configured entities that are in it; and key files of
+//! providers of tokens.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,10 +9,11 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
 use super::environment::{foreign_anchor, foreign_publisher};
-use super::source::{Document, Reader};
+use super::source::{Document, Reader, unreadable};
 use crate::base::UnixTime;
 use crate::config::Environment;
 use crate::crypto::trusted::PublicKey;
+use crate::verify::jose::KeySet;
 use crate::verify::saml::IdpMetadata;
 use crate::verify::saml::metadata::{FeedExpect, read_feed};
 use crate::verify::{Reason, Reject};
@@ -111,4 +113,20 @@ fn signer(environment: Environment, path: &Path) -> Result<Vec<PublicKey>, Rejec
         None => PublicKey::from_certificate(&der).map_err(|error| refused(&error)),
     };
     ders.into_iter().map(key).collect()
+}
+
+/// The keys of a provider of tokens from its file, and what keys were left out of it.
+pub(super) fn pinned_keys(file: Option<&Path>) -> (Result<Arc<KeySet>, Reject>, Vec<Reject>) {
+    let Some(path) = file else {
+        let why = "no `jwks_file`: keys are not found by discovery yet";
+        return (Err(Reject::new(Reason::ProviderWithoutKeys, why)), Vec::new());
+    };
+    let read = std::fs::read(path).map_err(|error| unreadable(path, &error));
+    match read.and_then(|document| KeySet::parse(&document)) {
+        Ok((keys, warnings)) => {
+            let left_out = warnings.iter().map(|warning| Reject::new(Reason::KeyLeftOut, warning));
+            (Ok(Arc::new(keys)), left_out.collect())
+        }
+        Err(cause) => (Err(cause.clone()), vec![cause]),
+    }
 }

@@ -12,7 +12,9 @@ pub mod load;
 pub mod refresher;
 pub mod registry;
 pub mod source;
+pub mod tokens;
 
 pub use feeds::{FeedFault, Feeds, load};
 pub use refresher::Refresher;
 pub use registry::{Known, ProviderEntry, Registry, SamlEntry, Snapshot};
+pub use tokens::{JwtEntry, OidcEntry};

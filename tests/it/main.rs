@@ -13,6 +13,7 @@ mod metadata_vectors;
 mod proxy;
 mod reload;
 mod saml_vectors;
+mod smuggling;
 mod support;
 mod xml_differential;
 mod xml_vectors;

@@ -10,7 +10,7 @@ use rustls::pki_types::CertificateDer;
 
 use super::error::FetchError;
 use crate::base::Secret;
-use crate::base::limits::{FETCH_CONNECT_SECS, FETCH_HEAD_SECS, FETCH_WHOLE_SECS, KEYS_BYTES};
+use crate::base::limits::{FETCH_CONNECT_SECS, FETCH_HEAD_SECS, FETCH_WHOLE_SECS, PROVIDER_DOCUMENT};
 use crate::config::RemoteUrl;
 
 /// Everything but the unreserved characters (RFC 3986, 2.3): right in a form, in a path segment and in a client's
@@ -61,7 +61,7 @@ impl Request {
             method: Method::GET,
             headers: HeaderMap::new(),
             body: Bytes::new(),
-            limit: KEYS_BYTES,
+            limit: PROVIDER_DOCUMENT.bytes,
             times: Times::default(),
         }
     }

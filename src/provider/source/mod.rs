@@ -32,6 +32,7 @@ use crate::crypto::digest::Random;
 use crate::telemetry::{EarlyFetch, Telemetry};
 use crate::verify::Reject;
 
+pub(in crate::provider) use open::unreadable;
 pub use state::{Document, Freshness, Held, Origin, Status, Trouble};
 
 /// Turns bytes into a verified value. Called off the request threads.

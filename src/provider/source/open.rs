@@ -155,6 +155,6 @@ fn newer<T>(copy: Option<Held<T>>, seed: Option<Held<T>>) -> Option<Held<T>> {
     }
 }
 
-pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Reject {
+pub(in crate::provider) fn unreadable(path: &Path, error: &std::io::Error) -> Reject {
     Reject::new(Reason::ProviderWithoutKeys, format_args!("{}: {error}", path.display()))
 }
