@@ -182,7 +182,8 @@ fn by_language(section: &mut Section<'_>, key: &'static str) -> BTreeMap<String,
 /// Whether `xml:lang` may hold it (XML Schema 2, 3.3.3).
 fn is_language(tag: &str) -> bool {
     let part = |part: &str| matches!(part.len(), 1..=8) && part.bytes().all(|b| b.is_ascii_alphanumeric());
-    tag.split('-').all(part) && tag.split('-').next().is_some_and(|first| first.bytes().all(|b| b.is_ascii_alphabetic()))
+    tag.split('-').all(part)
+        && tag.split('-').next().is_some_and(|first| first.bytes().all(|b| b.is_ascii_alphabetic()))
 }
 
 pub(super) fn read_organisation(root: &mut Section<'_>) -> Option<Organisation> {

@@ -67,7 +67,7 @@ impl Browser {
         });
         let session = Session::start(([127, 0, 0, 1], port).into(), capabilities(home.path(), profile, hosts))
             .await
-            .unwrap_or_else(|e| panic!("{e:?}\n{}", driver.said()));
+            .unwrap_or_else(|e| panic!("{e}\n{}", driver.said()));
         let process = session.capabilities["goog:processID"].as_i64().and_then(|id| i32::try_from(id).ok());
         Self { session, process, name: name.to_owned(), steps: AtomicUsize::new(0), _driver: driver, _home: home }
     }
@@ -79,7 +79,7 @@ impl Browser {
 
     /// Goes to an address, as if typed.
     pub async fn open(&self, url: &str) {
-        self.session.open(url).await.unwrap_or_else(|e| panic!("opening {url}: {e:?}"));
+        self.session.open(url).await.unwrap_or_else(|e| panic!("opening {url}: {e}"));
         self.step("open").await;
     }
 
@@ -107,8 +107,21 @@ impl Browser {
     pub async fn reads(&self, css: &str) -> String {
         match self.until(async || self.session.text(&self.first(css).await?).await).await {
             Ok(text) => text,
-            Err(error) => panic!("{}: {css}: {error:?} at {}:\n{}", self.name, self.url().await, self.source().await),
+            Err(error) => panic!("{}: {css}: {error} at {}:\n{}", self.name, self.url().await, self.source().await),
         }
+    }
+
+    /// Waits until the first element that `css` finds has this text: pages that send themselves pass by on the way.
+    pub async fn shows(&self, css: &str, text: &str) {
+        let shown = self.until(async || match self.session.text(&self.first(css).await?).await? {
+            shown if shown == text => Ok(()),
+            other => Err(WebDriverError { error: "another text".to_owned(), message: other }),
+        });
+        if let Err(error) = shown.await {
+            let (url, source) = (self.url().await, self.source().await);
+            panic!("{}: {css} should say {text:?}: {error} at {url}:\n{source}", self.name);
+        }
+        self.step("shows").await;
     }
 
     /// The texts of all elements that `css` finds now.
@@ -123,20 +136,20 @@ impl Browser {
     /// Waits for the first element that `css` finds, and presses it.
     pub async fn press(&self, css: &str) {
         if let Err(error) = self.until(async || self.session.click(&self.first(css).await?).await).await {
-            panic!("{}: {css}: {error:?} at {}:\n{}", self.name, self.url().await, self.source().await);
+            panic!("{}: {css}: {error} at {}:\n{}", self.name, self.url().await, self.source().await);
         }
         self.step("press").await;
     }
 
     /// An attribute of the first element that `css` finds.
     pub async fn attribute(&self, css: &str, name: &str) -> Option<String> {
-        let element = self.first(css).await.unwrap_or_else(|e| panic!("{}: {css}: {e:?}", self.name));
+        let element = self.first(css).await.unwrap_or_else(|e| panic!("{}: {css}: {e}", self.name));
         self.session.attribute(&element, name).await.unwrap()
     }
 
     /// The page as it stands now.
     pub async fn source(&self) -> String {
-        self.session.source().await.unwrap_or_else(|e| format!("no page: {e:?}"))
+        self.session.source().await.unwrap_or_else(|e| format!("no page: {e}"))
     }
 
     /// The names of the cookies that the page's address would get.
@@ -147,6 +160,32 @@ impl Browser {
         names
     }
 
+    /// Whether pages are told that the person wants dark colours.
+    pub async fn prefers_dark(&self, dark: bool) {
+        let value = if dark { "dark" } else { "light" };
+        let features = json!([{ "name": "prefers-color-scheme", "value": value }]);
+        self.session.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await.unwrap();
+    }
+
+    /// What axe-core finds against WCAG 2.2, levels A and AA, and against common sense, on the page as it stands: one
+    /// line for each rule, with the places.
+    pub async fn accessibility(&self) -> Vec<String> {
+        let folder = std::env::var("GRINDVAKT_PEERS_NPM")
+            .expect("GRINDVAKT_PEERS_NPM names the folder with the npm packages; `make test` sets it");
+        let axe = std::fs::read_to_string(Path::new(&folder).join("axe-core/axe.min.js")).unwrap();
+        self.session.run(&axe, &[]).await.unwrap();
+        let script = r#"
+            const levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+            return axe.run(document, { runOnly: { type: "tag", values: levels } }).then(found => ({
+                rules: found.passes.length,
+                broken: found.violations.map(rule =>
+                    rule.id + ": " + rule.help + ": " + rule.nodes.map(node => node.target.join(" ")).join(", ")),
+            }));"#;
+        let found = self.session.run(script, &[]).await.unwrap();
+        assert!(found["rules"].as_u64().unwrap() > 10, "nothing was looked at: {found}");
+        found["broken"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
+    }
+
     /// Saves what the window shows, and says where. Never fails: it is called when something else has.
     pub async fn picture(&self, what: &str) -> String {
         let path = pictures().join(format!("{}-{what}.png", self.name));
@@ -155,7 +194,7 @@ impl Browser {
                 Ok(()) => path.display().to_string(),
                 Err(error) => format!("no picture: {error}"),
             },
-            Err(error) => format!("no picture: {error:?}"),
+            Err(error) => format!("no picture: {error}"),
         }
     }
 
@@ -176,7 +215,7 @@ impl Browser {
         let until = Instant::now() + PATIENCE;
         loop {
             match attempt().await {
-                Err(_) if Instant::now() < until => tokio::time::sleep(POLL).await,
+                Err(error) if !error.is_final() && Instant::now() < until => tokio::time::sleep(POLL).await,
                 done => return done,
             }
         }

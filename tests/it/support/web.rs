@@ -22,7 +22,6 @@ pub const FREJA: &str = "freja.example.org";
 /// Everything, running.
 pub struct Web {
     pub world: World,
-    pub bankid: IdpSite,
     pub freja: IdpSite,
     name: String,
     authority: Authority,
@@ -57,13 +56,13 @@ impl Web {
         freja.knows(world.known().await);
         let mut fronts = vec![authority.front(SERVICE, world.public()).await];
         let mut sites = Vec::new();
-        for (host, idp) in [(BANKID, bankid.clone()), (FREJA, freja.clone())] {
+        for (host, idp) in [(BANKID, bankid), (FREJA, freja.clone())] {
             let (address, task) = site(move |request| idp.handle(request)).await;
             fronts.push(authority.front(host, address).await);
             sites.push(task);
         }
         let (fronts, browsers) = (Mutex::new(fronts), Mutex::default());
-        Self { world, bankid, freja, name: name.to_owned(), authority, fronts, browsers, sites }
+        Self { world, freja, name: name.to_owned(), authority, fronts, browsers, sites }
     }
 
     /// Puts another site on the web, or another one in the place of a host that is there. Browsers that were started
