@@ -1,15 +1,19 @@
 //! Logins as a real browser goes through them (feature `peers`): Debian's Chromium, the providers on other registrable
 //! domains, TLS everywhere, and so the cookies that production has.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use grindvakt_demo::serve;
+use grindvakt_demo::sidecar::Sidecar;
+use grindvakt_demo::stage::Stage;
 use http::header::{HeaderValue, LOCATION};
 use http::{Method, StatusCode};
 
 use crate::support::Client;
-use crate::support::browser::{Browser, Profile};
+use crate::support::browser::{Browser, Browsers, Profile};
 use crate::support::web::{BANKID, FREJA, SERVICE, Web, demo_world, site, story};
 
 const SESSION: &str = "__Host-eid-etjanst";
@@ -291,4 +295,34 @@ async fn our_pages_can_be_used_by_everyone() {
         }
     })
     .await;
+}
+
+/// The demo as a visitor meets it, on plain http: the login's cookie does not come along from the other site, and a page of
+/// our own sends the answer once more.
+#[tokio::test]
+async fn on_plain_localhost_the_answer_comes_round_by_a_page_of_our_own() {
+    let browsers = Browsers::default();
+    let started = browsers.clone();
+    let told = async move {
+        let stage = Stage::set_up(0).await.unwrap();
+        let _sidecar = Sidecar::start(Path::new(env!("CARGO_BIN_EXE_grindvakt")), &stage.config(), true).unwrap();
+        stage.introduce(Duration::from_secs(20)).await.unwrap();
+        for scripts in [true, false] {
+            let profile = Profile { scripts, ..Profile::default() };
+            let browser = started.start("localhost", &profile, &[], None).await;
+            browser.open(&stage.url("/ansokan?steg=2")).await;
+            browser.press("a.choice[href*='eid=bankid']").await;
+            browser.reads("select[name=outcome]").await;
+            identify(&browser).await;
+            if !scripts {
+                browser.press("main button").await;
+                browser.shows("h1", "Inloggningen slutförs").await;
+                browser.press("main button").await;
+            }
+            browser.arrives(&stage.url("/ansokan?steg=2")).await;
+            greets(&browser).await;
+            assert_eq!(browser.cookie_names().await, ["eid-etjanst"]);
+        }
+    };
+    browsers.watch(told).await;
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -54,10 +55,12 @@ pub struct Browser {
 
 impl Browser {
     /// Starts one. `name` is what its pictures are called; `hosts` says where each https host is really found, and no
-    /// other name is known to it; `authority` is the certificate that it trusts, in PEM.
-    pub async fn start(name: &str, profile: &Profile, hosts: &[(&str, SocketAddr)], authority: &str) -> Self {
+    /// other name is known to it but those under `.localhost`; `authority` is a certificate that it trusts, in PEM.
+    pub async fn start(name: &str, profile: &Profile, hosts: &[(&str, SocketAddr)], authority: Option<&str>) -> Self {
         let home = tempfile::Builder::new().prefix("grindvakt-browser-").tempdir().unwrap();
-        trust(home.path(), authority);
+        if let Some(authority) = authority {
+            trust(home.path(), authority);
+        }
         let mut command = Command::new(CHROMEDRIVER);
         // The browser looks for its trusted authorities under its home (sql:$HOME/.pki/nssdb).
         command.arg("--port=0").env("HOME", home.path()).env("XDG_CONFIG_HOME", home.path().join("config"));
@@ -244,7 +247,7 @@ fn capabilities(home: &Path, profile: &Profile, hosts: &[(&str, SocketAddr)]) ->
         hosts.iter().map(|(host, address)| format!("MAP {host}:443 {}:{}", address.ip(), address.port())).collect();
     // No other name leads anywhere, so that nothing hangs on a network.
     rules.push("MAP * ~NOTFOUND".to_owned());
-    rules.extend(["localhost", "127.0.0.1"].map(|here| format!("EXCLUDE {here}")));
+    rules.extend(["localhost", "*.localhost", "127.0.0.1"].map(|here| format!("EXCLUDE {here}")));
     let mut preferences = json!({ "intl.accept_languages": profile.languages });
     if !profile.scripts {
         preferences["profile.managed_default_content_settings.javascript"] = json!(2);
@@ -279,5 +282,40 @@ fn trust(home: &Path, authority: &str) {
     ] {
         let done = Command::new("certutil").args(arguments).env("HOME", home).output().expect("certutil starts");
         assert!(done.status.success(), "certutil {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+}
+
+/// The browsers of a test. They are kept until it ends, so that a failure can still show what each of them saw.
+#[derive(Clone, Default)]
+pub struct Browsers(Arc<Mutex<Vec<Arc<Browser>>>>);
+
+impl Browsers {
+    /// Starts one more; its pictures are called `name` and its number. The rest is as for [`Browser::start`].
+    pub async fn start(
+        &self,
+        name: &str,
+        profile: &Profile,
+        hosts: &[(&str, SocketAddr)],
+        authority: Option<&str>,
+    ) -> Arc<Browser> {
+        let name = format!("{name}-{}", self.0.lock().unwrap().len() + 1);
+        let browser = Arc::new(Browser::start(&name, profile, hosts, authority).await);
+        self.0.lock().unwrap().push(Arc::clone(&browser));
+        browser
+    }
+
+    /// Runs a story. When it fails, a picture of each browser is left under `target/pictures` and named.
+    pub async fn watch(&self, story: impl Future<Output = ()> + 'static) {
+        // A task of its own, so that its panic can be seen from here.
+        let tasks = tokio::task::LocalSet::new();
+        let told = tasks.run_until(async { tokio::task::spawn_local(story).await }).await;
+        let browsers = std::mem::take(&mut *self.0.lock().unwrap());
+        if let Err(failed) = told {
+            for browser in &browsers {
+                eprintln!("what it showed: {}", browser.picture("failed").await);
+            }
+            drop(browsers);
+            std::panic::resume_unwind(failed.into_panic());
+        }
     }
 }
