@@ -1,13 +1,15 @@
 //! Key files: named by the configuration, read when something needs them.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::reader::Section;
-use super::{Config, Problem};
+use super::{Config, Environment, Problem};
 use crate::base::Secret;
 use crate::crypto::digest::{Random, random_bytes};
-use crate::crypto::own::{DecryptionKeys, SigningKey, generate_p256_pem, generate_rsa_pem};
+use crate::crypto::own::{
+    DecryptionKeys, OwnKeyError, SigningKey, generate_p256_pem, generate_rsa_pem, is_demo_pem, is_demo_secret,
+};
 
 /// Where one secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,14 @@ pub enum KeySource {
 }
 
 impl KeySource {
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Env(_) => None,
+        }
+    }
+
     fn problem(&self, message: String) -> Problem {
         let file = match self {
             Self::File(path) => path.clone(),
@@ -68,6 +78,15 @@ pub struct LoadedKeys {
     pub warnings: Vec<String>,
 }
 
+/// One secret, named by its file or by an environment variable.
+pub(super) fn source(s: &mut Section<'_>, file: &'static str, env: &'static str) -> Option<KeySource> {
+    let (path, name) = (s.path(file), s.text(env));
+    if let (Some(_), Some(name)) = (&path, &name) {
+        s.problem(&name.at, format!("`{file}` and `{env}` are both there; keep one"));
+    }
+    path.map(KeySource::File).or_else(|| name.map(|name| KeySource::Env(name.text)))
+}
+
 pub(super) fn read_keys(root: &mut Section<'_>) -> KeyFiles {
     let Some(mut s) = root.section("keys") else { return KeyFiles::default() };
     let many = |s: &mut Section<'_>, file, env| {
@@ -76,30 +95,33 @@ pub(super) fn read_keys(root: &mut Section<'_>) -> KeyFiles {
         out.extend(s.texts(env).unwrap_or_default().into_iter().map(|text| KeySource::Env(text.text)));
         out
     };
-    let one = |s: &mut Section<'_>, file, env| {
-        let (path, name) = (s.path(file), s.text(env));
-        if let (Some(_), Some(name)) = (&path, &name) {
-            s.problem(&name.at, format!("`{file}` and `{env}` are both there; keep one"));
-        }
-        path.map(KeySource::File).or_else(|| name.map(|name| KeySource::Env(name.text)))
-    };
     let keys = KeyFiles {
         signing: many(&mut s, "signing", "signing_env"),
         decryption: many(&mut s, "decryption", "decryption_env"),
         sealing: many(&mut s, "sealing", "sealing_env"),
-        digest: one(&mut s, "digest", "digest_env"),
-        identity_token: one(&mut s, "identity_token", "identity_token_env"),
+        digest: source(&mut s, "digest", "digest_env"),
+        identity_token: source(&mut s, "identity_token", "identity_token_env"),
     };
     s.finish();
     keys
 }
 
+/// Keys that were made because the configuration names none. They live as long as the process: a reload that made new
+/// ones would log everyone out.
+#[derive(Default)]
+pub struct MadeKeys {
+    signing: Option<Secret<String>>,
+    sealing: Option<Secret<[u8; 32]>>,
+    digest: Option<Secret<[u8; 32]>>,
+    identity_token: Option<Secret<String>>,
+}
+
 /// Reads every key that `config` names. A key that it does not name is made, with a warning: sessions then end with the
-/// process, and subjects change with it.
+/// process, and subjects change with it. What was made before is in `made`, and used again.
 ///
 /// # Errors
 /// Every key that cannot be read or is none.
-pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec<Problem>> {
+pub fn load_keys(config: &Config, random: &dyn Random, made: &mut MadeKeys) -> Result<LoadedKeys, Vec<Problem>> {
     let (mut problems, mut more_problems) = (Vec::new(), Vec::new());
     let mut warnings = Vec::new();
     let mut fail = |source: &KeySource, message: String| problems.push(source.problem(message));
@@ -107,14 +129,14 @@ pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec
 
     let mut signing = Vec::new();
     for source in &config.keys.signing {
-        match read(source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string())) {
+        match pem(config, source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string())) {
             Ok(key) => signing.push(key),
             Err(e) => fail(source, e),
         }
     }
     let mut sealing = Vec::new();
     for source in &config.keys.sealing {
-        match read(source).and_then(|text| symmetric(&text)) {
+        match read(source).and_then(|text| symmetric(config, &text)) {
             Ok(key) => sealing.push(key),
             Err(e) => fail(source, e),
         }
@@ -126,15 +148,17 @@ pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec
             DecryptionKeys::default()
         }
     };
-    let digest = config.keys.digest.as_ref().and_then(|source| match read(source).and_then(|text| symmetric(&text)) {
-        Ok(key) => Some(key),
-        Err(e) => {
-            fail(source, e);
-            None
-        }
-    });
+    let digest =
+        config.keys.digest.as_ref().and_then(|source| match read(source).and_then(|text| symmetric(config, &text)) {
+            Ok(key) => Some(key),
+            Err(e) => {
+                fail(source, e);
+                None
+            }
+        });
     let token = config.keys.identity_token.as_ref().and_then(|source| {
-        let key = read(source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string()));
+        let key =
+            pem(config, source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string()));
         match key {
             Ok(key) if key.is_p256() => Some(key),
             Ok(_) => {
@@ -152,34 +176,44 @@ pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec
         return Err(problems);
     }
 
-    let made = |what: &str, loss: &str| format!("[keys] names no `{what}`: one was made for this process; {loss}");
+    let warning = |what: &str, loss: &str| format!("[keys] names no `{what}`: one was made for this process; {loss}");
     let library =
         |e: String| vec![Problem { file: PathBuf::from("[keys]"), line: 0, place: String::new(), message: e }];
-    let fresh = || random_bytes::<32>(random).map(Secret::new).map_err(|e| library(e.to_string()));
-    let pem_key = |pem: Result<Secret<String>, crate::crypto::own::OwnKeyError>| {
-        pem.and_then(|pem| SigningKey::from_pem(&Secret::new(pem.expose().clone().into_bytes()), common_name))
-            .map_err(|e| library(e.to_string()))
+    let symmetric_key = |kept: &mut Option<Secret<[u8; 32]>>| match kept {
+        Some(key) => Ok(Secret::new(*key.expose())),
+        None => {
+            let bytes = random_bytes::<32>(random).map_err(|e| library(e.to_string()))?;
+            Ok::<_, Vec<Problem>>(Secret::new(*kept.insert(Secret::new(bytes)).expose()))
+        }
+    };
+    let pem_key = |kept: &mut Option<Secret<String>>, make: fn() -> Result<Secret<String>, OwnKeyError>| {
+        let pem = match kept {
+            Some(pem) => pem,
+            None => kept.insert(make().map_err(|e| library(e.to_string()))?),
+        };
+        let pem = Secret::new(pem.expose().clone().into_bytes());
+        SigningKey::from_pem(&pem, common_name).map_err(|e| library(e.to_string()))
     };
     if signing.is_empty() {
-        warnings.push(made("signing", "providers that want signed requests will not know it"));
-        signing.push(pem_key(generate_rsa_pem())?);
+        warnings.push(warning("signing", "providers that want signed requests will not know it"));
+        signing.push(pem_key(&mut made.signing, generate_rsa_pem)?);
     }
     if sealing.is_empty() {
-        warnings.push(made("sealing", "sessions end when it stops"));
-        sealing.push(fresh()?);
+        warnings.push(warning("sealing", "sessions end when it stops"));
+        sealing.push(symmetric_key(&mut made.sealing)?);
     }
     let digest = match digest {
         Some(key) => key,
         None => {
-            warnings.push(made("digest", "X-Eid-Subject changes when it stops"));
-            fresh()?
+            warnings.push(warning("digest", "X-Eid-Subject changes when it stops"));
+            symmetric_key(&mut made.digest)?
         }
     };
     let identity_token = match token {
         Some(key) => key,
         None => {
-            warnings.push(made("identity_token", "the key at jwks.json changes when it stops"));
-            pem_key(generate_p256_pem())?
+            warnings.push(warning("identity_token", "the key at jwks.json changes when it stops"));
+            pem_key(&mut made.identity_token, generate_p256_pem)?
         }
     };
     Ok(LoadedKeys { signing, decryption, sealing, digest, identity_token, warnings })
@@ -192,8 +226,8 @@ pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec
 pub fn load_decryption(config: &Config) -> Result<DecryptionKeys, Vec<Problem>> {
     let (mut keys, mut problems) = (DecryptionKeys::default(), Vec::new());
     for source in &config.keys.decryption {
-        let added =
-            read(source).and_then(|pem| keys.add(&pem, &config.service.entity_id).map_err(|error| error.to_string()));
+        let added = pem(config, source)
+            .and_then(|pem| keys.add(&pem, &config.service.entity_id).map_err(|error| error.to_string()));
         problems.extend(added.err().map(|message| source.problem(message)));
     }
     if problems.is_empty() { Ok(keys) } else { Err(problems) }
@@ -208,12 +242,40 @@ fn read(source: &KeySource) -> Result<Secret<Vec<u8>>, String> {
     }
 }
 
+/// What is said of a key of the demo.
+const DEMO_KEY: &str = "is a key that grindvakt-demo made: those are for environment \"dev\" alone; \
+                        `grindvakt keys generate` makes one of your own";
+
+/// A key file with a private key, which must not be the demo's outside of development.
+fn pem(config: &Config, source: &KeySource) -> Result<Secret<Vec<u8>>, String> {
+    let text = read(source)?;
+    if config.environment != Environment::Dev && is_demo_pem(&text) { Err(DEMO_KEY.to_owned()) } else { Ok(text) }
+}
+
+/// Every key of the demo that `config` names where it must not, of those that can be read: `check` needs no key to be
+/// there, but one that is there must be no demo's.
+pub fn demo_keys(config: &Config) -> Vec<Problem> {
+    if config.environment == Environment::Dev {
+        return Vec::new();
+    }
+    let keys = &config.keys;
+    let pem = keys.signing.iter().chain(&keys.decryption).chain(&keys.identity_token);
+    let pem = pem.filter(|source| read(source).is_ok_and(|text| is_demo_pem(&text)));
+    let lines = keys.sealing.iter().chain(&keys.digest);
+    let refused = |source: &&KeySource| read(source).and_then(|text| symmetric(config, &text)).err();
+    let lines = lines.filter(|source| refused(source).is_some_and(|said| said == DEMO_KEY));
+    pem.chain(lines).map(|source| source.problem(DEMO_KEY.to_owned())).collect()
+}
+
 /// One line: the base64 of 32 random bytes.
-fn symmetric(text: &Secret<Vec<u8>>) -> Result<Secret<[u8; 32]>, String> {
+fn symmetric(config: &Config, text: &Secret<Vec<u8>>) -> Result<Secret<[u8; 32]>, String> {
     let wrong = || "must hold one line, the base64 of 32 random bytes; `grindvakt keys generate` makes one".to_owned();
     let line = text.expose().trim_ascii();
     let bytes = base64_simd::STANDARD.decode_to_vec(line).map(Secret::new).map_err(|_| wrong())?;
     let key: [u8; 32] = bytes.expose().as_slice().try_into().map_err(|_| wrong())?;
+    if config.environment != Environment::Dev && is_demo_secret(&key) {
+        return Err(DEMO_KEY.to_owned());
+    }
     // All bytes alike is a placeholder that somebody forgot.
     if key.iter().all(|b| Some(b) == key.first()) {
         return Err("holds a placeholder, not random bytes".into());

@@ -100,7 +100,7 @@ pub(super) fn fields(section: &mut Section<'_>, key: &'static str) -> Option<Vec
     Some(out)
 }
 
-pub(super) fn read_listen(root: &mut Section<'_>) -> Listen {
+pub(super) fn read_listen(root: &mut Section<'_>, environment: Option<Environment>) -> Listen {
     let mut listen = Listen {
         public: SocketAddr::from(([127, 0, 0, 1], 8080)),
         admin: SocketAddr::from(([127, 0, 0, 1], 9464)),
@@ -117,6 +117,9 @@ pub(super) fn read_listen(root: &mut Section<'_>) -> Listen {
         {
             *slot = address;
         }
+    }
+    if environment == Some(Environment::Dev) && !listen.public.ip().is_loopback() {
+        s.problem(&at, "environment \"dev\" lets demo keys and test persons in: `public` must be a loopback address");
     }
     if listen.public == listen.admin && listen.public.port() != 0 {
         s.problem(&at, "`public` and `admin` are the same address");

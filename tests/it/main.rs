@@ -7,15 +7,20 @@ mod browser_login;
 mod canonical_oracle;
 mod commands;
 mod demo;
+mod dev_mode;
 mod encryption_oracle;
+#[cfg(feature = "peers")]
+mod examples;
 mod login;
 mod metadata_vectors;
 #[cfg(feature = "peers")]
 mod peer_saml;
 mod proxy;
+mod reload;
 mod saml_vectors;
 #[cfg(feature = "peers")]
 mod sent_documents;
+mod smuggling;
 mod support;
 mod xml_differential;
 mod xml_vectors;
