@@ -23,7 +23,7 @@ pub use load::{load, load_text};
 pub use model::{
     ClientAuth, Config, Contact, Encryption, Environment, HeaderNames, JwtProvider, Listen, LogFormat, MetadataSource,
     Method, OidcProfile, OidcProvider, Organisation, Pages, Protocol, Provider, SamlProvider, SecondReader,
-    ServiceConfig, SessionConfig, Store, Verification,
+    ServiceConfig, SessionConfig, Store, UpstreamConfig, UpstreamProtocol, Verification,
 };
 pub use print::print;
 pub use problem::Problem;
