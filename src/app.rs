@@ -21,9 +21,11 @@ use crate::http::headers::IdentityNames;
 use crate::http::own_paths::OwnPaths;
 use crate::http::pages::Site;
 use crate::http::proxy::Proxy;
-use crate::http::server::{Bound, Phase};
+use crate::http::server::{Bound, Phase, Times};
 use crate::http::service::Service;
-use crate::http::upstream::{Http1, Upstream as _};
+use crate::http::upgrade;
+use crate::http::upstream::{Connections, Upstream as _};
+use crate::http::watchdog::{Leftover, Limits, Looks};
 use crate::provider;
 use crate::session::CookieNames;
 use crate::telemetry::Telemetry;
@@ -59,8 +61,8 @@ pub struct Running {
     shared: Arc<Shared>,
     phase: watch::Sender<Phase>,
     admin_phase: watch::Sender<Phase>,
-    threads: Vec<JoinHandle<()>>,
-    admin_threads: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<Leftover>>,
+    admin_threads: Vec<JoinHandle<Leftover>>,
     shutdown_delay: Duration,
 }
 
@@ -69,7 +71,7 @@ struct Shared {
     gate: Arc<Gate>,
     telemetry: Arc<Telemetry>,
     clock: Arc<dyn Clock>,
-    upstream: Http1,
+    upstream: Connections,
     stopping: AtomicBool,
     config: Arc<Config>,
 }
@@ -121,9 +123,15 @@ pub fn start(config: Config) -> Result<Running, StartError> {
     let own = Arc::new(own);
     let address = PublicAddress::new(base, config.listen.trusted_proxies.clone());
     let proxy = Arc::new(Proxy {
-        identity: IdentityNames::new(&config.headers),
+        identity: Arc::new(IdentityNames::new(&config.headers)),
         address: address.ok_or_else(|| StartError::Internal("base_url fits no header".into()))?,
         cookies: CookieNames::new(&config.service.id, !base.is_loopback_http()),
+        limits: Limits {
+            response: Looks::of(config.upstream.response_timeout),
+            idle: Looks::of(config.upstream.idle_timeout),
+            tunnel: Looks::of(config.upstream.tunnel_idle_timeout),
+        },
+        websocket_origins: upgrade::origins(base.origin(), &config.service.websocket_origins),
     });
 
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -140,7 +148,7 @@ pub fn start(config: Config) -> Result<Running, StartError> {
         own: Arc::clone(&own),
         site: Arc::clone(&site),
         proxy: Arc::clone(&proxy),
-        upstream: Http1::new(config.service.upstream.clone()),
+        upstream: Connections::new(config.service.upstream.clone(), config.upstream.protocol),
         telemetry: Arc::clone(&telemetry),
         random: Arc::clone(&random),
         body_limit: config.verification.body_limit,
@@ -150,13 +158,15 @@ pub fn start(config: Config) -> Result<Running, StartError> {
         gate: Arc::clone(&gate),
         telemetry: Arc::clone(&telemetry),
         clock,
-        upstream: Http1::new(config.service.upstream.clone()),
+        upstream: Connections::new(config.service.upstream.clone(), config.upstream.protocol),
         stopping: AtomicBool::new(false),
         config: Arc::clone(&config),
     });
-    let threads = public.serve(service, &phases, config.listen.drain_timeout).map_err(StartError::Thread)?;
+    let keep_alive = config.listen.keep_alive_timeout;
+    let times = |drain| Times { keep_alive, drain };
+    let threads = public.serve(service, &phases, times(config.listen.drain_timeout)).map_err(StartError::Thread)?;
     let admin_threads = admin
-        .serve(|| Admin(Arc::clone(&shared)), &admin_phases, Duration::from_secs(1))
+        .serve(|| Admin(Arc::clone(&shared)), &admin_phases, times(Duration::from_secs(1)))
         .map_err(StartError::Thread)?;
     Ok(Running {
         public: public_address,
@@ -203,8 +213,15 @@ impl Running {
         self.shared.stopping.store(true, Ordering::Relaxed);
         std::thread::sleep(self.shutdown_delay);
         self.phase.send_replace(Phase::Draining);
+        let mut cut = Leftover::default();
         for thread in self.threads {
-            let _ = thread.join();
+            cut += thread.join().unwrap_or_default();
+        }
+        if cut == Leftover::default() {
+            tracing::info!(event = "drained");
+        } else {
+            let Leftover { connections, requests, tunnels } = cut;
+            tracing::warn!(event = "drain_deadline_passed", connections, requests, tunnels, "what was still open was cut");
         }
         // The admin address tells of the end until it comes.
         self.admin_phase.send_replace(Phase::Draining);

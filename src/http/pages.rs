@@ -122,6 +122,7 @@ struct ProblemPage<'a> {
     frame: Frame<'a>,
     says: Says,
     retry: Option<String>,
+    button: &'static str,
     reference: Option<Reference>,
 }
 
@@ -208,7 +209,12 @@ pub fn problem(
     retry: Option<&str>,
 ) -> Response<Bytes> {
     let retry = retry.map(|rd| site.login(rd, &[("locale", locale.tag())]));
-    page(status, &ProblemPage { frame: Frame::new(site, locale), says: problem.says(locale), retry, reference })
+    let button = match problem {
+        Problem::NotSignedIn | Problem::NotSent | Problem::NotSentLevel => words(locale).log_in,
+        _ => words(locale).try_again,
+    };
+    let frame = Frame::new(site, locale);
+    page(status, &ProblemPage { frame, says: problem.says(locale), retry, button, reference })
 }
 
 /// Logged out.

@@ -12,7 +12,7 @@ fn site() -> Site {
 }
 
 fn person() -> Asked<'static> {
-    Asked { navigation: true, page: true, locale: Locale::Sv, target: "/ansokan?id=1&x=å" }
+    Asked { navigation: true, page: true, grpc: false, locale: Locale::Sv, target: "/ansokan?id=1&x=å" }
 }
 
 fn program() -> Asked<'static> {

@@ -1,26 +1,27 @@
 //! What happens to a request, as one list.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
-use hyper::body::{Body as _, Incoming};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::body::Body as _;
 
-use super::body::{AnswerBody, FormRoom, NotRead, gather};
+use super::body::{AnswerBody, FormRoom, NotRead, RequestBody, gather};
 use super::own_paths::{OwnPath, OwnPaths, OwnRequest};
 use super::pages::Site;
 use super::proxy::Proxy;
 use super::query::Query;
 use super::respond::{self, Asked, Fault};
-use super::server::Handler;
+use super::server::{Client, Handler};
+use super::upgrade::{self, Wish};
 use super::upstream::{Failed, Upstream};
+use super::watchdog::{Cut, Expired};
 use super::{cookies, navigation};
 use crate::crypto::digest::Random;
-use crate::gate::{Cookies, Decision, Denial, Gate, Reference};
+use crate::gate::{Cookies, Decision, Denial, Gate, Lease, Permit, Reference};
 use crate::policy::normal_path;
-use crate::telemetry::{ForgedHeaders, Metrics, RequestForwarded, Telemetry, UpstreamFailed};
+use crate::telemetry::{ForgedHeaders, Metrics, RequestForwarded, StreamCut, Telemetry, UpstreamFailed};
 
 /// A form is base64 of the message, four bytes for three, with line ends and `+`, `/` and `=` percent-encoded: one and a
 /// half times the message in practice.
@@ -49,9 +50,21 @@ pub struct Service<U> {
 }
 
 impl<U: Upstream> Handler for Service<U> {
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<AnswerBody> {
+    async fn handle(&self, request: Request<RequestBody>, client: Client) -> Response<AnswerBody> {
         let _counted = InFlight::count(self.telemetry.metrics());
-        self.answer(request, peer).await
+        self.answer(request, client).await
+    }
+
+    fn is_over(&self, lease: &Lease) -> bool {
+        self.gate.is_over(lease)
+    }
+
+    fn session_ended(&self) -> impl Future<Output = ()> + Send {
+        self.gate.session_ended()
+    }
+
+    fn cut(&self, why: Cut) {
+        self.telemetry.emit(StreamCut { why: why.name() });
     }
 }
 
@@ -72,12 +85,21 @@ impl Drop for InFlight<'_> {
 }
 
 impl<U: Upstream> Service<U> {
-    async fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<AnswerBody> {
+    async fn answer(&self, mut request: Request<RequestBody>, client: Client) -> Response<AnswerBody> {
         // First: a client must never speak for us, on whatever path.
         let forged = self.proxy.identity.strip(request.headers_mut());
         if forged > 0 {
             self.telemetry.emit(ForgedHeaders { count: forged });
         }
+        match upgrade::asked(&mut request) {
+            Ok(None) => self.decided(request, client, None).await,
+            // Rare, and without a body.
+            Ok(wish) => closed(Box::pin(self.decided(request, client, wish)).await),
+            Err(upgrade::BadUpgrade) => closed(self.fault(&request, Fault::BadUpgrade, None)),
+        }
+    }
+
+    async fn decided(&self, request: Request<RequestBody>, client: Client, wish: Option<Wish>) -> Response<AnswerBody> {
         // TRACE sends a request back as it reached the e-service, with what no browser may read; CONNECT is for proxies
         // of another kind.
         if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
@@ -98,18 +120,35 @@ impl<U: Upstream> Service<U> {
         };
         match decision {
             Decision::Denied(denial) => self.denied(&request, &path, &denial),
-            Decision::Permit(permit) => {
-                self.telemetry.emit(RequestForwarded { route: &permit.route });
-                let accept = request.headers().get(ACCEPT).cloned();
-                match self.proxy.forward(&self.upstream, request, &path, peer, &permit).await {
-                    Ok(response) => response,
-                    Err(failed) => self.upstream_failed(accept, &failed),
-                }
-            }
+            Decision::Permit(permit) => self.forward(request, &path, &client, permit, wish).await,
         }
     }
 
-    async fn own_path(&self, path: OwnPath, request: Request<Incoming>) -> Response<AnswerBody> {
+    async fn forward(
+        &self,
+        request: Request<RequestBody>,
+        path: &str,
+        client: &Client,
+        permit: Permit,
+        wish: Option<Wish>,
+    ) -> Response<AnswerBody> {
+        // A session's cookies go along with what any page of the same site opens.
+        if wish.is_some() && permit.lease.is_some() {
+            let own = upgrade::is_from(request.headers(), &self.proxy.websocket_origins);
+            if !own {
+                return self.fault(&request, Fault::CrossSite, None);
+            }
+        }
+        self.telemetry.emit(RequestForwarded { route: &permit.route });
+        let accept = request.headers().get(ACCEPT).cloned();
+        let grpc = is_grpc(&request);
+        match self.proxy.forward(&self.upstream, request, path, client, permit, wish).await {
+            Ok(response) => response,
+            Err(failed) => self.upstream_failed(accept, grpc, &failed),
+        }
+    }
+
+    async fn own_path(&self, path: OwnPath, request: Request<RequestBody>) -> Response<AnswerBody> {
         let (parts, body) = request.into_parts();
         let pairs = cookies::pairs(&parts.headers);
         let own = OwnRequest {
@@ -135,7 +174,7 @@ impl<U: Upstream> Service<U> {
         self.own.answer(path, &own, &form).await.map(AnswerBody::from)
     }
 
-    async fn form(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Fault> {
+    async fn form(&self, headers: &HeaderMap, body: RequestBody) -> Result<Bytes, Fault> {
         let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
@@ -157,43 +196,70 @@ impl<U: Upstream> Service<U> {
         Asked {
             navigation: false,
             page: navigation::wants_page(headers),
+            grpc: false,
             locale: navigation::locale(None, headers),
             target,
         }
     }
 
-    fn denied(&self, request: &Request<Incoming>, path: &str, denial: &Denial) -> Response<AnswerBody> {
-        let target = match request.uri().query() {
-            Some(query) => format!("{path}?{query}"),
-            None => path.to_owned(),
+    fn denied(&self, request: &Request<RequestBody>, path: &str, denial: &Denial) -> Response<AnswerBody> {
+        // Where a login leads to: what was asked for, or the page of a form that was sent, which nobody sends again.
+        let target = if matches!(*request.method(), Method::GET | Method::HEAD) {
+            match request.uri().query() {
+                Some(query) => format!("{path}?{query}"),
+                None => path.to_owned(),
+            }
+        } else {
+            navigation::came_from(request.headers(), &self.site.origin).unwrap_or(&self.site.home).to_owned()
         };
         let navigation = navigation::is_navigation(request.method(), request.headers());
-        let asked = Asked { navigation, ..self.asked(request.headers(), &target) };
+        let asked = Asked { navigation, grpc: is_grpc(request), ..self.asked(request.headers(), &target) };
         respond::denied(&self.site, &asked, denial, self.reference()).map(AnswerBody::from)
     }
 
-    fn fault(&self, request: &Request<Incoming>, fault: Fault, reference: Option<Reference>) -> Response<AnswerBody> {
-        let asked = self.asked(request.headers(), &self.site.home);
+    fn fault(&self, request: &Request<RequestBody>, fault: Fault, reference: Option<Reference>) -> Response<AnswerBody> {
+        let asked = Asked { grpc: is_grpc(request), ..self.asked(request.headers(), &self.site.home) };
         respond::fault(&self.site, &asked, fault, reference).map(AnswerBody::from)
     }
 
-    fn upstream_failed(&self, accept: Option<HeaderValue>, failed: &Failed) -> Response<AnswerBody> {
+    fn upstream_failed(&self, accept: Option<HeaderValue>, grpc: bool, failed: &Failed) -> Response<AnswerBody> {
         let reference = self.reference();
-        self.telemetry.emit(UpstreamFailed { cause: &failed.to_string(), reference: reference.as_str() });
-        let fault = match failed {
-            Failed::Slow => Fault::UpstreamSlow,
-            Failed::Path => Fault::BadPath,
-            Failed::Connect(_) | Failed::Broken(_) => Fault::UpstreamDown,
+        let (fault, ours) = match failed {
+            Failed::Slow | Failed::Expired(Expired::NoAnswer) => (Fault::UpstreamSlow, false),
+            Failed::Connect(_) | Failed::Broken(_) | Failed::Switched => (Fault::UpstreamDown, false),
+            Failed::Path => (Fault::BadPath, true),
+            Failed::NoUpgrade => (Fault::NoUpgrade, true),
+            Failed::Expired(Expired::ClientSlow) => (Fault::ClientSlow, true),
+            Failed::Expired(Expired::SessionOver) => (Fault::NoSession, true),
         };
+        // What the client or its session is the cause of is no failure of the e-service.
+        if ours {
+            tracing::info!(event = "request_ended", code = fault.code(), reference = reference.as_str());
+        } else {
+            self.telemetry.emit(UpstreamFailed { cause: &failed.to_string(), reference: reference.as_str() });
+        }
         let mut headers = HeaderMap::new();
         if let Some(accept) = accept {
             headers.insert(ACCEPT, accept);
         }
-        let asked = self.asked(&headers, &self.site.home);
+        let asked = Asked { grpc, ..self.asked(&headers, &self.site.home) };
         respond::fault(&self.site, &asked, fault, Some(reference)).map(AnswerBody::from)
     }
 
     fn reference(&self) -> Reference {
         Reference::new(&*self.random).unwrap_or(Reference::NONE)
     }
+}
+
+/// gRPC is spoken over HTTP/2 alone. Over HTTP/1.1 a content type is no reason to hide a 401 in a 200.
+fn is_grpc<B>(request: &Request<B>) -> bool {
+    request.version() == Version::HTTP_2 && navigation::is_grpc(request.headers())
+}
+
+/// What was asked for in vain is the last on its connection.
+fn closed(mut response: Response<AnswerBody>) -> Response<AnswerBody> {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        upgrade::close(response.headers_mut());
+    }
+    response
 }

@@ -18,6 +18,7 @@ pub struct Metrics {
     pub(super) sessions_ended: IntCounterVec,
     pub(super) forged_headers: IntCounter,
     pub(super) upstream_failures: IntCounter,
+    pub(super) streams_cut: IntCounterVec,
     /// Requests being answered now.
     pub in_flight: IntGauge,
     /// 1 for each provider that has valid keys now, else 0.
@@ -77,6 +78,11 @@ impl Metrics {
             forged_headers: counter(
                 "grindvakt_forged_headers_total",
                 "Headers removed from requests because they fold to one of ours.",
+            )?,
+            streams_cut: vec(
+                "grindvakt_streams_cut_total",
+                "Answers, WebSockets and connections ended before their own end, by why.",
+                &["why"],
             )?,
             upstream_failures: counter(
                 "grindvakt_upstream_failures_total",

@@ -9,7 +9,7 @@ mod metrics;
 
 pub use events::{
     Event, ForgedHeaders, LoginBegun, LoginFinished, LoginRefused, RequestDenied, RequestForwarded, SessionEnded,
-    SessionStarted, UpstreamFailed,
+    SessionStarted, StreamCut, UpstreamFailed,
 };
 pub use log::init as init_log;
 pub use metrics::Metrics;
