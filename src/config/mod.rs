@@ -18,8 +18,8 @@ mod tree;
 mod url;
 
 pub use explain::explain;
-pub use keys::{KeyFiles, KeySource, LoadedKeys, load_decryption, load_keys};
-pub use load::{load, load_text};
+pub use keys::{KeyFiles, KeySource, LoadedKeys, MadeKeys, load_decryption, load_keys};
+pub use load::{load, load_text, sources};
 pub use model::{
     ClientAuth, Config, Contact, Encryption, Environment, HeaderNames, JwtProvider, Listen, LogFormat, MetadataSource,
     Method, OidcProfile, OidcProvider, Organisation, Pages, Protocol, Provider, SamlProvider, SecondReader,

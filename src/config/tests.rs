@@ -345,9 +345,10 @@ fn the_memory_of_one_process_is_warned_of() {
 #[test]
 fn keys_that_are_not_named_are_made_with_a_warning() {
     let random = crate::crypto::digest::SystemRandom::new();
-    let keys = load_keys(&read(GOOD).unwrap(), &random).unwrap();
+    let mut made = MadeKeys::default();
+    let keys = load_keys(&read(GOOD).unwrap(), &random, &mut made).unwrap();
     assert_eq!(keys.warnings.len(), 4);
     let missing = GOOD.replace("[store]", "[keys]\nsealing = [\"none.key\"]\n[store]");
-    let problems = load_keys(&read(&missing).unwrap(), &random).err().unwrap();
+    let problems = load_keys(&read(&missing).unwrap(), &random, &mut made).err().unwrap();
     assert!(problems[0].to_string().starts_with("dir/none.key: cannot be read"), "{}", problems[0]);
 }

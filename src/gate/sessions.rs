@@ -17,7 +17,7 @@ impl Gate {
         cookies.all(name).take(SAME_NAME).find_map(|text| {
             let session: Session = self.sessions.open(name, text)?;
             session.alive(now, &self.times).ok()?;
-            if self.revoked.contains(session.id()) {
+            if self.lasting.revoked.contains(session.id()) {
                 return None;
             }
             let providers = self.registry.current();
@@ -43,13 +43,13 @@ impl Gate {
             let providers = self.registry.current();
             providers.by_id(&lease.provider).is_none_or(|provider| provider.config().eid != lease.eid)
         };
-        self.clock.now() >= lease.ends || self.revoked.contains(lease.session) || gone()
+        self.clock.now() >= lease.ends || self.lasting.revoked.contains(lease.session) || gone()
     }
 
     /// Waits until some session is ended by someone. One that ends just before the call may be missed: whoever holds
     /// leases looks at them now and then as well.
     pub async fn session_ended(&self) {
-        self.revoked.changed().await;
+        self.lasting.revoked.changed().await;
     }
 
     pub(super) fn session_cookie(&self, session: &Session) -> Result<SetCookie, SealError> {
@@ -61,7 +61,7 @@ impl Gate {
 
     /// Ends a session: its cookie opens nothing any more, wherever a copy of it is.
     pub(super) fn end_session(&self, id: SessionId, ends: UnixTime, now: UnixTime, why: &'static str) {
-        self.revoked.revoke(id, ends, now);
+        self.lasting.revoked.revoke(id, ends, now);
         self.headers.forget(id, &self.config.routes);
         self.telemetry.emit(SessionEnded { session: &id.to_string(), why });
     }

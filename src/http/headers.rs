@@ -273,10 +273,15 @@ mod tests {
             "x-checksum",
         ]);
         names.clean_trailers(&mut map);
-        assert_eq!(map.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["grpc-status", "x-checksum"]);
+        let left = |map: &HeaderMap| {
+            let mut left: Vec<_> = map.keys().map(|name| name.as_str().to_owned()).collect();
+            left.sort_unstable();
+            left
+        };
+        assert_eq!(left(&map), ["grpc-status", "x-checksum"]);
         let mut map = headers(&["set-cookie", "grpc-status", "my.debug-bin", "content-type", "connection"]);
         clean_answer_trailers(&mut map);
-        assert_eq!(map.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["grpc-status", "my.debug-bin"]);
+        assert_eq!(left(&map), ["grpc-status", "my.debug-bin"]);
     }
 
     #[test]

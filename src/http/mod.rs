@@ -4,10 +4,12 @@
 
 pub mod accepted;
 pub mod admin;
+pub mod admit;
 pub mod body;
 pub mod cookies;
 pub mod form;
 pub mod forwarded;
+pub mod framing;
 pub mod headers;
 pub mod navigation;
 pub mod own_paths;

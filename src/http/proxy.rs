@@ -8,6 +8,7 @@ use http::header::{CACHE_CONTROL, EXPECT, HOST, TE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Body as _;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::body::{AnswerBody, Passing, RequestBody, Wanted};
 use super::cookies;
@@ -175,10 +176,13 @@ fn says_trailers(te: &HeaderValue) -> bool {
     te.to_str().is_ok_and(|te| te.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("trailers")))
 }
 
-/// The decided path with the query as it came.
+/// What no query holds as it is (RFC 3986, 3.4), and hyper lets through. Letters beyond ASCII are encoded in any case.
+const QUERY: &AsciiSet = &CONTROLS.add(b'\\');
+
+/// The decided path with the query as it came, in ASCII.
 fn target(uri: &Uri, path: &str) -> Option<PathAndQuery> {
     let text = match uri.query() {
-        Some(query) => format!("{path}?{query}"),
+        Some(query) => format!("{path}?{}", utf8_percent_encode(query, QUERY)),
         None => path.to_owned(),
     };
     // A normal path is plain ASCII, and the query was parsed before.

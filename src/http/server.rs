@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::accepted::Accepted;
 use super::body::{AnswerBody, RequestBody};
+use super::framing::Framed;
 use super::watchdog::{Cut, Leftover, Watchdog, Watched};
 use crate::base::limits;
 use crate::gate::Lease;
@@ -127,20 +128,20 @@ impl Bound {
         self.address
     }
 
-    /// Serves until `phase` says to drain and every connection has ended, or `times.drain` has passed since. Each thread
-    /// returns what was cut then.
+    /// Serves, with a `handler` for each core, until `phase` says to drain and every connection has ended, or
+    /// `times.drain` has passed since. Each thread returns what was cut then.
     ///
     /// # Errors
     /// A thread cannot be started.
     pub fn serve<H: Handler>(
         self,
-        handler: impl Fn() -> H,
+        handler: impl Fn(usize) -> H,
         phase: &watch::Receiver<Phase>,
         times: Times,
     ) -> io::Result<Vec<JoinHandle<Leftover>>> {
         let mut threads = Vec::with_capacity(self.listeners.len());
         for (core, listener) in self.listeners.into_iter().enumerate() {
-            let (handler, phase) = (Arc::new(handler()), phase.clone());
+            let (handler, phase) = (Arc::new(handler(core)), phase.clone());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let thread = std::thread::Builder::new().name(format!("serve-{core}"));
             threads.push(thread.spawn(move || runtime.block_on(serve(listener, handler, phase, times)))?);
@@ -248,9 +249,10 @@ async fn one_by_one<H: Handler>(accepted: Accepted, Client { address, watched }:
     let connection = http1::Builder::new()
         // The watchdog sees to it, without a timer for each request.
         .header_read_timeout(None)
-        // A header block that does not fit is answered 431.
+        // A header block that does not fit is answered 431. Without the first, one that came all at once would fit.
+        .max_header_size(limits::HEADER_BLOCK_BYTES)
         .max_buf_size(limits::HEADER_BLOCK_BYTES)
-        .serve_connection(TokioIo::new(accepted), service)
+        .serve_connection(TokioIo::new(Framed::new(accepted)), service)
         .with_upgrades();
     drive(connection, &watched, |connection| connection.graceful_shutdown()).await;
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
@@ -17,7 +18,8 @@ use super::server::{Client, Handler};
 use super::upgrade::{self, Wish};
 use super::upstream::{Failed, Upstream};
 use super::watchdog::{Cut, Expired};
-use super::{cookies, navigation};
+use super::{admit, cookies, navigation};
+use crate::config::Config;
 use crate::crypto::digest::Random;
 use crate::gate::{Cookies, Decision, Denial, Gate, Lease, Permit, Reference};
 use crate::policy::normal_path;
@@ -27,45 +29,69 @@ use crate::telemetry::{ForgedHeaders, Metrics, RequestForwarded, StreamCut, Tele
 /// half times the message in practice.
 const FORM_FACTOR: usize = 2;
 
-/// Everything that a core answers with. `Arc`s are shared by all cores, the upstream connections are its own.
-pub struct Service<U> {
+/// Everything that follows from one configuration. Swapped whole at a reload: a request sees one of them from its
+/// beginning to its end.
+pub struct Generation<U> {
+    /// What it follows from.
+    pub config: Arc<Config>,
     /// The use cases.
     pub gate: Arc<Gate>,
     /// Our own paths.
-    pub own: Arc<OwnPaths>,
+    pub own: OwnPaths,
     /// What pages know of the service.
     pub site: Arc<Site>,
     /// How a request is passed on.
-    pub proxy: Arc<Proxy>,
-    /// Where it is passed on to.
-    pub upstream: U,
+    pub proxy: Proxy,
+    /// Where it is passed on to: connections of its own for each core.
+    pub upstreams: Arc<[U]>,
     /// Where it is told.
     pub telemetry: Arc<Telemetry>,
     /// For references.
     pub random: Arc<dyn Random>,
-    /// The largest message, in bytes.
-    pub body_limit: usize,
     /// Room for forms that are being read.
     pub forms: Arc<FormRoom>,
 }
 
+/// What a core answers with.
+pub struct Service<U> {
+    /// What is in force. Shared by all cores.
+    pub current: Arc<ArcSwap<Generation<U>>>,
+    /// Which core this is.
+    pub core: usize,
+}
+
 impl<U: Upstream> Handler for Service<U> {
     async fn handle(&self, request: Request<RequestBody>, client: Client) -> Response<AnswerBody> {
-        let _counted = InFlight::count(self.telemetry.metrics());
-        self.answer(request, client).await
+        let generation = self.current.load_full();
+        let _counted = InFlight::count(generation.telemetry.metrics());
+        // HTTP/2 has streams for that.
+        let has_body = !request.body().is_end_stream() && request.version() < Version::HTTP_2;
+        let mut answer = generation.answer(request, client, self.core).await;
+        // What is left of a refused request is nobody's: not read to its end, and above all not as the next one (T57).
+        if has_body && is_refusal(&answer) {
+            upgrade::close(answer.headers_mut());
+        }
+        answer
     }
 
     fn is_over(&self, lease: &Lease) -> bool {
-        self.gate.is_over(lease)
+        self.current.load().gate.is_over(lease)
     }
 
-    fn session_ended(&self) -> impl Future<Output = ()> + Send {
-        self.gate.session_ended()
+    async fn session_ended(&self) {
+        let gate = Arc::clone(&self.current.load().gate);
+        gate.session_ended().await;
     }
 
     fn cut(&self, why: Cut) {
-        self.telemetry.emit(StreamCut { why: why.name() });
+        self.current.load().telemetry.emit(StreamCut { why: why.name() });
     }
+}
+
+/// Whether an answer is our own no.
+fn is_refusal(answer: &Response<AnswerBody>) -> bool {
+    let refused = answer.status().is_client_error() || answer.status().is_server_error();
+    refused && matches!(answer.body(), AnswerBody::Own(_))
 }
 
 /// A request that is being answered. Dropped with it, also when the client goes away in the middle.
@@ -84,26 +110,35 @@ impl Drop for InFlight<'_> {
     }
 }
 
-impl<U: Upstream> Service<U> {
-    async fn answer(&self, mut request: Request<RequestBody>, client: Client) -> Response<AnswerBody> {
+impl<U: Upstream> Generation<U> {
+    async fn answer(&self, mut request: Request<RequestBody>, client: Client, core: usize) -> Response<AnswerBody> {
         // First: a client must never speak for us, on whatever path.
         let forged = self.proxy.identity.strip(request.headers_mut());
         if forged > 0 {
             self.telemetry.emit(ForgedHeaders { count: forged });
         }
         match upgrade::asked(&mut request) {
-            Ok(None) => self.decided(request, client, None).await,
+            Ok(None) => self.decided(request, client, core, None).await,
             // Rare, and without a body.
-            Ok(wish) => closed(Box::pin(self.decided(request, client, wish)).await),
+            Ok(wish) => closed(Box::pin(self.decided(request, client, core, wish)).await),
             Err(upgrade::BadUpgrade) => closed(self.fault(&request, Fault::BadUpgrade, None)),
         }
     }
 
-    async fn decided(&self, request: Request<RequestBody>, client: Client, wish: Option<Wish>) -> Response<AnswerBody> {
+    async fn decided(
+        &self,
+        request: Request<RequestBody>,
+        client: Client,
+        core: usize,
+        wish: Option<Wish>,
+    ) -> Response<AnswerBody> {
         // TRACE sends a request back as it reached the e-service, with what no browser may read; CONNECT is for proxies
         // of another kind.
         if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
             return self.fault(&request, Fault::Method("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"), None);
+        }
+        if let Err(fault) = admit::admit(&request) {
+            return self.fault(&request, fault, None);
         }
         // One form of the path: decided on, and passed on.
         let path = match normal_path(request.uri().path()) {
@@ -120,12 +155,16 @@ impl<U: Upstream> Service<U> {
         };
         match decision {
             Decision::Denied(denial) => self.denied(&request, &path, &denial),
-            Decision::Permit(permit) => self.forward(request, &path, &client, permit, wish).await,
+            Decision::Permit(permit) => match self.upstreams.get(core) {
+                Some(upstream) => self.forward(upstream, request, &path, &client, permit, wish).await,
+                None => self.fault(&request, Fault::Internal, Some(self.reference())),
+            },
         }
     }
 
     async fn forward(
         &self,
+        upstream: &U,
         request: Request<RequestBody>,
         path: &str,
         client: &Client,
@@ -142,7 +181,7 @@ impl<U: Upstream> Service<U> {
         self.telemetry.emit(RequestForwarded { route: &permit.route });
         let accept = request.headers().get(ACCEPT).cloned();
         let grpc = is_grpc(&request);
-        match self.proxy.forward(&self.upstream, request, path, client, permit, wish).await {
+        match self.proxy.forward(upstream, request, path, client, permit, wish).await {
             Ok(response) => response,
             Err(failed) => self.upstream_failed(accept, grpc, &failed),
         }
@@ -180,7 +219,7 @@ impl<U: Upstream> Service<U> {
         if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(Fault::MediaType);
         }
-        let limit = self.body_limit.saturating_mul(FORM_FACTOR);
+        let limit = self.config.verification.body_limit.saturating_mul(FORM_FACTOR);
         // Said to be too large: not read at all.
         if body.size_hint().lower() > limit as u64 {
             return Err(Fault::TooLarge);
@@ -228,11 +267,13 @@ impl<U: Upstream> Service<U> {
             Failed::Slow | Failed::Expired(Expired::NoAnswer) => (Fault::UpstreamSlow, false),
             Failed::Connect(_) | Failed::Broken(_) | Failed::Switched => (Fault::UpstreamDown, false),
             Failed::Path => (Fault::BadPath, true),
+            Failed::Body(_) => (Fault::BadBody, true),
             Failed::NoUpgrade => (Fault::NoUpgrade, true),
             Failed::Expired(Expired::ClientSlow) => (Fault::ClientSlow, true),
             Failed::Expired(Expired::SessionOver) => (Fault::NoSession, true),
         };
-        // What the client or its session is the cause of is no failure of the e-service.
+        // What the client or its session is the cause of is no failure of the e-service: a stranger must not be able to
+        // make it look down.
         if ours {
             tracing::info!(event = "request_ended", code = fault.code(), reference = reference.as_str());
         } else {

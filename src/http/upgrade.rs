@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional_with_sizes;
 
 use super::accepted::Accepted;
+use super::framing::Framed;
 use super::watchdog::{Looks, Watched};
 
 /// The one protocol that is switched to.
@@ -122,14 +123,14 @@ pub fn is_agreed<B>(response: &Response<B>) -> bool {
 pub fn join(wish: Wish, upstream: OnUpgrade, watched: &Arc<Watched>, idle: Looks) {
     let tunnel = tokio::spawn(async move {
         let Ok(client) = wish.0.await else { return };
-        let Ok(client) = client.downcast::<TokioIo<Accepted>>() else { return };
+        let Ok(client) = client.downcast::<TokioIo<Framed<Accepted>>>() else { return };
         // Sent before our 101 was: not for the e-service, which had not agreed to anything yet.
         if !client.read_buf.is_empty() {
             tracing::info!(event = "upgrade_refused", code = "early_bytes");
             return;
         }
         let Ok(upstream) = upstream.await else { return };
-        let (mut client, mut upstream) = (client.io.into_inner(), TokioIo::new(upstream));
+        let (mut client, mut upstream) = (client.io.into_inner().into_inner(), TokioIo::new(upstream));
         // How it ends is the affair of the two ends.
         let _ = copy_bidirectional_with_sizes(&mut client, &mut upstream, BUFFER, BUFFER).await;
     });

@@ -73,14 +73,14 @@ impl Upstream for Http1 {
                 Ok(response) => return Ok(Returning::wrap(response, Hold::Connection(sender, self.clone()))),
                 Err(mut failed) => match failed.take_message() {
                     Some(back) => request = back,
-                    None => return Err(Failed::Broken(failed.into_error())),
+                    None => return Err(failed.into_error().into()),
                 },
             }
         }
         let mut sender = self.connect().await?;
         match sender.try_send_request(request).await {
             Ok(response) => Ok(Returning::wrap(response, Hold::Connection(sender, self.clone()))),
-            Err(failed) => Err(Failed::Broken(failed.into_error())),
+            Err(failed) => Err(failed.into_error().into()),
         }
     }
 

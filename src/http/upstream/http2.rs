@@ -140,7 +140,7 @@ impl Upstream for Http2 {
                 // It was closed before it took the request.
                 Err(mut failed) => match failed.take_message() {
                     Some(back) if tries < TRIES => (request, tries) = (back, tries + 1),
-                    _ => return Err(Failed::Broken(failed.into_error())),
+                    _ => return Err(failed.into_error().into()),
                 },
             }
         }

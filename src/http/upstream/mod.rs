@@ -41,6 +41,9 @@ pub enum Failed {
     /// A target that cannot be written down: never sent anywhere else instead.
     #[error("the request's target cannot be passed on")]
     Path,
+    /// The client's body broke off, or was not what its head said: not the e-service's doing.
+    #[error("the client's body: {0}")]
+    Body(hyper::Error),
     /// The connection broke before the answer's head.
     #[error("broke off: {0}")]
     Broken(hyper::Error),
@@ -53,6 +56,13 @@ pub enum Failed {
     /// The client wants an upgrade, and what the e-service speaks has none.
     #[error("an upgrade is for HTTP/1.1 only")]
     NoUpgrade,
+}
+
+impl From<hyper::Error> for Failed {
+    fn from(error: hyper::Error) -> Self {
+        // A request is made of what the client sends: what hyper calls the user's fault is a body that failed.
+        if error.is_user() { Self::Body(error) } else { Self::Broken(error) }
+    }
 }
 
 impl Expired {
