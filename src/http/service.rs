@@ -17,7 +17,7 @@ use super::respond::{self, Asked, Fault};
 use super::server::{Client, Handler};
 use super::upgrade::{self, Wish};
 use super::upstream::{Failed, Upstream};
-use super::watchdog::{Cut, Expired};
+use super::watchdog::{Cut, Expired, Watched};
 use super::{admit, cookies, navigation};
 use crate::config::Config;
 use crate::crypto::digest::Random;
@@ -120,8 +120,11 @@ impl<U: Upstream> Generation<U> {
         match upgrade::asked(&mut request) {
             Ok(None) => self.decided(request, client, core, None).await,
             // Rare, and without a body.
-            Ok(wish) => closed(Box::pin(self.decided(request, client, core, wish)).await),
-            Err(upgrade::BadUpgrade) => closed(self.fault(&request, Fault::BadUpgrade, None)),
+            Ok(wish) => {
+                let watched = Arc::clone(&client.watched);
+                closed(Box::pin(self.decided(request, client, core, wish)).await, &watched)
+            }
+            Err(upgrade::BadUpgrade) => closed(self.fault(&request, Fault::BadUpgrade, None), &client.watched),
         }
     }
 
@@ -298,9 +301,10 @@ fn is_grpc<B>(request: &Request<B>) -> bool {
 }
 
 /// What was asked for in vain is the last on its connection.
-fn closed(mut response: Response<AnswerBody>) -> Response<AnswerBody> {
+fn closed(mut response: Response<AnswerBody>, watched: &Watched) -> Response<AnswerBody> {
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         upgrade::close(response.headers_mut());
+        watched.reads_on();
     }
     response
 }

@@ -408,6 +408,11 @@ impl Watched {
         self.body_left.load(Relaxed)
     }
 
+    /// Something may still come after a request, which nobody reads.
+    pub fn reads_on(&self) {
+        self.body_left.store(true, Relaxed);
+    }
+
     /// Nothing of a request's body is left, or nothing of it matters any more.
     pub fn no_body_left(&self) {
         self.body_left.store(false, Relaxed);
