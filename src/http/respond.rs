@@ -99,7 +99,7 @@ pub fn denied(site: &Site, asked: &Asked<'_>, denial: &Denial, reference: Refere
     let mut verdict = judge(denial);
     // What was posted is lost in a login, and it is never posted again in the person's name. So they are told before they
     // leave the page behind.
-    if asked.page && !asked.navigation {
+    if asked.page && !asked.navigation && !asked.grpc {
         verdict.problem = match denial {
             Denial::NeedsLogin { .. } => Problem::NotSent,
             Denial::StepUp { .. } => Problem::NotSentLevel,
