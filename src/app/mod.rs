@@ -179,7 +179,13 @@ impl Running {
         if cut == Leftover::default() {
             tracing::info!(event = "drained");
         } else {
-            tracing::warn!(event = "drain_deadline_passed", connections, requests, tunnels, "what was still open was cut");
+            tracing::warn!(
+                event = "drain_deadline_passed",
+                connections,
+                requests,
+                tunnels,
+                "what was still open was cut"
+            );
         }
         // The admin address tells of the end until it comes.
         self.admin_phase.send_replace(Phase::Draining);

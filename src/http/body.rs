@@ -1,7 +1,7 @@
 //! Bodies: the client's on its way to the e-service, the e-service's on its way back, and our own, which are whole.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -19,6 +19,17 @@ use super::watchdog::{Looks, Streaming, Watched};
 /// How long the e-service may think about whether it wants a body (RFC 9110, 10.1.1: not for ever, since many servers
 /// never say).
 const EXPECT_TIME: Duration = Duration::from_secs(1);
+
+/// Why a request's body does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// The client broke off, or what it sent is not what its head said.
+    #[error(transparent)]
+    Client(#[from] hyper::Error),
+    /// The e-service has answered without it.
+    #[error("nobody wants it")]
+    Unwanted,
+}
 
 /// The body of a request, passed on frame by frame.
 pub struct RequestBody {
@@ -63,12 +74,14 @@ impl RequestBody {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let this = self.get_mut();
         if let Some(held) = &mut this.held {
-            ready!(held.poll(cx));
+            if !ready!(held.poll(cx)) {
+                return Poll::Ready(Some(Err(Broken::Unwanted)));
+            }
             this.held = None;
         }
         let polled = Pin::new(&mut this.body).poll_frame(cx);
@@ -81,7 +94,7 @@ impl Body for RequestBody {
                 }
                 Poll::Ready(this.cleaned(frame).map(Ok))
             }
-            Some(Err(error)) => Poll::Ready(Some(Err(error))),
+            Some(Err(error)) => Poll::Ready(Some(Err(error.into()))),
             None => {
                 this.watched.asked(this.answer);
                 Poll::Ready(None)
@@ -98,15 +111,29 @@ impl Body for RequestBody {
     }
 }
 
-/// Says that the e-service wants the body: shared by whoever hears it and the body that waits.
+/// What the e-service says of a body that waits: shared by whoever hears it and the body.
 #[derive(Clone, Default)]
-pub struct Wanted(Arc<(AtomicBool, Mutex<Option<Waker>>)>);
+pub struct Wanted(Arc<(AtomicU8, Mutex<Option<Waker>>)>);
+
+const NOTHING_SAID: u8 = 0;
+const WANTED: u8 = 1;
+const UNWANTED: u8 = 2;
 
 impl Wanted {
-    /// It does.
+    /// It wants the body.
     pub fn yes(&self) {
-        let (wanted, waker) = &*self.0;
-        wanted.store(true, Relaxed);
+        self.says(WANTED);
+    }
+
+    /// It has answered without the body, and the answer is over.
+    pub fn no(&self) {
+        self.says(UNWANTED);
+    }
+
+    /// The first word counts.
+    fn says(&self, what: u8) {
+        let (said, waker) = &*self.0;
+        let _ = said.compare_exchange(NOTHING_SAID, what, Relaxed, Relaxed);
         let waker = waker.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(waker) = waker {
             waker.wake();
@@ -120,14 +147,19 @@ struct Held {
 }
 
 impl Held {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let (wanted, waker) = &*self.wanted.0;
+    /// Whether the body shall come.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let (said, waker) = &*self.wanted.0;
         *waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
-        if wanted.load(Relaxed) {
-            return Poll::Ready(());
+        match said.load(Relaxed) {
+            WANTED => return Poll::Ready(true),
+            UNWANTED => return Poll::Ready(false),
+            _ => {}
         }
         let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(EXPECT_TIME)));
-        patience.as_mut().poll(cx)
+        ready!(patience.as_mut().poll(cx));
+        self.wanted.yes();
+        Poll::Ready(true)
     }
 }
 
@@ -150,12 +182,22 @@ impl AnswerBody {
 pub struct Passing {
     body: Returning,
     streaming: Streaming,
+    /// The request's body, where it still waits to be asked for.
+    waiting: Option<Wanted>,
 }
 
 impl Passing {
     /// Watched until it is dropped.
-    pub const fn new(body: Returning, streaming: Streaming) -> Self {
-        Self { body, streaming }
+    pub const fn new(body: Returning, streaming: Streaming, waiting: Option<Wanted>) -> Self {
+        Self { body, streaming, waiting }
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        if let Some(waiting) = &self.waiting {
+            waiting.no();
+        }
     }
 }
 

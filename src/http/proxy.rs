@@ -57,7 +57,7 @@ impl Proxy {
             return Err(Failed::NoUpgrade);
         }
         let Permit { headers: identity, lease, set_cookie, .. } = permit;
-        self.prepare(&mut request, path, client, version)?;
+        let waiting = self.prepare(&mut request, path, client, version)?;
         if wish.is_some() {
             upgrade::write(request.headers_mut());
         }
@@ -88,17 +88,18 @@ impl Proxy {
         if switched {
             upgrade::write(headers);
         }
-        Ok(response.map(|body| self.passing(body, client)))
+        Ok(response.map(|body| self.passing(body, client, waiting)))
     }
 
-    /// Makes the request to the e-service out of the client's, but for the identity.
+    /// Makes the request to the e-service out of the client's, but for the identity. Returns a handle of its body where
+    /// the client is not to be asked for it yet.
     fn prepare(
         &self,
         request: &mut Request<RequestBody>,
         path: &str,
         client: &Client,
         version: Version,
-    ) -> Result<(), Failed> {
+    ) -> Result<Option<Wanted>, Failed> {
         let to = target(request.uri(), path).ok_or(Failed::Path)?;
         // Whether the client would rather be asked for the body. Only HTTP/1.1 on both sides has a way to ask.
         let expects = version == Version::HTTP_11
@@ -130,23 +131,28 @@ impl Proxy {
         if !request.body().is_end_stream() {
             request.body_mut().goes_on(&self.identity, self.limits.response);
         }
-        if expects {
-            let wanted = Wanted::default();
-            request.body_mut().waits_for(wanted.clone());
-            hyper::ext::on_informational(request, move |said| {
-                if said.status() == StatusCode::CONTINUE {
-                    wanted.yes();
-                }
-            });
+        if !expects {
+            return Ok(None);
         }
-        Ok(())
+        let wanted = Wanted::default();
+        request.body_mut().waits_for(wanted.clone());
+        let hears = wanted.clone();
+        hyper::ext::on_informational(request, move |said| {
+            if said.status() == StatusCode::CONTINUE {
+                hears.yes();
+            }
+        });
+        Ok(Some(wanted))
     }
 
-    fn passing(&self, body: Returning, client: &Client) -> AnswerBody {
+    fn passing(&self, body: Returning, client: &Client, waiting: Option<Wanted>) -> AnswerBody {
         if body.is_end_stream() {
+            if let Some(waiting) = waiting {
+                waiting.no();
+            }
             return AnswerBody::none();
         }
-        AnswerBody::Upstream(Passing::new(body, client.watched.streams(self.limits.idle)))
+        AnswerBody::Upstream(Passing::new(body, client.watched.streams(self.limits.idle), waiting))
     }
 }
 

@@ -259,7 +259,12 @@ impl<U: Upstream> Generation<U> {
         respond::denied(&self.site, &asked, denial, self.reference()).map(AnswerBody::from)
     }
 
-    fn fault(&self, request: &Request<RequestBody>, fault: Fault, reference: Option<Reference>) -> Response<AnswerBody> {
+    fn fault(
+        &self,
+        request: &Request<RequestBody>,
+        fault: Fault,
+        reference: Option<Reference>,
+    ) -> Response<AnswerBody> {
         let asked = Asked { grpc: is_grpc(request), ..self.asked(request.headers(), &self.site.home) };
         respond::fault(&self.site, &asked, fault, reference).map(AnswerBody::from)
     }

@@ -42,7 +42,9 @@ pub fn asked<B: Body>(request: &mut Request<B>) -> Result<Option<Wish>, BadUpgra
         return Ok(None);
     }
     let headers = request.headers();
-    if !names(headers, UPGRADE).any(is_websocket) || !names(headers, CONNECTION).any(|n| n.eq_ignore_ascii_case("upgrade")) {
+    if !names(headers, UPGRADE).any(is_websocket)
+        || !names(headers, CONNECTION).any(|n| n.eq_ignore_ascii_case("upgrade"))
+    {
         return Ok(None);
     }
     let single = names(headers, UPGRADE).count() == 1;
@@ -90,9 +92,8 @@ pub fn origins(own: &str, others: &[String]) -> Vec<String> {
 /// Whether a page of one of `origins` opens the WebSocket. Browsers let every site open one to every other, cookies
 /// included where they go along, and always say whose page it is (RFC 6455, 10.2). Who says nothing is no browser.
 pub fn is_from(headers: &HeaderMap, origins: &[String]) -> bool {
-    let known = |origin: &HeaderValue| {
-        origins.iter().any(|known| origin.as_bytes().eq_ignore_ascii_case(known.as_bytes()))
-    };
+    let known =
+        |origin: &HeaderValue| origins.iter().any(|known| origin.as_bytes().eq_ignore_ascii_case(known.as_bytes()));
     !headers.contains_key(ORIGIN) || only(headers, ORIGIN).is_some_and(known)
 }
 

@@ -155,6 +155,7 @@ impl Watchdog {
             phase: AtomicU8::new(Phase::Head as u8),
             since: AtomicU32::new(self.looks.load(Relaxed)),
             limit: AtomicU32::new(limit.0),
+            idle: AtomicU32::new(Looks::of(OWN_ANSWER_TIME).0),
             expired: AtomicU8::new(0),
             close: AtomicBool::new(false),
             body_left: AtomicBool::new(false),
@@ -220,8 +221,11 @@ impl Watchdog {
     /// Tells every connection to close once it has nothing more to do.
     pub fn drain(&self) {
         for watched in self.all().iter().filter(|watched| !watched.is_stream()) {
-            if watched.phase() == Phase::Waiting {
-                watched.enter(Phase::Closing, Looks::of(CLOSE_TIME));
+            match watched.phase() {
+                Phase::Waiting => watched.enter(Phase::Closing, Looks::of(CLOSE_TIME)),
+                // Not a whole line has come yet: either it comes at once, or nobody is there.
+                Phase::Head if watched.slot().waker.is_none() => watched.enter(Phase::Head, Looks::of(TICK)),
+                _ => {}
             }
             watched.must_close_soon();
         }
@@ -234,7 +238,7 @@ impl Watchdog {
             match watched.phase() {
                 Phase::Tunnel => out.tunnels += 1,
                 _ if watched.connection.is_some() => out.requests += 1,
-                Phase::Answering | Phase::Asking | Phase::Streaming => {
+                Phase::Answering | Phase::Asking | Phase::Streaming | Phase::Uploading => {
                     out.connections += 1;
                     out.requests += 1;
                 }
@@ -259,6 +263,8 @@ enum Phase {
     Asking,
     /// An answer is on its way.
     Streaming,
+    /// The answer is over, and the request's body is not.
+    Uploading,
     /// Bytes go both ways after an upgrade.
     Tunnel,
     /// An HTTP/2 connection with open streams, each of which is watched itself.
@@ -275,8 +281,9 @@ impl Phase {
             2 => Self::Answering,
             3 => Self::Asking,
             4 => Self::Streaming,
-            5 => Self::Tunnel,
-            6 => Self::Busy,
+            5 => Self::Uploading,
+            6 => Self::Tunnel,
+            7 => Self::Busy,
             _ => Self::Closing,
         }
     }
@@ -296,6 +303,8 @@ pub struct Watched {
     /// The look at which it last moved.
     since: AtomicU32,
     limit: AtomicU32,
+    /// How long a body may stand still.
+    idle: AtomicU32,
     expired: AtomicU8,
     close: AtomicBool,
     body_left: AtomicBool,
@@ -426,6 +435,7 @@ impl Watched {
     /// The e-service is asked, for a session or for anyone.
     pub fn asks(&self, lease: Option<Lease>, limits: &Limits) {
         self.slot().lease = lease;
+        self.idle.store(limits.idle.0, Relaxed);
         self.expired.store(0, Relaxed);
         self.waits_for_client.store(false, Relaxed);
         self.enter(Phase::Asking, if self.body_left() { limits.idle } else { limits.response });
@@ -434,8 +444,10 @@ impl Watched {
     /// The e-service has the whole request: from now on it is waited for.
     pub fn asked(&self, limit: Looks) {
         self.no_body_left();
-        if self.phase() == Phase::Asking {
-            self.enter(Phase::Asking, limit);
+        match self.phase() {
+            Phase::Asking => self.enter(Phase::Asking, limit),
+            Phase::Uploading => self.rests(),
+            _ => {}
         }
     }
 
@@ -467,6 +479,8 @@ impl Watched {
         if self.is_stream() {
             // Its task ends when all of the answer is sent.
             self.enter(Phase::Streaming, Looks::of(OWN_ANSWER_TIME));
+        } else if self.body_left() {
+            self.enter(Phase::Uploading, Looks(self.idle.load(Relaxed)));
         } else {
             self.enter(Phase::Waiting, self.dog.keep_alive);
         }
@@ -498,7 +512,7 @@ impl Watched {
         let phase = self.phase();
         let limit = self.limit.load(Relaxed);
         let late = limit != Looks::NEVER.0 && now.wrapping_sub(self.since.load(Relaxed)) >= limit;
-        let leased = matches!(phase, Phase::Asking | Phase::Streaming | Phase::Tunnel);
+        let leased = matches!(phase, Phase::Asking | Phase::Streaming | Phase::Uploading | Phase::Tunnel);
         let over = leased && self.slot().lease.as_ref().is_some_and(is_over);
         match phase {
             Phase::Asking if over || late => {
@@ -514,7 +528,7 @@ impl Watched {
                 self.limit.store(Looks::NEVER.0, Relaxed);
                 None
             }
-            Phase::Streaming | Phase::Tunnel if over || late => {
+            Phase::Uploading | Phase::Streaming | Phase::Tunnel if over || late => {
                 self.abort();
                 self.limit.store(Looks::NEVER.0, Relaxed);
                 self.slot().lease = None;

@@ -53,7 +53,8 @@ async fn a_call_goes_through_with_its_trailers() {
     let mut client = Client::new(world.public());
     client.log_in(&world, "/ansokan/").await;
     let h2 = H2::connect(world.public()).await;
-    let (status, headers, body, end) = read(h2.send(call(&client, "/ansokan/Echo").body(whole("message")).unwrap()).await).await;
+    let (status, headers, body, end) =
+        read(h2.send(call(&client, "/ansokan/Echo").body(whole("message")).unwrap()).await).await;
     assert_eq!((status, &body[..]), (StatusCode::OK, &b"message"[..]));
     assert_eq!(headers["content-type"], "application/grpc");
     assert_eq!(headers["cache-control"], "private");
@@ -82,7 +83,10 @@ async fn a_refusal_is_a_status_that_grpc_clients_know() {
     let mut program = Client::new(world.public()).xhr();
     for kind in ["application/grpc", "application/grpc-web+proto"] {
         let reply = program.send(Method::POST, "/ansokan/Echo", &[("content-type", kind)], "x").await;
-        assert_eq!((reply.status, reply.header("content-type")), (StatusCode::UNAUTHORIZED, "application/problem+json"));
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (StatusCode::UNAUTHORIZED, "application/problem+json")
+        );
     }
     let web = request(&program, "/ansokan/Echo").method(Method::POST).header("content-type", "application/grpc-web");
     assert_eq!(read(h2.send(web.body(nothing()).unwrap()).await).await.0, StatusCode::UNAUTHORIZED);

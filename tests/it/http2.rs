@@ -24,8 +24,11 @@ async fn a_session_is_the_same_over_http_2() {
     client.log_in(&world, "/ansokan/").await;
 
     // Cookies in crumbs, as RFC 9113 (8.2.3) lets clients send them.
-    let mut crumbs = Request::builder().uri("http://etjanst.example.se/ansokan/1?x=1").header("x-eid-subject", "forged");
-    for crumb in std::iter::once("a=1".to_owned()).chain(client.cookie().split("; ").map(str::to_owned)).chain(["b=2".into()]) {
+    let mut crumbs =
+        Request::builder().uri("http://etjanst.example.se/ansokan/1?x=1").header("x-eid-subject", "forged");
+    for crumb in
+        std::iter::once("a=1".to_owned()).chain(client.cookie().split("; ").map(str::to_owned)).chain(["b=2".into()])
+    {
         crumbs = crumbs.header("cookie", crumb);
     }
     let (status, headers, body, _) = read(h2.send(crumbs.body(nothing()).unwrap()).await).await;
@@ -76,7 +79,10 @@ async fn many_at_once_share_a_connection() {
 }
 
 /// A connection in HTTP/2 without anyone who is polite on it.
-async fn rude(address: std::net::SocketAddr, window: u32) -> (SendRequest<Bytes>, tokio::task::JoinHandle<Result<(), h2::Error>>) {
+async fn rude(
+    address: std::net::SocketAddr,
+    window: u32,
+) -> (SendRequest<Bytes>, tokio::task::JoinHandle<Result<(), h2::Error>>) {
     let stream = TcpStream::connect(address).await.unwrap();
     let mut builder = h2::client::Builder::new();
     builder.initial_window_size(window);
@@ -354,7 +360,11 @@ async fn what_only_begins_like_http_2_is_no_way_in() {
         }
         let mut got = Vec::new();
         tokio::time::timeout(PATIENCE, stream.read_to_end(&mut got)).await.unwrap().unwrap();
-        assert!(got.starts_with(expect) && got.is_empty() == expect.is_empty(), "{bytes:?}: {}", String::from_utf8_lossy(&got));
+        assert!(
+            got.starts_with(expect) && got.is_empty() == expect.is_empty(),
+            "{bytes:?}: {}",
+            String::from_utf8_lossy(&got)
+        );
     }
     // A request in pieces of one byte, with a method that begins like the preface.
     let mut stream = TcpStream::connect(world.public()).await.unwrap();

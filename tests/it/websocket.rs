@@ -132,7 +132,10 @@ async fn a_websocket_is_opened_with_the_session_and_tells_who_it_is() {
     assert_eq!(told.header("x-eid-personal-number"), ["195006262546"]);
     assert!(told.header("x-eid-subject")[0].starts_with("personal-number:"), "{:?}", told.header("x-eid-subject"));
     assert_eq!(told.header("cookie"), ["app=0"], "our cookies stay with us");
-    assert_eq!((told.header("host"), told.header("x-forwarded-for")), (vec!["etjanst.example.se".into()], vec!["127.0.0.1".into()]));
+    assert_eq!(
+        (told.header("host"), told.header("x-forwarded-for")),
+        (vec!["etjanst.example.se".into()], vec!["127.0.0.1".into()])
+    );
     assert_eq!((told.header("connection"), told.header("upgrade")), (vec!["upgrade".into()], vec!["websocket".into()]));
     for text in ["hej", "Åsa", &"x".repeat(300_000)] {
         assert!(says_back(&mut socket, text).await, "{} bytes", text.len());
@@ -144,7 +147,8 @@ async fn a_websocket_is_opened_with_the_session_and_tells_who_it_is() {
 #[tokio::test]
 async fn only_pages_of_the_service_open_one_with_a_session() {
     let (service, told) = echo().await;
-    let settings = |text: &str| text.replacen("[listen]", "websocket_origins = [\"https://Other.example.se\"]\n[listen]", 1);
+    let settings =
+        |text: &str| text.replacen("[listen]", "websocket_origins = [\"https://Other.example.se\"]\n[listen]", 1);
     let mut world = World::with_upstream("", service.address).await;
     world.configure(settings).await;
     let mut client = Client::new(world.public());

@@ -1,5 +1,6 @@
 //! A sidecar with an e-service behind it and a provider beside it, and a client that keeps cookies.
 
+pub mod process;
 pub mod raw;
 pub mod service;
 

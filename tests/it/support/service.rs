@@ -76,6 +76,7 @@ impl Service {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::Relaxed);
+                stream.set_nodelay(true).unwrap();
                 tokio::spawn(serve(stream, version, answer.clone()));
             }
         });
@@ -127,6 +128,7 @@ pub struct H2(SendRequest<Body>);
 impl H2 {
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
         let builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
@@ -140,6 +142,11 @@ impl H2 {
 
     pub async fn try_send(&self, request: Request<Body>) -> Result<Response<Incoming>, hyper::Error> {
         tokio::time::timeout(PATIENCE, self.0.clone().send_request(request)).await.expect("no answer")
+    }
+
+    /// The same for what takes its time; whoever calls it has patience of their own.
+    pub async fn try_send_patiently(&self, request: Request<Body>) -> Response<Incoming> {
+        self.0.clone().send_request(request).await.unwrap()
     }
 
     pub fn is_closed(&self) -> bool {
@@ -175,8 +182,26 @@ pub async fn next(body: &mut Incoming) -> Option<Result<Bytes, hyper::Error>> {
 
 /// Whether a body is cut, or ends, within `time`. What comes before that is passed over.
 pub async fn is_over_within(body: &mut Incoming, time: Duration) -> bool {
-    let over = async {
-        while let Some(Ok(_)) = body.frame().await {}
-    };
+    let over = async { while let Some(Ok(_)) = body.frame().await {} };
     tokio::time::timeout(time, over).await.is_ok()
+}
+
+/// Sends one request over HTTP/1.1, on a connection of its own, and returns the head of the answer.
+pub async fn h1(address: SocketAddr, request: Request<Body>) -> Response<Incoming> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection.with_upgrades());
+    tokio::time::timeout(PATIENCE, sender.send_request(request)).await.expect("no answer").unwrap()
+}
+
+/// A request over HTTP/1.1 with the cookies of `client`.
+pub fn h1_request(client: &Client, target: &str) -> http::request::Builder {
+    let mut request = Request::builder().uri(target).header("host", "etjanst.example.se");
+    for (name, value) in &client.headers {
+        request = request.header(name, value);
+    }
+    if !client.cookies.is_empty() {
+        request = request.header("cookie", client.cookie());
+    }
+    request
 }
