@@ -28,7 +28,7 @@ pub use load::{load, load_text, sources};
 pub use model::{
     ClientAuth, Config, Contact, Encryption, Environment, FeedPlace, HeaderNames, JwtProvider, Listen, LogFormat,
     MdqId, MetadataSource, Method, OidcProvider, Organisation, Pages, Protocol, Provider, Remote, SamlProvider,
-    SecondReader, ServiceConfig, SessionConfig, Store, TokenSettings, Verification,
+    SecondReader, ServiceConfig, SessionConfig, Store, TokenSettings, UpstreamConfig, UpstreamProtocol, Verification,
 };
 pub use network::{NoProxy, Outbound, ProxyAddress};
 pub use print::print;

@@ -210,7 +210,11 @@ pub fn problem(
     reference: Option<Reference>,
     retry: Option<&str>,
 ) -> Response<Bytes> {
-    let text = if problem.begins_again() { words(locale).begin_again } else { words(locale).try_again };
+    let text = match problem {
+        Problem::NotSignedIn | Problem::NotSent | Problem::NotSentLevel => words(locale).log_in,
+        _ if problem.begins_again() => words(locale).begin_again,
+        _ => words(locale).try_again,
+    };
     let retry = retry.map(|rd| Link { href: site.login(rd, &[("locale", locale.tag())]), text });
     page(status, &ProblemPage { frame: Frame::new(site, locale), says: problem.says(locale), retry, reference })
 }
