@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::confirm::Pending;
+use super::relay::RelayState;
 use super::target::Targets;
 use super::{Denial, FinishLogin, Gate, LoginDone, Refusal, SetCookie};
 use crate::base::UnixTime;
@@ -34,6 +35,8 @@ struct Begun {
 pub(super) struct Context<'a> {
     provider: Option<&'a ProviderEntry>,
     begun: Option<&'a Begun>,
+    /// What came back of the request, where the browser's own state did not.
+    relay: Option<RelayState>,
     repost: bool,
 }
 
@@ -46,6 +49,10 @@ const fn no_state(relay_state: Option<&str>) -> &'static str {
     }
 }
 
+fn takes_unsolicited(provider: &ProviderEntry) -> bool {
+    provider.config().saml().is_some_and(|saml| saml.allow_unsolicited)
+}
+
 impl Gate {
     /// Finishes a login with the Response that the browser brought to the ACS.
     ///
@@ -53,36 +60,44 @@ impl Gate {
     /// The [`Refusal`] to show. It never leaves a session.
     pub async fn finish_login(&self, login: FinishLogin<'_>) -> Result<LoginDone, Refusal> {
         let now = self.clock.now();
-        let handle = login.relay_state.and_then(Handle::parse);
-        match handle {
-            Some(handle) => self.finish_begun(handle, &login, now).await,
+        match login.relay_state.and_then(RelayState::parse) {
+            Some(relay) => self.finish_begun(relay, &login, now).await,
             None => self.finish_unsolicited(&login, now).await,
         }
     }
 
-    async fn finish_begun(&self, handle: Handle, login: &FinishLogin<'_>, now: UnixTime) -> Result<LoginDone, Refusal> {
+    async fn finish_begun(
+        &self,
+        relay: RelayState,
+        login: &FinishLogin<'_>,
+        now: UnixTime,
+    ) -> Result<LoginDone, Refusal> {
+        let (handle, stateless) = (relay.handle, Context { relay: Some(relay), ..Context::default() });
         let cookie = self.names.login(&handle);
         let mut held = login.cookies.all(&cookie).take(4).peekable();
         if held.peek().is_none() {
             // On a loopback http address the cookie is Lax, and the provider's cross-site form came without it.
-            let context = Context { repost: !self.names.secure() && !login.reposted, ..Context::default() };
+            let context = Context { repost: !self.names.secure() && !login.reposted, ..stateless };
             let detail = "the browser sent no cookie of this login";
             return Err(self.refuse(rejected(Reason::StateMissing, detail), &context));
         }
         let Some(state) = held.find_map(|text| self.logins.open::<LoginState>(&cookie, text)) else {
             // Sealed with keys that we do not have: of another process, or of nobody.
-            let reason =
-                if handle.is_of_another(&self.instance) { Reason::LoginOtherInstance } else { Reason::StateInvalid };
-            let mut refusal = self.refuse(rejected(reason, "the login's cookie does not open"), &Context::default());
+            let reason = if handle.is_of_another(&self.lasting.instance) {
+                Reason::LoginOtherInstance
+            } else {
+                Reason::StateInvalid
+            };
+            let mut refusal = self.refuse(rejected(reason, "the login's cookie does not open"), &stateless);
             refusal.set_cookies.push(self.expire_login(&cookie));
             return Err(refusal);
         };
         let begun = Begun { handle, cookie: cookie.clone(), state };
         let snapshot = self.registry.owned();
         let provider = snapshot.by_id(&begun.state.provider);
-        let context = Context { provider, begun: Some(&begun), repost: false };
+        let context = Context { provider, begun: Some(&begun), ..Context::default() };
         let done = async {
-            begun.state.usable(now, Some(&self.instance)).map_err(Denial::Rejected)?;
+            begun.state.usable(now, Some(&self.lasting.instance)).map_err(Denial::Rejected)?;
             let gone = || rejected(Reason::IssuerUnknown, "the provider is no longer configured");
             let provider = provider.ok_or_else(gone)?;
             self.verified_login(&snapshot, provider, &begun, login, now).await
@@ -111,7 +126,7 @@ impl Gate {
             ReplayKey::login(&self.digest, &begun.handle.to_string()),
         ];
         let until = who.acceptable_until().max(state.issued_at.plus(LOGIN_LIFETIME));
-        let once = self.used.consume(&keys, until, now).await.map_err(not_first)?;
+        let once = self.lasting.used.consume(&keys, until, now).await.map_err(not_first)?;
         let session = self.open(&who, meets, once, provider, now)?;
         let cookie = self.session_cookie(&session).map_err(|error| self.internal(&error))?;
         if let Some(old) = &state.on_top_of {
@@ -127,15 +142,15 @@ impl Gate {
         let snapshot = self.registry.owned();
         let stray = rejected(Reason::StateMissing, no_state(login.relay_state));
         // Nothing is read for a stranger where no provider may send such a message.
-        if !snapshot.all().iter().any(|provider| provider.config().allow_unsolicited) {
+        if !snapshot.all().iter().any(takes_unsolicited) {
             return Err(self.refuse(stray, &Context::default()));
         }
         let issuer = match self.judge.received(&login.saml_response) {
             Ok(received) => received.issuer_hint().map(|issuer| issuer.into_owned()),
             Err(reject) => return Err(self.refuse(Denial::Rejected(reject), &Context::default())),
         };
-        let provider = issuer.and_then(|issuer| snapshot.by_issuer(&issuer));
-        let Some(provider) = provider.filter(|provider| provider.config().allow_unsolicited) else {
+        let provider = issuer.and_then(|issuer| snapshot.by_entity_id(&issuer));
+        let Some(provider) = provider.filter(|provider| takes_unsolicited(provider)) else {
             let context = Context { provider, ..Context::default() };
             return Err(self.refuse(stray, &context));
         };
@@ -154,12 +169,12 @@ impl Gate {
         let rd = self.targets.local(login.relay_state.filter(|rd| rd.len() <= RELAY_STATE_BYTES));
         let (who, meets) = self.person(snapshot, provider, None, &rd, &login.saml_response, now).await?;
         // What the process before this one accepted, this one has not seen. Instants are told in whole seconds.
-        if who.issued().plus(SECOND) <= self.started {
+        if who.issued().plus(SECOND) <= self.lasting.started {
             let detail = format_args!("issued at {}, before this process could remember it", who.issued());
             return Err(rejected(Reason::LoginOtherInstance, detail));
         }
         let keys = [ReplayKey::assertion(&self.digest, who.issuer(), who.assertion_id())];
-        let once = self.used.consume(&keys, who.acceptable_until(), now).await.map_err(not_first)?;
+        let once = self.lasting.used.consume(&keys, who.acceptable_until(), now).await.map_err(not_first)?;
         let name = who.field(Field::Name).map(|name| name.into_owned());
         let session = self.open(&who, meets, once, provider, now)?;
         let label = provider.config().label.clone();
@@ -177,8 +192,7 @@ impl Gate {
         now: UnixTime,
     ) -> Result<(Identity, MeetsRoute), Denial> {
         let verified = self.verified(snapshot, provider, state, xml, now).await?;
-        let idp = provider.idp(now).map_err(Denial::Rejected)?;
-        let rules = provider.identity_rules(idp, &self.config);
+        let rules = provider.saml(now).map_err(Denial::Rejected)?.identity_rules(&self.config);
         let who = identity::from_assertion(verified, &rules, &self.digest).map_err(Denial::Rejected)?;
         let route = self.config.routes.find(Targets::path_of(rd));
         let has = |field| field == Field::Eid || who.field(field).is_some();
@@ -226,10 +240,15 @@ impl Gate {
         let over = ends_login(&denial);
         let expired: Vec<SetCookie> =
             context.begun.filter(|_| over).map(|begun| self.expire_login(&begun.cookie)).into_iter().collect();
+        let door = || context.relay.and_then(|relay| relay.door(&self.digest, &self.config.routes, &self.targets));
+        let retry = match state {
+            // Who was stopped for fraud is not invited to try again.
+            Some(state) => (!is_fraud(&denial)).then(|| state.rd.clone()),
+            None => door(),
+        };
         Refusal {
             reference,
-            // Who was stopped for fraud is not invited to try again.
-            retry: state.filter(|_| !is_fraud(&denial)).map(|state| state.rd.clone()),
+            retry,
             locale: state.map(|state| state.locale),
             repost: context.repost,
             set_cookies: expired,

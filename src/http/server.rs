@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
 use super::body::AnswerBody;
+use super::framing::Framed;
 use crate::base::limits;
 
 /// How long a client may take to send its headers.
@@ -69,19 +70,19 @@ impl Bound {
         self.address
     }
 
-    /// Serves until `phase` says to drain and every connection has ended, or `deadline` has passed since.
+    /// Serves, with a `handler` for each core, until `phase` says to drain and every connection has ended, or `deadline` has passed since.
     ///
     /// # Errors
     /// A thread cannot be started.
     pub fn serve<H: Handler>(
         self,
-        handler: impl Fn() -> H,
+        handler: impl Fn(usize) -> H,
         phase: &watch::Receiver<Phase>,
         deadline: Duration,
     ) -> io::Result<Vec<JoinHandle<()>>> {
         let mut threads = Vec::with_capacity(self.listeners.len());
         for (core, listener) in self.listeners.into_iter().enumerate() {
-            let (handler, phase) = (Arc::new(handler()), phase.clone());
+            let (handler, phase) = (Arc::new(handler(core)), phase.clone());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let thread = std::thread::Builder::new().name(format!("serve-{core}"));
             threads.push(thread.spawn(move || runtime.block_on(serve(listener, handler, phase, deadline)))?);
@@ -150,9 +151,10 @@ async fn connection<H: Handler>(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
-        // A header block that does not fit is answered 431.
+        // A header block that does not fit is answered 431. Without the first, one that came all at once would fit.
+        .max_header_size(limits::HEADER_BLOCK_BYTES)
         .max_buf_size(limits::HEADER_BLOCK_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Framed::new(stream)), service);
     let mut connection = pin!(connection);
     // How a connection ends is the client's affair: nothing is told of it.
     tokio::select! {
