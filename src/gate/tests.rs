@@ -38,7 +38,7 @@ fn a_session_opens_what_it_meets_and_nothing_else() {
     assert_eq!(headers.get(IdentityHeader::Name).unwrap(), "%C3%85sa%20%C3%96berg");
     assert!(headers.get(IdentityHeader::Loa).is_none(), "this route forwards no level");
     assert!(permit.set_cookie.is_none());
-    assert_eq!(permit.session.unwrap().to_string(), *headers.get(IdentityHeader::Session).unwrap());
+    assert_eq!(permit.lease.unwrap().session().to_string(), *headers.get(IdentityHeader::Session).unwrap());
 
     // Deny by default: a path that no route names needs a session, and gets what the service forwards.
     let headers = decide(&world, &browser, "/annat").unwrap().headers.unwrap();
@@ -58,7 +58,7 @@ fn what_is_public_tells_nothing_of_who_looks() {
     let world = world();
     for browser in [Browser::default(), world.signed_in(&person(LOA3))] {
         let permit = decide(&world, &browser, "/om/oss").unwrap();
-        assert!(permit.headers.is_none() && permit.session.is_none() && permit.set_cookie.is_none());
+        assert!(permit.headers.is_none() && permit.lease.is_none() && permit.set_cookie.is_none());
     }
 }
 
@@ -119,6 +119,39 @@ fn a_session_of_a_provider_that_is_gone_is_over() {
     world.gate.replace_providers(crate::provider::Snapshot::new(entries().iter().map(in_trouble).collect()));
     assert_eq!(code(decide(&world, &browser, "/x")), "permit");
     assert!(!world.gate.any_provider_usable());
+}
+
+#[test]
+fn what_a_session_opened_is_over_with_it() {
+    let open = || {
+        let world = world();
+        let browser = world.signed_in(&person(LOA3));
+        let lease = decide(&world, &browser, "/x").unwrap().lease.unwrap();
+        assert!(!world.gate.is_over(&lease));
+        (world, browser, lease)
+    };
+    let (world, _, lease) = open();
+    world.clock.advance(Duration::from_secs(8 * 3600 - 1));
+    assert!(!world.gate.is_over(&lease), "whoever reads a long answer is not idle");
+    world.clock.advance(Duration::from_secs(1));
+    assert!(world.gate.is_over(&lease), "the absolute end");
+
+    let (world, browser, lease) = open();
+    browser.with(|cookies| world.gate.logout(cookies));
+    assert!(world.gate.is_over(&lease), "a logout");
+
+    let (world, _, lease) = open();
+    world.gate.replace_providers(crate::provider::Snapshot::new(entries().into_iter().skip(1).collect()));
+    assert!(world.gate.is_over(&lease), "a provider that is gone");
+}
+
+#[tokio::test]
+async fn a_logout_wakes_whoever_waits_for_the_end_of_a_session() {
+    let world = world();
+    let browser = world.signed_in(&person(LOA3));
+    let ended = async { tokio::time::timeout(Duration::from_secs(10), world.gate.session_ended()).await.is_ok() };
+    let (ended, ()) = tokio::join!(biased; ended, async { _ = browser.with(|cookies| world.gate.logout(cookies)) });
+    assert!(ended);
 }
 
 #[test]
