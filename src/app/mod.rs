@@ -2,6 +2,7 @@
 
 mod generation;
 mod reload;
+mod side;
 mod status;
 
 use std::io;
@@ -24,8 +25,10 @@ use crate::http::body::FormRoom;
 use crate::http::server::{Bound, Phase};
 use crate::http::service::Service;
 use crate::provider::FeedFault;
+use crate::provider::fetch::TlsSetup;
 use generation::{Built, Generation, Workshop, tell_faults};
 use reload::{Newest, Watcher};
+use side::Side;
 
 pub use reload::ReloadError;
 
@@ -44,6 +47,9 @@ pub enum StartError {
     /// No random bytes.
     #[error(transparent)]
     Random(#[from] NoRandomness),
+    /// No way out by TLS.
+    #[error(transparent)]
+    Tls(TlsSetup),
     /// An address that cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
@@ -106,6 +112,7 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
         forms: Arc::new(FormRoom::default()),
         made: Mutex::new(MadeKeys::default()),
         cores,
+        side: Side::start().map_err(StartError::Thread)?,
     };
     // Before keys and feeds are read: what changes meanwhile is then seen to have changed.
     let newest = Newest::first(paths, Arc::clone(&config));

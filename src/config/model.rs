@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BaseUrl, KeyFiles, KeySource, Network, Problem, Upstream};
-use crate::base::{EidId, ProviderId, ServiceId};
+use super::{BaseUrl, KeyFiles, KeySource, Network, Outbound, Problem, RemoteUrl, Upstream};
+use crate::base::{EidId, FeedId, ProviderId, ServiceId};
 use crate::crypto::trusted::AlgorithmSet;
 use crate::identity::Field;
 use crate::policy::Routes;
@@ -32,6 +32,8 @@ pub struct Config {
     pub store: Store,
     /// Where files of our own are kept.
     pub state_dir: Option<PathBuf>,
+    /// How our own requests get out.
+    pub network: Outbound,
     /// The feeds.
     pub metadata: Vec<MetadataSource>,
     /// The providers, in the order of the configuration.
@@ -157,14 +159,50 @@ pub enum Store {
 }
 
 /// `[[metadata]]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataSource {
     /// Its name for providers.
-    pub id: String,
-    /// The file.
-    pub file: PathBuf,
-    /// Pinned certificates; none: the file is trusted as it is.
+    pub id: FeedId,
+    /// Where it is.
+    pub place: FeedPlace,
+    /// Pinned certificates. None is possible for a file only, which is then trusted as it is.
     pub signers: Vec<PathBuf>,
+}
+
+/// Where a feed is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeedPlace {
+    /// On disk, put there by somebody else.
+    File(PathBuf),
+    /// At an address, fetched and refreshed.
+    Url(Remote),
+    /// At a metadata query service, one entity at a time.
+    Mdq {
+        /// The service: entities are under it.
+        remote: Remote,
+        /// How an entity is asked for.
+        by: MdqId,
+    },
+}
+
+/// What is fetched, and what stands in for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// The address, and its mirrors in the order that they are tried.
+    pub urls: Vec<RemoteUrl>,
+    /// A copy shipped with the sidecar, verified like any other.
+    pub seed: Option<PathBuf>,
+    /// How long after its last confirmation it may be used, whatever its own validity.
+    pub max_stale: Duration,
+}
+
+/// How a metadata query service is asked (draft-young-md-query-saml, 2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MdqId {
+    /// By the entityID, percent-encoded.
+    Uri,
+    /// By its SHA-1, for services that keep files: `{sha1}…`. A name, not a protection.
+    Sha1,
 }
 
 /// With what a person proves who they are.

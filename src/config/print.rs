@@ -3,8 +3,8 @@
 use toml::{Table, Value};
 
 use super::{
-    ClientAuth, Config, Encryption, KeySource, OidcProvider, Protocol, Provider, SamlProvider, SecondReader,
-    TokenSettings,
+    ClientAuth, Config, Encryption, FeedPlace, KeySource, MdqId, OidcProvider, Protocol, Provider, SamlProvider,
+    SecondReader, TokenSettings,
 };
 use crate::crypto::trusted::JwsAlgorithm;
 use crate::policy::Access;
@@ -67,10 +67,45 @@ pub fn print(config: &Config) -> String {
     session.insert("lifetime".into(), seconds(config.session.lifetime));
     root.insert("session".into(), Value::Table(session));
 
+    if let Some(dir) = &config.state_dir {
+        let mut state = Table::new();
+        state.insert("dir".into(), text(&dir.display().to_string()));
+        root.insert("state".into(), Value::Table(state));
+    }
+    // Proxies are the environment's: they are no key of the configuration, and their passwords are nobody's.
+    if let Some(file) = &config.network.ca_file {
+        let mut network = Table::new();
+        network.insert("ca_file".into(), text(&file.display().to_string()));
+        root.insert("network".into(), Value::Table(network));
+    }
+
     let feeds = config.metadata.iter().map(|source| {
         let mut table = Table::new();
-        table.insert("id".into(), text(&source.id));
-        table.insert("file".into(), text(&source.file.display().to_string()));
+        table.insert("id".into(), text(source.id.as_str()));
+        let (remote, key) = match &source.place {
+            FeedPlace::File(file) => {
+                table.insert("file".into(), text(&file.display().to_string()));
+                (None, "file")
+            }
+            FeedPlace::Url(remote) => (Some(remote), "url"),
+            FeedPlace::Mdq { remote, by } => {
+                let by = match by {
+                    MdqId::Uri => "uri",
+                    MdqId::Sha1 => "sha1",
+                };
+                table.insert("mdq_id".into(), text(by));
+                (Some(remote), "mdq")
+            }
+        };
+        if let Some(remote) = remote {
+            let mut urls = remote.urls.iter().map(|url| url.as_str().to_owned());
+            table.insert(key.into(), text(&urls.next().unwrap_or_default()));
+            some(&mut table, "mirrors", urls.collect());
+            table.insert("max_stale".into(), seconds(remote.max_stale));
+            if let Some(seed) = &remote.seed {
+                table.insert("seed".into(), text(&seed.display().to_string()));
+            }
+        }
         some(&mut table, "signer", source.signers.iter().map(|p| p.display().to_string()).collect());
         Value::Table(table)
     });

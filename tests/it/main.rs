@@ -11,6 +11,8 @@ mod dev_mode;
 mod encryption_oracle;
 #[cfg(feature = "peers")]
 mod examples;
+mod feeds;
+mod fetch;
 mod login;
 mod metadata_vectors;
 #[cfg(feature = "peers")]

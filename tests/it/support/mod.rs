@@ -5,6 +5,8 @@ pub mod browser;
 #[cfg(feature = "peers")]
 pub mod program;
 pub mod raw;
+pub mod remote;
+pub mod stand;
 #[cfg(feature = "peers")]
 pub mod tls;
 #[cfg(feature = "peers")]
