@@ -6,6 +6,7 @@ mod canonical_oracle;
 mod commands;
 mod demo;
 mod encryption_oracle;
+mod jose_vectors;
 mod login;
 mod metadata_vectors;
 mod proxy;
