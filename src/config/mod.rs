@@ -19,7 +19,7 @@ mod url;
 
 pub use crate::verify::jose::OidcProfile;
 pub use explain::explain;
-pub use keys::{KeyFiles, KeySource, LoadedKeys, MadeKeys, load_decryption, load_keys};
+pub use keys::{KeyFiles, KeySource, LoadedKeys, MadeKeys, demo_keys, load_decryption, load_keys};
 pub use load::{load, load_text, sources};
 pub use model::{
     ClientAuth, Config, Contact, Encryption, Environment, HeaderNames, JwtProvider, Listen, LogFormat, MetadataSource,

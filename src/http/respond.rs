@@ -68,7 +68,8 @@ const fn lacking(reason: Reason) -> Problem {
 /// operator.
 const fn rejected(reason: Reason) -> Verdict {
     match reason {
-        Reason::StateMissing | Reason::StateInvalid | Reason::StateExpired | Reason::LoginOtherInstance => {
+        Reason::StateMissing => verdict(StatusCode::BAD_REQUEST, Problem::Elsewhere),
+        Reason::StateInvalid | Reason::StateExpired | Reason::LoginOtherInstance => {
             verdict(StatusCode::BAD_REQUEST, Problem::Lost)
         }
         Reason::MessageEncoding => verdict(StatusCode::BAD_REQUEST, Problem::Form),

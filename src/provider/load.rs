@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
-use super::environment::foreign_anchor;
+use super::environment::{admit, admit_signer, foreign_anchor};
 use super::{ProviderEntry, Snapshot};
 use crate::base::UnixTime;
 use crate::config::{Config, Environment, JwtProvider, MetadataSource, OidcProvider, Protocol, Provider};
@@ -26,6 +26,25 @@ pub struct FeedFault {
     pub entity_id: Option<String>,
     /// Why.
     pub cause: Reject,
+}
+
+impl FeedFault {
+    /// Whether it is a mistake of whoever set this sidecar up, and not of a feed's operator: then nothing starts. A demo
+    /// key outside of development is one.
+    pub fn is_ours(&self) -> bool {
+        self.cause.reason() == Reason::DemoKey
+    }
+}
+
+/// `feed, entity: cause`, on one line.
+impl std::fmt::Display for FeedFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "metadata {:?}", self.feed)?;
+        if let Some(entity_id) = &self.entity_id {
+            write!(f, ", {entity_id}")?;
+        }
+        write!(f, ": {}", self.cause)
+    }
 }
 
 /// Reads every feed and finds every configured provider in its own. A feed that fails takes its providers' keys, and
@@ -61,7 +80,13 @@ fn load_from(
                     found.insert(key(&refused.entity_id), Err(refused.reject));
                 }
                 for idp in feed.idps {
-                    found.insert(key(&idp.entity_id), Ok(Arc::new(idp)));
+                    let entity_id = idp.entity_id.clone();
+                    let admitted = admit(environment, idp);
+                    if let Err(cause) = &admitted {
+                        let (feed, entity_id) = (source.id.clone(), Some(entity_id.clone()));
+                        faults.push(FeedFault { feed, entity_id, cause: cause.clone() });
+                    }
+                    found.insert(key(&entity_id), admitted.map(Arc::new));
                 }
             }
             Err(cause) => {
@@ -145,9 +170,12 @@ fn signer(environment: Environment, path: &Path) -> Result<Vec<PublicKey>, Rejec
     if ders.is_empty() {
         ders.push(bytes);
     }
-    let key = |der: Vec<u8>| match foreign_anchor(environment, &der) {
-        Some(federation) => Err(refused(&format_args!("the key of {federation}, in production"))),
-        None => PublicKey::from_certificate(&der).map_err(|error| refused(&error)),
+    let key = |der: Vec<u8>| {
+        admit_signer(environment, &der)?;
+        match foreign_anchor(environment, &der) {
+            Some(federation) => Err(refused(&format_args!("the key of {federation}, in production"))),
+            None => PublicKey::from_certificate(&der).map_err(|error| refused(&error)),
+        }
     };
     ders.into_iter().map(key).collect()
 }
