@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use grindvakt::base::{Secret, UnixTime};
-use grindvakt::crypto::encryption::NoKeys;
+use grindvakt::crypto::encryption::{KeyTransport, NoKeys, UnwrapKey};
 use grindvakt::crypto::own::DecryptionKeys;
 use grindvakt::crypto::trusted::{AlgorithmSet, JwsAlgorithm};
 use grindvakt::verify::Reject;
@@ -349,7 +350,7 @@ fn a_nonce_of_ours_and_the_key_of_the_token_are_asked_for() {
         method: "GET",
         uri: "https://sp.example.se/api/cases",
         access_token: proof.access_token.as_deref().unwrap(),
-        algorithms: AlgorithmSet::ALL.clone(),
+        algorithms: AlgorithmSet::ALL,
         nonces,
         max_age: Duration::from_secs(120),
         clock_skew: Duration::from_secs(60),
@@ -377,24 +378,118 @@ fn accepted() -> &'static (Vec<String>, KeySet) {
     })
 }
 
-fn passes(token: &[u8], keys: &KeySet, own: Option<&DecryptionKeys>) -> bool {
-    let certified = [LOA3.to_owned()];
-    let expect = IdTokenExpect {
+/// What the provider "op" is held to, where the nonce n-1 was sent.
+fn expect<'a>(keys: &'a KeySet, certified: &'a [String], own: &'a dyn UnwrapKey) -> IdTokenExpect<'a> {
+    IdTokenExpect {
         issuer: "https://op.example.se",
         client_id: "vectors",
         other_audiences: &[],
         keys,
         algorithms: AlgorithmSet::ALL,
-        decryption: Decryption { keys: own.map_or(&NoKeys, |own| own as _), required: false },
+        decryption: Decryption { keys: own, required: false },
         profile: OidcProfile::Generic.rules(),
         asked: Asked { nonce: Nonce::Sent("n-1"), fresh_since: None, max_age: None, loa: &[] },
         access_token: None,
         code: None,
-        level: LevelRules { claim: None, map: &[], when_absent: None, certified: &certified, eidas_connector: false },
+        level: LevelRules { claim: None, map: &[], when_absent: None, certified, eidas_connector: false },
         clock_skew: Duration::from_secs(60),
-    };
+    }
+}
+
+fn verdict(token: &[u8], expect: &IdTokenExpect<'_>) -> &'static str {
     let now = UnixTime::parse_rfc3339(AT).unwrap();
-    Received::parse(token).and_then(|received| received.id_token(&expect, now)).is_ok()
+    let verified = Received::parse(token).and_then(|received| received.id_token(expect, now));
+    verified.as_ref().map_or_else(Reject::code, |_| "ok")
+}
+
+fn passes(token: &[u8], keys: &KeySet, own: Option<&DecryptionKeys>) -> bool {
+    let certified = [LOA3.to_owned()];
+    verdict(token, &expect(keys, &certified, own.map_or(&NoKeys, |own| own as _))) == "ok"
+}
+
+/// What only the server knows: what it asked for, and what came along.
+#[test]
+fn a_login_is_held_against_what_was_asked_for() {
+    let cases: Vec<Case> = table("cases.toml");
+    let token = |name: &str| cases.iter().find(|case| case.name == name).unwrap().token.clone().into_bytes();
+    let (keys, certified) = (keys("jwks-op.json"), [LOA3.to_owned()]);
+    let base = expect(&keys, &certified, &NoKeys);
+    // The tokens say that the person logged in at 09:59:55; it is 10:00:05.
+    let at = |text: &str| UnixTime::parse_rfc3339(text).unwrap();
+    let (good, without) = (token("rs256-npm"), token("auth-time-absent"));
+    let other = ["http://id.elegnamnden.se/loa/1.0/loa4".to_owned()];
+    let asked = |fresh_since, max_age: Option<u64>| Asked {
+        nonce: Nonce::Sent("n-1"),
+        fresh_since,
+        max_age: max_age.map(Duration::from_secs),
+        loa: &certified,
+    };
+    for (what, token, asked, code) in [
+        ("what was asked for", &good, asked(None, None), "ok"),
+        ("a fresh login", &good, asked(Some(at("2026-03-01T09:59:50Z")), None), "ok"),
+        ("a fresh login, within skew", &good, asked(Some(at("2026-03-01T10:00:55Z")), None), "ok"),
+        ("an older login", &good, asked(Some(at("2026-03-01T10:00:56Z")), None), "authn_too_old"),
+        ("no older than nothing, within skew", &good, asked(None, Some(0)), "ok"),
+        ("a fresh login, and nobody knows", &without, asked(Some(at("2026-03-01T09:59:50Z")), None), "claim_missing"),
+        ("an age, and nobody knows", &without, asked(None, Some(3600)), "claim_missing"),
+        ("no age, and nobody knows", &without, asked(None, None), "ok"),
+        ("another level", &good, Asked { loa: &other, ..asked(None, None) }, "loa_not_requested"),
+        ("another nonce", &good, Asked { nonce: Nonce::Sent("n-2"), ..asked(None, None) }, "nonce_mismatch"),
+        ("a nonce that nobody sent", &good, Asked { nonce: Nonce::NotSent, ..asked(None, None) }, "nonce_mismatch"),
+    ] {
+        assert_eq!(verdict(token, &IdTokenExpect { asked, ..base.clone() }), code, "{what}");
+    }
+    let short = Duration::from_secs(9);
+    let tight = IdTokenExpect { clock_skew: Duration::ZERO, asked: asked(None, None), ..base.clone() };
+    let aged = Asked { max_age: Some(short), ..asked(None, None) };
+    assert_eq!(verdict(&good, &IdTokenExpect { asked: aged, ..tight }), "authn_too_old");
+
+    for name in ["rs256", "rs384", "rs512", "ps256", "es384", "es512", "eddsa"] {
+        let token = token(&format!("hashes-{name}"));
+        let came = |access_token, code| verdict(&token, &IdTokenExpect { access_token, code, ..base.clone() });
+        let (right, wrong) = (Some("an-access-token"), Some("another"));
+        assert_eq!(came(right, right), "ok", "{name}");
+        assert_eq!(came(None, None), "ok", "{name}");
+        assert_eq!(came(wrong, right), "token_hash_mismatch", "{name}");
+        assert_eq!(came(right, wrong), "token_hash_mismatch", "{name}");
+    }
+    let absent = LevelRules { when_absent: Some(LOA3), ..base.level.clone() };
+    assert_eq!(verdict(&token("acr-missing"), &IdTokenExpect { level: absent, ..base.clone() }), "ok");
+    assert_eq!(verdict(&token("acr-missing"), &base), "authn_context_missing");
+}
+
+/// Keys that count how often they are asked.
+#[derive(Debug)]
+struct Counting(DecryptionKeys, AtomicUsize);
+
+impl UnwrapKey for Counting {
+    fn unwrap_key(&self, transport: &KeyTransport, wrapped: &[u8]) -> Option<Secret<Vec<u8>>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.unwrap_key(transport, wrapped)
+    }
+}
+
+#[test]
+fn what_does_not_open_asks_the_keys_as_often_as_what_does() {
+    let (keys, certified) = (keys("jwks-op.json"), [LOA3.to_owned()]);
+    let own = Counting(decryption(), AtomicUsize::new(0));
+    let expect = expect(&keys, &certified, &own);
+    let mut seen = BTreeMap::new();
+    for case in table::<Case>("cases.toml").iter().filter(|case| case.name.starts_with("jwe-")) {
+        let before = own.1.load(Ordering::Relaxed);
+        let code = verdict(case.token.as_bytes(), &expect);
+        let asked = own.1.load(Ordering::Relaxed) - before;
+        let counts = if matches!(code, "ok" | "token_undecryptable" | "inner_not_signed") { 1 } else { asked };
+        assert_eq!(asked, counts, "{}: {code}", case.name);
+        if case.name.starts_with("jwe-alg-")
+            || case.name.starts_with("jwe-enc-")
+            || case.name.starts_with("jwe-header-")
+        {
+            assert!(asked == 0 || code == "token_undecryptable", "{}: {code}", case.name);
+        }
+        *seen.entry(code).or_insert(0) += 1;
+    }
+    assert!(seen["ok"] >= 10 && seen["token_undecryptable"] >= 10 && seen["encryption_algorithm"] >= 10, "{seen:?}");
 }
 
 #[test]

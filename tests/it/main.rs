@@ -9,9 +9,9 @@ mod commands;
 mod demo;
 mod dev_mode;
 mod encryption_oracle;
-mod jose_vectors;
 #[cfg(feature = "peers")]
 mod examples;
+mod jose_vectors;
 mod login;
 mod metadata_vectors;
 #[cfg(feature = "peers")]

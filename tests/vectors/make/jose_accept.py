@@ -1,8 +1,9 @@
 """Tokens that must be accepted, each with what it must yield."""
 
+import hashlib
 import json
 
-from jose_common import AS, DROP, IAT, LOA3, RS, at_claims, encrypt, id_claims, raw, sign
+from jose_common import AS, DROP, IAT, LOA3, RS, at_claims, b64u, encrypt, id_claims, raw, sign
 
 E = "http://id.elegnamnden.se/loa/1.0/"
 S = "http://id.swedenconnect.se/loa/1.0/"
@@ -86,6 +87,12 @@ def claims(made):
     ok("sub-longest", "255 bytes of `sub`.", sub="x" * 255, identity={"subject": "x" * 255})
     ok("extra-claims", "Unknown claims of any type.", ["53"], foo=None, bar=[1, {"a": 1.5e300}], **{"ö": True})
     ok("at-hash", "An `at_hash` that nothing came along with.", at_hash="MTIzNDU2Nzg5MDEyMzQ1Ng")
+    for alg, kid, key in ALGORITHMS:
+        digest = hashlib.new({"256": "sha256", "384": "sha384", "512": "sha512", "DSA": "sha512"}[alg[2:]])
+        digest.update(b"an-access-token")
+        half = b64u(digest.digest()[:len(digest.digest()) // 2])
+        ok(f"hashes-{alg.lower()}", "Half hashes of what came along.", by="pyjwt", header={"alg": alg, "kid": kid}, key=key,
+           at_hash=half, c_hash=half)
     ok("jti-absent", "No `jti`: remembered by its digest.", jti=DROP)
     ok("big", "60 KB of claims.", by="npm", userCertificate="A" * 60000)
     ok("loa2", "Another level of the provider's list.", acr=f"{E}loa2", identity={"loa": f"{E}loa2"})
