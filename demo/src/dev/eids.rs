@@ -46,11 +46,11 @@ fn usual(eid: &str) -> &'static [&'static str] {
 /// The e-IDs where no configuration names others: one of each kind.
 pub(super) fn built_in() -> Vec<DevEid> {
     [
-        ("bankid", "BankID (dev)", "any"),
-        ("freja", "Freja (dev)", "any"),
-        ("kort", "E-legitimation på kort (dev)", "card"),
-        ("siths", "SITHS (dev)", "any"),
-        ("eidas", "Utländsk e-legitimation · Foreign eID (dev)", "any"),
+        ("bankid", "BankID", "any"),
+        ("freja", "Freja", "any"),
+        ("kort", "E-legitimation på kort", "card"),
+        ("siths", "SITHS", "any"),
+        ("eidas", "Utländsk e-legitimation · Foreign eID", "any"),
     ]
     .into_iter()
     .map(|(eid, label, method)| DevEid {
@@ -67,20 +67,17 @@ pub(super) fn built_in() -> Vec<DevEid> {
 /// Stand-ins for the providers of a service's own configuration: the same ids, e-IDs and labels, so that the e-service
 /// reads what it will read in production.
 pub(super) fn of_config(config: &Config) -> Vec<DevEid> {
-    let stand_in = |provider: &Provider| {
-        let connector = provider.saml().is_some_and(|saml| saml.eidas_connector);
-        DevEid {
-            id: provider.id.to_string(),
-            eid: provider.eid.to_string(),
-            label: format!("{} (dev)", provider.label),
-            method: provider.method.name(),
-            connector,
-            certified: match (connector, provider.loa.is_empty()) {
-                (true, _) => uris(&EIDAS),
-                (false, false) => provider.loa.clone(),
-                (false, true) => uris(usual(provider.eid.as_str())),
-            },
-        }
+    let stand_in = |provider: &Provider| DevEid {
+        id: provider.id.to_string(),
+        eid: provider.eid.to_string(),
+        label: provider.label.clone(),
+        method: provider.method.name(),
+        connector: provider.eidas_connector,
+        certified: match (provider.eidas_connector, provider.loa.is_empty()) {
+            (true, _) => uris(&EIDAS),
+            (false, false) => provider.loa.clone(),
+            (false, true) => uris(usual(provider.eid.as_str())),
+        },
     };
-    config.providers.iter().filter(|provider| provider.has_login()).map(stand_in).collect()
+    config.providers.iter().map(stand_in).collect()
 }
