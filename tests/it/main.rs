@@ -16,6 +16,7 @@ mod feeds;
 mod fetch;
 mod grpc;
 mod http2;
+mod jose_vectors;
 mod login;
 mod metadata_vectors;
 #[cfg(feature = "peers")]
