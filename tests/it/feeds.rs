@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use grindvakt::base::{Clock as _, SystemClock};
-use grindvakt::provider::source::{Early, Freshness, Origin};
+use grindvakt::base::{Clock as _, FeedId, ManualClock, SystemClock};
+use grindvakt::config::{Outbound, RemoteUrl};
+use grindvakt::provider::source::{Document, Early, Freshness, Origin, Place, Reader, Source, Spec, Way};
+use grindvakt::telemetry::Telemetry;
+use grindvakt::verify::jose::KeySet;
 use grindvakt_demo::{DemoIdp, DemoKey, Feed};
 use http::StatusCode;
 
-use crate::support::remote::{Act, Remote};
+use crate::support::remote::{Act, NoChance, Remote, START, fetcher};
 use crate::support::stand::{DAY, Shown, Stand, fingerprint, holds};
 use crate::support::{Client, World, eventually, metric};
 
@@ -584,4 +587,64 @@ async fn a_login_signed_by_a_key_that_is_new_succeeds_after_one_early_fetch() {
     let refused = "grindvakt_logins_refused_total{code=\"signature_invalid\",provider=\"bankid-a\"}";
     assert_eq!((metric(admin, refused).await, remote.hits()), (1.0, 2));
     assert_eq!(metric(admin, &early("cooling_down")).await, 1.0);
+}
+
+const KEYS: [&str; 2] = [
+    // RFC 7517, A.1, and the key of RFC 7515, A.3.
+    r#"{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","use":"sig","kid":"1"}]}"#,
+    r#"{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","use":"sig","kid":"2"}]}"#,
+];
+
+/// What the machinery does for feeds it does for a provider's key set, whose address comes from another document.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_set_is_a_source_like_any_other() {
+    let remote = Remote::start().await;
+    let clock = ManualClock::at(START);
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::Remote {
+        urls: Vec::new(),
+        copy: Some(folder.path().join("op.json")),
+        seed: None,
+        max_stale: Duration::from_secs(3_600),
+    };
+    let feed = FeedId::new("op").unwrap();
+    let spec = Spec { feed, entity: None, place, accept: "application/json", limit: 10_000 };
+    let reader: Reader<KeySet> = Box::new(|bytes, _| KeySet::parse(bytes).map(|(keys, _)| Document::timeless(keys)));
+    let source = Arc::new(Source::new(spec, reader));
+    let way = Way {
+        fetcher: Some(fetcher(&Outbound::default(), &clock)),
+        clock: Arc::new(clock.clone()),
+        random: Arc::new(NoChance),
+        telemetry: Arc::new(Telemetry::new([], []).unwrap()),
+    };
+    assert_eq!(source.early(&way).await, Early::Idle, "nothing refreshes it yet");
+    let running = tokio::spawn(Arc::clone(&source).run(way.clone(), Arc::new(|| {})));
+    let kids = || -> Vec<String> {
+        let held = source.held().filter(|held| held.usable(clock.now()));
+        held.iter()
+            .flat_map(|held| {
+                held.document.value.describe().filter_map(|(_, kid)| kid.map(str::to_owned)).collect::<Vec<_>>()
+            })
+            .collect()
+    };
+    assert_eq!(source.status(START).next_attempt, None, "without an address there is nothing to do");
+
+    // The discovery document says where the keys are: they are fetched at once.
+    remote.does(Act::ok_with(&["Cache-Control: max-age=900"], KEYS[0]));
+    source.lead_to(vec![RemoteUrl::parse(&format!("http://127.0.0.1:{}/jwks", remote.address.port())).unwrap()]);
+    eventually(10, "the first key", || async { kids() == ["1"] }).await;
+    let generation = source.held().unwrap().generation;
+    assert_eq!(source.status(START).next_attempt, Some(START.plus(Duration::from_secs(900))));
+    // A token names a key that is new.
+    remote.does(Act::ok(KEYS[1]));
+    assert_eq!(source.early(&way).await, Early::Fetched);
+    assert_eq!((kids(), source.held().unwrap().generation), (vec!["2".to_owned()], generation + 1));
+    // What is no key set leaves the last one in use, for an hour and no longer.
+    remote.does(Act::ok("{\"keys\":1}"));
+    clock.advance(Duration::from_secs(3_599));
+    eventually(10, "a failure", || async { source.status(clock.now()).failures == 1 }).await;
+    assert_eq!((kids(), source.trouble().unwrap().reject.is_some()), (vec!["2".to_owned()], true));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!((kids(), source.status(clock.now()).freshness), (Vec::new(), Freshness::None));
+    running.abort();
 }
