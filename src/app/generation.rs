@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::StartError;
 use super::side::Side;
 use crate::base::Clock;
-use crate::config::{Config, MadeKeys, Upstream as Address, load_keys};
+use crate::config::{Config, MadeKeys, load_keys};
 use crate::crypto::digest::Random;
 use crate::gate::{Gate, Lasting, Parts};
 use crate::http::body::FormRoom;
@@ -15,7 +15,9 @@ use crate::http::own_paths::OwnPaths;
 use crate::http::pages::Site;
 use crate::http::proxy::Proxy;
 use crate::http::service;
-use crate::http::upstream::Http1;
+use crate::http::upgrade;
+use crate::http::upstream::Connections;
+use crate::http::watchdog::{Limits, Looks};
 use crate::provider::fetch::Fetcher;
 use crate::provider::source::Way;
 use crate::provider::{FeedFault, Feeds, Refresher};
@@ -23,7 +25,7 @@ use crate::session::CookieNames;
 use crate::telemetry::Telemetry;
 
 /// What is in force.
-pub(super) type Generation = service::Generation<Http1>;
+pub(super) type Generation = service::Generation<Connections>;
 
 /// What every generation of one process is made with.
 pub(super) struct Workshop {
@@ -58,6 +60,11 @@ impl Workshop {
         let held = before.and_then(|before| before.gate.refresher()).map(|refresher| Arc::clone(refresher.feeds()));
         let feeds = Arc::new(Feeds::open_after(&config, self.clock.now(), held.as_deref()));
         let faults = feeds.faults();
+        let ours: Vec<FeedFault> = faults.iter().filter(|fault| fault.is_ours()).cloned().collect();
+        if !ours.is_empty() {
+            tell_faults(&ours);
+            return Err(StartError::DemoKeys(ours));
+        }
 
         let providers = config.providers.iter().map(|provider| provider.id.clone());
         let routes = config.routes.all().map(|route| route.name.clone());
@@ -84,13 +91,22 @@ impl Workshop {
         let own = OwnPaths::new(Arc::clone(&gate), Arc::clone(&site), Arc::clone(&self.random), aliases);
         let address = PublicAddress::new(base, config.listen.trusted_proxies.clone());
         let proxy = Proxy {
-            identity: IdentityNames::new(&config.headers),
+            identity: Arc::new(IdentityNames::new(&config.headers)),
             address: address.ok_or_else(|| StartError::Internal("base_url fits no header".into()))?,
             cookies: CookieNames::new(&config.service.id, !base.is_loopback_http()),
+            limits: Limits {
+                response: Looks::of(config.upstream.response_timeout),
+                idle: Looks::of(config.upstream.idle_timeout),
+                tunnel: Looks::of(config.upstream.tunnel_idle_timeout),
+            },
+            websocket_origins: upgrade::origins(base.origin(), &config.service.websocket_origins),
+        };
+        let same = |before: &Config| {
+            before.service.upstream == config.service.upstream && before.upstream.protocol == config.upstream.protocol
         };
         let upstreams = match before {
-            Some(before) if before.config.service.upstream == config.service.upstream => Arc::clone(&before.upstreams),
-            _ => self.upstreams(&config.service.upstream),
+            Some(before) if same(&before.config) => Arc::clone(&before.upstreams),
+            _ => self.upstreams(&config),
         };
         let generation = Generation {
             gate,
@@ -127,8 +143,9 @@ impl Workshop {
     }
 
     /// Connections of its own for each core.
-    fn upstreams(&self, address: &Address) -> Arc<[Http1]> {
-        (0..self.cores).map(|_| Http1::new(address.clone())).collect()
+    fn upstreams(&self, config: &Config) -> Arc<[Connections]> {
+        let connections = || Connections::new(config.service.upstream.clone(), config.upstream.protocol);
+        (0..self.cores).map(|_| connections()).collect()
     }
 }
 

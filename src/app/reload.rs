@@ -149,6 +149,7 @@ fn needs_restart(before: &Config, after: &Config) -> Vec<&'static str> {
     };
     differ("listen.public", before.listen.public != after.listen.public);
     differ("listen.admin", before.listen.admin != after.listen.admin);
+    differ("listen.keep_alive_timeout", before.listen.keep_alive_timeout != after.listen.keep_alive_timeout);
     differ("listen.drain_timeout", before.listen.drain_timeout != after.listen.drain_timeout);
     differ("log", before.log != after.log);
     changed

@@ -34,7 +34,8 @@ fn read(table: Table, problems: &Problems) -> Option<Config> {
     let log = root.choice("log", &log).unwrap_or(LogFormat::Auto);
 
     let service = service::read_service(&mut root, environment);
-    let listen = service::read_listen(&mut root);
+    let upstream = service::read_upstream(&mut root);
+    let listen = service::read_listen(&mut root, environment);
     let verification = service::read_verification(&mut root);
     let session = service::read_session(&mut root);
     let mut warnings = Vec::new();
@@ -68,6 +69,7 @@ fn read(table: Table, problems: &Problems) -> Option<Config> {
     Some(Config {
         environment: environment?,
         service: service?,
+        upstream,
         listen,
         verification,
         keys,

@@ -23,12 +23,12 @@ mod url;
 pub use crate::verify::jose::OidcProfile;
 pub use explain::explain;
 pub use feed::is_test_host;
-pub use keys::{KeyFiles, KeySource, LoadedKeys, MadeKeys, load_decryption, load_keys};
+pub use keys::{KeyFiles, KeySource, LoadedKeys, MadeKeys, demo_keys, load_decryption, load_keys};
 pub use load::{load, load_text, sources};
 pub use model::{
     ClientAuth, Config, Contact, Encryption, Environment, FeedPlace, HeaderNames, JwtProvider, Listen, LogFormat,
     MdqId, MetadataSource, Method, OidcProvider, Organisation, Pages, Protocol, Provider, Remote, SamlProvider,
-    SecondReader, ServiceConfig, SessionConfig, Store, TokenSettings, Verification,
+    SecondReader, ServiceConfig, SessionConfig, Store, TokenSettings, UpstreamConfig, UpstreamProtocol, Verification,
 };
 pub use network::{NoProxy, Outbound, ProxyAddress};
 pub use print::print;

@@ -20,6 +20,8 @@ pub struct Config {
     pub environment: Environment,
     /// The e-service.
     pub service: ServiceConfig,
+    /// How the e-service is spoken to.
+    pub upstream: UpstreamConfig,
     /// Where to listen.
     pub listen: Listen,
     /// How messages are judged.
@@ -101,6 +103,40 @@ pub struct ServiceConfig {
     pub forward: Vec<Field>,
     /// Further ACS addresses that a migrating service has registered, as full URLs.
     pub acs_aliases: Vec<String>,
+    /// Other origins than the service's own whose pages may open a WebSocket with a session.
+    pub websocket_origins: Vec<String>,
+}
+
+/// What the e-service speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamProtocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2 in clear text, with prior knowledge (RFC 9113, 3.3).
+    H2c,
+}
+
+impl UpstreamProtocol {
+    /// Its name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http1 => "http1",
+            Self::H2c => "h2c",
+        }
+    }
+}
+
+/// `[upstream]`: how the e-service is spoken to. A time of zero is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpstreamConfig {
+    /// What it speaks.
+    pub protocol: UpstreamProtocol,
+    /// How long it may take to begin its answer, once the request is sent.
+    pub response_timeout: Duration,
+    /// How long a body may stand still, in either direction.
+    pub idle_timeout: Duration,
+    /// How long a WebSocket may stand still, in both directions.
+    pub tunnel_idle_timeout: Duration,
 }
 
 /// `[listen]`.
@@ -112,6 +148,8 @@ pub struct Listen {
     pub admin: SocketAddr,
     /// Whose X-Forwarded-For counts.
     pub trusted_proxies: Vec<Network>,
+    /// How long a connection may wait for its next request.
+    pub keep_alive_timeout: Duration,
     /// How long to go on serving after SIGTERM, while load balancers notice.
     pub shutdown_delay: Duration,
     /// How long requests may then take to end.

@@ -14,7 +14,10 @@ use crate::verify::saml::{Profile, Signed, SsoBinding};
 pub fn print(config: &Config) -> String {
     let mut root = Table::new();
     let text = |t: &str| Value::String(t.to_owned());
-    let seconds = |d: std::time::Duration| text(&format!("{}s", d.as_secs()));
+    let seconds = |d: std::time::Duration| match d.subsec_millis() {
+        0 => text(&format!("{}s", d.as_secs())),
+        _ => text(&format!("{}ms", d.as_millis())),
+    };
     root.insert("environment".into(), text(config.environment.name()));
 
     let s = &config.service;
@@ -26,7 +29,15 @@ pub fn print(config: &Config) -> String {
     service.insert("prefix".into(), text(&s.prefix));
     service.insert("accept_coordination_number".into(), Value::Boolean(s.accept_coordination_number));
     service.insert("forward".into(), list(s.forward.iter().map(|f| f.name().to_owned()).collect()));
+    some(&mut service, "websocket_origins", s.websocket_origins.clone());
     root.insert("service".into(), Value::Table(service));
+
+    let mut upstream = Table::new();
+    upstream.insert("protocol".into(), text(config.upstream.protocol.name()));
+    upstream.insert("response_timeout".into(), seconds(config.upstream.response_timeout));
+    upstream.insert("idle_timeout".into(), seconds(config.upstream.idle_timeout));
+    upstream.insert("tunnel_idle_timeout".into(), seconds(config.upstream.tunnel_idle_timeout));
+    root.insert("upstream".into(), Value::Table(upstream));
 
     let mut listen = Table::new();
     listen.insert("public".into(), text(&config.listen.public.to_string()));
@@ -35,6 +46,7 @@ pub fn print(config: &Config) -> String {
         "trusted_proxies".into(),
         list(config.listen.trusted_proxies.iter().map(ToString::to_string).collect()),
     );
+    listen.insert("keep_alive_timeout".into(), seconds(config.listen.keep_alive_timeout));
     listen.insert("shutdown_delay".into(), seconds(config.listen.shutdown_delay));
     listen.insert("drain_timeout".into(), seconds(config.listen.drain_timeout));
     root.insert("listen".into(), Value::Table(listen));

@@ -14,6 +14,7 @@ mod judge;
 mod keys;
 pub mod outcome;
 mod pool;
+mod relay;
 mod sessions;
 mod sp;
 mod target;
@@ -46,7 +47,7 @@ pub use cookies::{Cookies, SameSite, SetCookie};
 pub use denial::{Denial, Reference, Refusal};
 pub use headers::{IdentityHeader, IdentityHeaders};
 pub use outcome::{
-    BeginLogin, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, LoginDone, LoginStart, Logout, Permit,
+    BeginLogin, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, Lease, LoginDone, LoginStart, Logout, Permit,
     SessionInfo,
 };
 pub use sp::service_metadata;

@@ -1,6 +1,7 @@
 //! The configured feeds, and the snapshot of providers that they give.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,10 +36,27 @@ pub struct FeedFault {
 }
 
 impl FeedFault {
+    /// Whether it is a mistake of whoever set this sidecar up, and not of a feed's operator: then nothing starts. A demo
+    /// key outside of development is one.
+    pub fn is_ours(&self) -> bool {
+        self.cause.reason() == Reason::DemoKey
+    }
+
     /// Whether both are the same fault, whatever is said of it.
     pub(super) fn is_as(&self, other: &Self) -> bool {
         let what = |fault: &Self| (fault.feed.clone(), fault.entity_id.clone(), fault.cause.reason());
         what(self) == what(other)
+    }
+}
+
+/// `feed, entity: cause`, on one line.
+impl fmt::Display for FeedFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "metadata {:?}", self.feed.as_str())?;
+        if let Some(entity_id) = &self.entity_id {
+            write!(f, ", {entity_id}")?;
+        }
+        write!(f, ": {}", self.cause)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
-use super::environment::{foreign_anchor, foreign_publisher};
+use super::environment::{admit, admit_signer, foreign_anchor, foreign_publisher};
 use super::source::{Document, Reader, unreadable};
 use crate::base::UnixTime;
 use crate::config::Environment;
@@ -66,7 +66,7 @@ pub(super) fn reader(environment: Environment, signers: Vec<PublicKey>, wanted: 
             found.insert(refused.entity_id, Err(refused.reject));
         }
         for idp in feed.idps {
-            found.insert(idp.entity_id.clone(), Ok(Arc::new(idp)));
+            found.insert(idp.entity_id.clone(), admit(environment, idp).map(Arc::new));
         }
         let value = Entities { looked_for: wanted.clone(), found };
         Ok(Document { value, valid_until: feed.valid_until, cache: feed.cache_duration, created: feed.created })
@@ -105,12 +105,15 @@ fn signer(environment: Environment, path: &Path) -> Result<Vec<PublicKey>, Rejec
     if ders.is_empty() {
         ders.push(bytes);
     }
-    let key = |der: Vec<u8>| match foreign_anchor(environment, &der) {
-        Some(federation) => {
-            let why = format_args!("the key of {federation}, in production");
-            Err(told(Reason::MetadataOtherEnvironment, &why))
+    let key = |der: Vec<u8>| {
+        admit_signer(environment, &der)?;
+        match foreign_anchor(environment, &der) {
+            Some(federation) => {
+                let why = format_args!("the key of {federation}, in production");
+                Err(told(Reason::MetadataOtherEnvironment, &why))
+            }
+            None => PublicKey::from_certificate(&der).map_err(|error| refused(&error)),
         }
-        None => PublicKey::from_certificate(&der).map_err(|error| refused(&error)),
     };
     ders.into_iter().map(key).collect()
 }

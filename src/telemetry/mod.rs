@@ -10,7 +10,7 @@ mod metrics;
 
 pub use events::{
     ConfigRefused, ConfigReloaded, Event, ForgedHeaders, LoginBegun, LoginFinished, LoginRefused, RequestDenied,
-    RequestForwarded, SessionEnded, SessionStarted, UpstreamFailed,
+    RequestForwarded, SessionEnded, SessionStarted, StreamCut, UpstreamFailed,
 };
 pub use fetch::{
     CopyNotKept, DocumentChanged, DocumentConfirmed, EarlyFetch, FetchFailed, FetchMetrics, KeysChanged, MetadataFault,

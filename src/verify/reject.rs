@@ -335,6 +335,8 @@ reasons! {
     EntityWithoutKey = "entity_without_key",
     /// An endpoint that no browser should be sent to.
     EndpointMalformed = "endpoint_malformed",
+    /// A key of `grindvakt-demo`, outside of development.
+    DemoKey = "demo_key",
 
     // --- documents of OpenID Connect providers (OpenID Connect Discovery; RFC 7517; RFC 6749) ---
     /// A discovery document with a member that is missing or malformed.
