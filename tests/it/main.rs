@@ -1,6 +1,8 @@
 //! The integration tests, in one binary: each file is a story, `support` holds what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
+mod attacks_headers;
+mod attacks_paths;
 #[cfg(feature = "peers")]
 mod canonical_oracle;
 mod commands;

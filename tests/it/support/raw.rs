@@ -207,6 +207,16 @@ pub async fn read_to_end(stream: &mut (impl AsyncRead + Unpin)) -> (Vec<u8>, boo
     (got, ended)
 }
 
+/// Sends bytes on a connection of their own and reads it to its end.
+pub async fn exchange(to: SocketAddr, bytes: &[u8]) -> Vec<Answer> {
+    let mut stream = TcpStream::connect(to).await.unwrap();
+    let (mut reading, mut writing) = stream.split();
+    // Whoever has answered need not have read everything.
+    let ((got, ended), _) = tokio::join!(read_to_end(&mut reading), writing.write_all(bytes));
+    assert!(ended, "the connection was left open after {:?}", String::from_utf8_lossy(&got));
+    answers(&got)
+}
+
 /// The answers in what a client has read, in order; 1xx are left out.
 pub fn answers(mut bytes: &[u8]) -> Vec<Answer> {
     let mut out = Vec::new();
