@@ -7,7 +7,7 @@ use grindvakt::base::{Clock, ManualClock, Secret};
 use grindvakt::config::{LoadedKeys, load_text};
 use grindvakt::crypto::digest::SystemRandom;
 use grindvakt::crypto::own::{SigningKey, generate_p256_pem};
-use grindvakt::gate::{BeginLogin, Cookies, FinishLogin, Gate, LoginDone, LoginStart, Parts};
+use grindvakt::gate::{BeginLogin, Cookies, FinishLogin, Gate, Lasting, LoginDone, LoginStart, Parts};
 use grindvakt::provider::{ProviderEntry, Snapshot};
 use grindvakt::session::Locale;
 use grindvakt::telemetry::Telemetry;
@@ -84,6 +84,7 @@ impl Front {
                 identity_token: key(),
                 warnings: Vec::new(),
             },
+            lasting: Arc::new(Lasting::new(&SystemRandom::new(), NOW).expect("randomness")),
             clock,
             random: Arc::new(SystemRandom::new()),
             telemetry: Arc::new(telemetry.expect("metrics")),

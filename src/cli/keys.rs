@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::base::Secret;
-use crate::config::{self, load_keys};
+use crate::config::{self, MadeKeys, load_keys};
 use crate::crypto::digest::{SystemRandom, random_bytes};
 use crate::crypto::own::{generate_p256_pem, generate_rsa_pem};
 use crate::gate::service_metadata;
@@ -113,7 +113,7 @@ fn sp_metadata(args: &SpMetadata) -> ExitCode {
         super::warn(format_args!("grindvakt: {what}"));
         return ExitCode::from(super::CONFIG);
     }
-    match load_keys(&config, &SystemRandom::new()) {
+    match load_keys(&config, &SystemRandom::new(), &mut MadeKeys::default()) {
         Ok(keys) => super::print(&service_metadata(&config, &keys.signing, keys.decryption.published())),
         Err(problems) => super::problems(&problems),
     }

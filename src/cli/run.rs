@@ -6,10 +6,14 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::{self, StartError};
+use crate::app::{self, Running, StartError};
 use crate::{config, telemetry};
 
 /// Serve: stand in front of the e-service and let verified identities through.
+///
+/// When a file of the configuration changes, or one that it names, the whole is read again within two seconds and put in
+/// force at once, or refused with every problem in the log; SIGHUP does it without a change. Only the addresses under
+/// `[listen]`, `drain_timeout` and `log` need a restart.
 ///
 /// SIGTERM and SIGINT stop it in order: not ready at once, serving on for `listen.shutdown_delay`, then draining for at
 /// most `listen.drain_timeout`.
@@ -28,7 +32,7 @@ pub fn run(args: &Args) -> ExitCode {
     };
     telemetry::init_log(config.log);
     let upstream = config.service.upstream.to_string();
-    let running = match app::start(config) {
+    let running = match app::start(config, &args.config) {
         Ok(running) => running,
         Err(StartError::Keys(problems)) => return super::problems(&problems),
         Err(e) => {
@@ -37,7 +41,7 @@ pub fn run(args: &Args) -> ExitCode {
         }
     };
     tracing::info!(event = "serving", public = %running.public(), admin = %running.admin(), upstream);
-    match wait() {
+    match wait(&running) {
         Ok(name) => {
             tracing::info!(event = "stopping", signal = name);
             running.shutdown();
@@ -51,14 +55,19 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-/// Waits for SIGTERM or SIGINT.
-fn wait() -> std::io::Result<&'static str> {
+/// Waits for SIGTERM or SIGINT. SIGHUP reads the configuration again.
+fn wait(running: &Running) -> std::io::Result<&'static str> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        Ok(tokio::select! {
-            _ = term.recv() => "SIGTERM",
-            _ = int.recv() => "SIGINT",
-        })
+        let mut hup = signal(SignalKind::hangup())?;
+        loop {
+            tokio::select! {
+                _ = term.recv() => return Ok("SIGTERM"),
+                _ = int.recv() => return Ok("SIGINT"),
+                // How it went was told there. This thread does nothing else: it may wait for the files.
+                Some(()) = hup.recv() => drop(running.reload()),
+            }
+        }
     })
 }

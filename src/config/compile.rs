@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::keys::read_keys;
 use super::reader::{Problems, Section};
 use super::tree::Table;
-use super::{Config, Encryption, Environment, LogFormat, Problem, Store, provider, route, service};
+use super::{Config, Encryption, Environment, LogFormat, Problem, Provider, Store, provider, route, service};
 
 /// Compiles the whole.
 ///
@@ -46,9 +46,7 @@ fn read(table: Table, problems: &Problems) -> Option<Config> {
     });
     let metadata = provider::read_metadata(&mut root);
     let providers = provider::read_providers(&mut root, &metadata);
-    if let (true, Some(one)) =
-        (keys.decryption.is_empty(), providers.iter().find(|one| one.encryption == Encryption::Required))
-    {
+    if let (true, Some(one)) = (keys.decryption.is_empty(), providers.iter().find(|one| must_encrypt(one))) {
         let message = format!(
             "[keys] names no `decryption`, so no login by {} can succeed: its assertions must come encrypted. \
              `grindvakt keys generate` makes a key; give the new SP metadata to the provider",
@@ -83,6 +81,10 @@ fn read(table: Table, problems: &Problems) -> Option<Config> {
         log,
         warnings,
     })
+}
+
+fn must_encrypt(provider: &Provider) -> bool {
+    provider.saml().is_some_and(|saml| saml.encryption == Encryption::Required)
 }
 
 /// `[store]`. With the memory of one process, a second replica does not know the logins that the first began.

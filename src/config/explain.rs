@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Config, Encryption};
+use super::{Config, Encryption, Protocol};
 use crate::identity::Field;
 use crate::policy::{Access, normal_path};
 
@@ -47,12 +47,15 @@ pub fn explain(config: &Config, path: &str) -> Result<String, String> {
             .collect();
     line("headers", &headers.join(", "));
     let takes = |eid| route.eid.is_empty() || route.eid.contains(eid);
-    for provider in config.providers.iter().filter(|provider| takes(&provider.eid)) {
-        let encrypted = match provider.encryption {
-            Encryption::Required => "encrypted",
-            Encryption::Optional => "encrypted or not",
+    for provider in config.providers.iter().filter(|provider| provider.has_login() && takes(&provider.eid)) {
+        let how = match &provider.protocol {
+            Protocol::Saml(saml) => match saml.encryption {
+                Encryption::Required => "saml, encrypted",
+                Encryption::Optional => "saml, encrypted or not",
+            },
+            other => other.name(),
         };
-        line("provider", &format!("{} ({}), {encrypted}", provider.id, provider.eid));
+        line("provider", &format!("{} ({}), {how}", provider.id, provider.eid));
     }
     Ok(out)
 }

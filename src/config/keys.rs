@@ -1,13 +1,13 @@
 //! Key files: named by the configuration, read when something needs them.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::reader::Section;
 use super::{Config, Problem};
 use crate::base::Secret;
 use crate::crypto::digest::{Random, random_bytes};
-use crate::crypto::own::{DecryptionKeys, SigningKey, generate_p256_pem, generate_rsa_pem};
+use crate::crypto::own::{DecryptionKeys, OwnKeyError, SigningKey, generate_p256_pem, generate_rsa_pem};
 
 /// Where one secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,14 @@ pub enum KeySource {
 }
 
 impl KeySource {
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Env(_) => None,
+        }
+    }
+
     fn problem(&self, message: String) -> Problem {
         let file = match self {
             Self::File(path) => path.clone(),
@@ -68,6 +76,15 @@ pub struct LoadedKeys {
     pub warnings: Vec<String>,
 }
 
+/// One secret, named by its file or by an environment variable.
+pub(super) fn source(s: &mut Section<'_>, file: &'static str, env: &'static str) -> Option<KeySource> {
+    let (path, name) = (s.path(file), s.text(env));
+    if let (Some(_), Some(name)) = (&path, &name) {
+        s.problem(&name.at, format!("`{file}` and `{env}` are both there; keep one"));
+    }
+    path.map(KeySource::File).or_else(|| name.map(|name| KeySource::Env(name.text)))
+}
+
 pub(super) fn read_keys(root: &mut Section<'_>) -> KeyFiles {
     let Some(mut s) = root.section("keys") else { return KeyFiles::default() };
     let many = |s: &mut Section<'_>, file, env| {
@@ -76,30 +93,33 @@ pub(super) fn read_keys(root: &mut Section<'_>) -> KeyFiles {
         out.extend(s.texts(env).unwrap_or_default().into_iter().map(|text| KeySource::Env(text.text)));
         out
     };
-    let one = |s: &mut Section<'_>, file, env| {
-        let (path, name) = (s.path(file), s.text(env));
-        if let (Some(_), Some(name)) = (&path, &name) {
-            s.problem(&name.at, format!("`{file}` and `{env}` are both there; keep one"));
-        }
-        path.map(KeySource::File).or_else(|| name.map(|name| KeySource::Env(name.text)))
-    };
     let keys = KeyFiles {
         signing: many(&mut s, "signing", "signing_env"),
         decryption: many(&mut s, "decryption", "decryption_env"),
         sealing: many(&mut s, "sealing", "sealing_env"),
-        digest: one(&mut s, "digest", "digest_env"),
-        identity_token: one(&mut s, "identity_token", "identity_token_env"),
+        digest: source(&mut s, "digest", "digest_env"),
+        identity_token: source(&mut s, "identity_token", "identity_token_env"),
     };
     s.finish();
     keys
 }
 
+/// Keys that were made because the configuration names none. They live as long as the process: a reload that made new
+/// ones would log everyone out.
+#[derive(Default)]
+pub struct MadeKeys {
+    signing: Option<Secret<String>>,
+    sealing: Option<Secret<[u8; 32]>>,
+    digest: Option<Secret<[u8; 32]>>,
+    identity_token: Option<Secret<String>>,
+}
+
 /// Reads every key that `config` names. A key that it does not name is made, with a warning: sessions then end with the
-/// process, and subjects change with it.
+/// process, and subjects change with it. What was made before is in `made`, and used again.
 ///
 /// # Errors
 /// Every key that cannot be read or is none.
-pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec<Problem>> {
+pub fn load_keys(config: &Config, random: &dyn Random, made: &mut MadeKeys) -> Result<LoadedKeys, Vec<Problem>> {
     let (mut problems, mut more_problems) = (Vec::new(), Vec::new());
     let mut warnings = Vec::new();
     let mut fail = |source: &KeySource, message: String| problems.push(source.problem(message));
@@ -152,34 +172,44 @@ pub fn load_keys(config: &Config, random: &dyn Random) -> Result<LoadedKeys, Vec
         return Err(problems);
     }
 
-    let made = |what: &str, loss: &str| format!("[keys] names no `{what}`: one was made for this process; {loss}");
+    let warning = |what: &str, loss: &str| format!("[keys] names no `{what}`: one was made for this process; {loss}");
     let library =
         |e: String| vec![Problem { file: PathBuf::from("[keys]"), line: 0, place: String::new(), message: e }];
-    let fresh = || random_bytes::<32>(random).map(Secret::new).map_err(|e| library(e.to_string()));
-    let pem_key = |pem: Result<Secret<String>, crate::crypto::own::OwnKeyError>| {
-        pem.and_then(|pem| SigningKey::from_pem(&Secret::new(pem.expose().clone().into_bytes()), common_name))
-            .map_err(|e| library(e.to_string()))
+    let symmetric_key = |kept: &mut Option<Secret<[u8; 32]>>| match kept {
+        Some(key) => Ok(Secret::new(*key.expose())),
+        None => {
+            let bytes = random_bytes::<32>(random).map_err(|e| library(e.to_string()))?;
+            Ok::<_, Vec<Problem>>(Secret::new(*kept.insert(Secret::new(bytes)).expose()))
+        }
+    };
+    let pem_key = |kept: &mut Option<Secret<String>>, make: fn() -> Result<Secret<String>, OwnKeyError>| {
+        let pem = match kept {
+            Some(pem) => pem,
+            None => kept.insert(make().map_err(|e| library(e.to_string()))?),
+        };
+        let pem = Secret::new(pem.expose().clone().into_bytes());
+        SigningKey::from_pem(&pem, common_name).map_err(|e| library(e.to_string()))
     };
     if signing.is_empty() {
-        warnings.push(made("signing", "providers that want signed requests will not know it"));
-        signing.push(pem_key(generate_rsa_pem())?);
+        warnings.push(warning("signing", "providers that want signed requests will not know it"));
+        signing.push(pem_key(&mut made.signing, generate_rsa_pem)?);
     }
     if sealing.is_empty() {
-        warnings.push(made("sealing", "sessions end when it stops"));
-        sealing.push(fresh()?);
+        warnings.push(warning("sealing", "sessions end when it stops"));
+        sealing.push(symmetric_key(&mut made.sealing)?);
     }
     let digest = match digest {
         Some(key) => key,
         None => {
-            warnings.push(made("digest", "X-Eid-Subject changes when it stops"));
-            fresh()?
+            warnings.push(warning("digest", "X-Eid-Subject changes when it stops"));
+            symmetric_key(&mut made.digest)?
         }
     };
     let identity_token = match token {
         Some(key) => key,
         None => {
-            warnings.push(made("identity_token", "the key at jwks.json changes when it stops"));
-            pem_key(generate_p256_pem())?
+            warnings.push(warning("identity_token", "the key at jwks.json changes when it stops"));
+            pem_key(&mut made.identity_token, generate_p256_pem)?
         }
     };
     Ok(LoadedKeys { signing, decryption, sealing, digest, identity_token, warnings })

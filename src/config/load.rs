@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::tree::{self, Table};
-use super::{Config, Problem, compile};
+use super::{ClientAuth, Config, KeySource, Problem, Protocol, compile};
 
 /// Reads, merges and compiles `paths`: files, or folders of which every `*.toml` is taken in the order of the names.
 ///
@@ -27,6 +27,37 @@ pub fn load(paths: &[PathBuf]) -> Result<Config, Vec<Problem>> {
         problems.push(at_file(Path::new("--config"), "names no file"));
     }
     whole(&texts, problems)
+}
+
+/// Every file that what is in force may hang on: the configuration's own, folders included, and each that it names.
+pub fn sources(paths: &[PathBuf], config: &Config) -> Vec<PathBuf> {
+    let mut out: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        out.push(path.clone());
+        if path.is_dir() {
+            out.extend(folder(path).unwrap_or_default());
+        }
+    }
+    let keys = &config.keys;
+    let lists = [&keys.signing, &keys.decryption, &keys.sealing].into_iter().flatten();
+    let secrets = lists.chain(&keys.digest).chain(&keys.identity_token);
+    out.extend(secrets.filter_map(KeySource::file).map(Path::to_path_buf));
+    for feed in &config.metadata {
+        out.push(feed.file.clone());
+        out.extend(feed.signers.iter().cloned());
+    }
+    for provider in &config.providers {
+        match &provider.protocol {
+            Protocol::Saml(_) => {}
+            Protocol::Oidc(oidc) => {
+                out.extend(oidc.jwks_file.clone());
+                let (ClientAuth::PrivateKeyJwt(source) | ClientAuth::SecretBasic(source)) = &oidc.client;
+                out.extend(source.file().map(Path::to_path_buf));
+            }
+            Protocol::Jwt(jwt) => out.extend(jwt.jwks_file.clone()),
+        }
+    }
+    out
 }
 
 /// Compiles a text as if it stood in `file`.

@@ -17,12 +17,14 @@ mod service;
 mod tree;
 mod url;
 
+pub use crate::verify::jose::OidcProfile;
 pub use explain::explain;
-pub use keys::{KeyFiles, KeySource, LoadedKeys, load_decryption, load_keys};
-pub use load::{load, load_text};
+pub use keys::{KeyFiles, KeySource, LoadedKeys, MadeKeys, load_decryption, load_keys};
+pub use load::{load, load_text, sources};
 pub use model::{
-    Config, Contact, Encryption, Environment, HeaderNames, Listen, LogFormat, MetadataSource, Method, Organisation,
-    Pages, Provider, SecondReader, ServiceConfig, SessionConfig, Store, Verification,
+    ClientAuth, Config, Contact, Encryption, Environment, HeaderNames, JwtProvider, Listen, LogFormat, MetadataSource,
+    Method, OidcProvider, Organisation, Pages, Protocol, Provider, SamlProvider, SecondReader, ServiceConfig,
+    SessionConfig, Store, TokenSettings, Verification,
 };
 pub use print::print;
 pub use problem::Problem;

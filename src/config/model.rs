@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BaseUrl, KeyFiles, Network, Problem, Upstream};
+use super::{BaseUrl, KeyFiles, KeySource, Network, Problem, Upstream};
 use crate::base::{EidId, ProviderId, ServiceId};
+use crate::crypto::trusted::AlgorithmSet;
 use crate::identity::Field;
 use crate::policy::Routes;
+use crate::verify::jose::OidcProfile;
 use crate::verify::saml::{Profile, Signed, SsoBinding};
 
 /// Everything that a sidecar is told.
@@ -199,17 +201,83 @@ pub enum Encryption {
     Optional,
 }
 
-/// `[[provider]]`, speaking SAML.
+/// `[[provider]]`: what holds whatever it speaks.
 #[derive(Clone, Debug)]
 pub struct Provider {
     /// Its name in metrics and logs.
     pub id: ProviderId,
-    /// What the citizen picks.
+    /// What the citizen picks; for a provider of bearer tokens its id, where nothing else is said.
     pub eid: EidId,
     /// How the person proves it.
     pub method: Method,
     /// What the citizen reads.
     pub label: String,
+    /// Whether each login must be fresh.
+    pub force_authn: bool,
+    /// Levels as URIs that it may assert. SAML: where its metadata declares none.
+    pub loa: Vec<String>,
+    /// (what it writes, the URI that it means).
+    pub loa_map: Vec<(String, String)>,
+    /// What it speaks.
+    pub protocol: Protocol,
+}
+
+impl Provider {
+    /// Its settings where it speaks SAML.
+    pub const fn saml(&self) -> Option<&SamlProvider> {
+        match &self.protocol {
+            Protocol::Saml(saml) => Some(saml),
+            Protocol::Oidc(_) | Protocol::Jwt(_) => None,
+        }
+    }
+
+    /// Its settings where people log in by OpenID Connect.
+    pub const fn oidc(&self) -> Option<&OidcProvider> {
+        match &self.protocol {
+            Protocol::Oidc(oidc) => Some(oidc),
+            Protocol::Saml(_) | Protocol::Jwt(_) => None,
+        }
+    }
+
+    /// Its settings where it issues bearer tokens.
+    pub const fn jwt(&self) -> Option<&JwtProvider> {
+        match &self.protocol {
+            Protocol::Jwt(jwt) => Some(jwt),
+            Protocol::Saml(_) | Protocol::Oidc(_) => None,
+        }
+    }
+
+    /// Whether people can log in by it: a provider of bearer tokens has no login.
+    pub const fn has_login(&self) -> bool {
+        !matches!(self.protocol, Protocol::Jwt(_))
+    }
+}
+
+/// What a provider speaks.
+#[derive(Clone, Debug)]
+pub enum Protocol {
+    /// SAML 2.0.
+    Saml(SamlProvider),
+    /// OpenID Connect.
+    Oidc(OidcProvider),
+    /// Bearer tokens only.
+    Jwt(JwtProvider),
+}
+
+impl Protocol {
+    /// Its name in the configuration.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Saml(_) => "saml",
+            Self::Oidc(_) => "oidc",
+            Self::Jwt(_) => "jwt",
+        }
+    }
+}
+
+/// A `[[provider]]` with `protocol = "saml"`.
+#[derive(Clone, Debug)]
+pub struct SamlProvider {
     /// entityID.
     pub entity_id: String,
     /// The feed that it is in.
@@ -224,16 +292,75 @@ pub struct Provider {
     pub allow_unsolicited: bool,
     /// Whether it is the eIDAS connector.
     pub eidas_connector: bool,
-    /// Whether each login must be fresh.
-    pub force_authn: bool,
-    /// Levels as URIs, where its metadata declares none.
-    pub loa: Vec<String>,
-    /// (what it writes, the URI that it means).
-    pub loa_map: Vec<(String, String)>,
     /// How to send the browser; none: Redirect where it is offered.
     pub binding: Option<SsoBinding>,
     /// AuthenticatingAuthority allow-list; empty takes any.
     pub authenticating_authorities: Vec<String>,
+}
+
+/// A `[[provider]]` with `protocol = "oidc"`.
+#[derive(Clone, Debug)]
+pub struct OidcProvider {
+    /// Which rules.
+    pub profile: OidcProfile,
+    /// Its issuer, compared exactly.
+    pub issuer: String,
+    /// What we are called there.
+    pub client_id: String,
+    /// How we show that we are it.
+    pub client: ClientAuth,
+    /// Its keys, pinned in a file instead of found by discovery.
+    pub jwks_file: Option<PathBuf>,
+    /// What is read from its tokens, and how.
+    pub tokens: TokenSettings,
+    /// Whether its ID tokens must come encrypted.
+    pub encryption: Encryption,
+    /// Who else its ID tokens may be for, beside us.
+    pub trusted_audiences: Vec<String>,
+    /// Whether it is the eIDAS connector.
+    pub eidas_connector: bool,
+}
+
+/// What is read from a provider's tokens, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenSettings {
+    /// What it may sign with.
+    pub algorithms: AlgorithmSet,
+    /// (field, the claim that holds it), before what the profile says. `loa` among them names the claim of the level.
+    pub claims: Vec<(Field, String)>,
+}
+
+impl TokenSettings {
+    /// The claim of the level, where the configuration names one.
+    pub fn loa_claim(&self) -> Option<&str> {
+        self.claims.iter().find(|(field, _)| *field == Field::Loa).map(|(_, claim)| claim.as_str())
+    }
+}
+
+/// How we authenticate at a token endpoint.
+#[derive(Clone, Debug)]
+pub enum ClientAuth {
+    /// `private_key_jwt` (OpenID Connect Core 9) with this key.
+    PrivateKeyJwt(KeySource),
+    /// `client_secret_basic` with this secret.
+    SecretBasic(KeySource),
+}
+
+/// A `[[provider]]` with `protocol = "jwt"`.
+#[derive(Clone, Debug)]
+pub struct JwtProvider {
+    /// Where claims are.
+    pub profile: OidcProfile,
+    /// Its issuer, compared exactly.
+    pub issuer: String,
+    /// What a token must be meant for: one of these.
+    pub audience: Vec<String>,
+    /// Its keys, pinned in a file instead of found by discovery.
+    pub jwks_file: Option<PathBuf>,
+    /// Whether only tokens of the type `at+jwt` pass (RFC 9068, 2.1).
+    pub require_at_jwt: bool,
+    /// What is read from its tokens, and how.
+    pub tokens: TokenSettings,
 }
 
 /// `[organisation]`: what the federation wants to know (TAR 3.1). Texts are by language.

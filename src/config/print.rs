@@ -2,7 +2,11 @@
 
 use toml::{Table, Value};
 
-use super::{Config, Encryption, KeySource, SecondReader};
+use super::{
+    ClientAuth, Config, Encryption, KeySource, OidcProvider, Protocol, Provider, SamlProvider, SecondReader,
+    TokenSettings,
+};
+use crate::crypto::trusted::JwsAlgorithm;
 use crate::policy::Access;
 use crate::verify::saml::{Profile, Signed, SsoBinding};
 
@@ -72,56 +76,7 @@ pub fn print(config: &Config) -> String {
     });
     root.insert("metadata".into(), Value::Array(feeds.collect()));
 
-    let providers = config.providers.iter().map(|provider| {
-        let mut table = Table::new();
-        let profile = match provider.profile {
-            Profile::Federation => "federation",
-            Profile::SamlCore => "saml-core",
-        };
-        let signed = match provider.signed {
-            Signed::Response => "response",
-            Signed::Assertion => "assertion",
-            Signed::Either => "either",
-        };
-        let encryption = match provider.encryption {
-            Encryption::Required => "required",
-            Encryption::Optional => "optional",
-        };
-        for (key, value) in [
-            ("id", provider.id.as_str()),
-            ("eid", provider.eid.as_str()),
-            ("method", provider.method.name()),
-            ("label", &provider.label),
-            ("protocol", "saml"),
-            ("profile", profile),
-            ("entity_id", &provider.entity_id),
-            ("metadata", &provider.metadata),
-            ("signed", signed),
-            ("encryption", encryption),
-        ] {
-            table.insert(key.into(), text(value));
-        }
-        if let Some(binding) = provider.binding {
-            let name = match binding {
-                SsoBinding::Redirect => "redirect",
-                SsoBinding::Post => "post",
-            };
-            table.insert("binding".into(), text(name));
-        }
-        for (key, value) in [
-            ("allow_unsolicited", provider.allow_unsolicited),
-            ("eidas_connector", provider.eidas_connector),
-            ("force_authn", provider.force_authn),
-        ] {
-            table.insert(key.into(), Value::Boolean(value));
-        }
-        some(&mut table, "loa", provider.loa.clone());
-        some(&mut table, "authenticating_authorities", provider.authenticating_authorities.clone());
-        let map = provider.loa_map.iter().map(|(written, meant)| (written.clone(), text(meant)));
-        table.insert("loa_map".into(), Value::Table(map.collect()));
-        Value::Table(table)
-    });
-    root.insert("provider".into(), Value::Array(providers.collect()));
+    root.insert("provider".into(), Value::Array(config.providers.iter().map(|p| Value::Table(provider(p))).collect()));
 
     let routes = config.routes.all().filter(|route| route.name.as_str().starts_with('/')).map(|route| {
         let mut table = Table::new();
@@ -138,6 +93,109 @@ pub fn print(config: &Config) -> String {
     });
     root.insert("route".into(), Value::Array(routes.collect()));
     toml::to_string(&root).unwrap_or_default()
+}
+
+/// `[[provider]]`.
+fn provider(provider: &Provider) -> Table {
+    let mut table = Table::new();
+    let text = |t: &str| Value::String(t.to_owned());
+    for (key, value) in [
+        ("id", provider.id.as_str()),
+        ("eid", provider.eid.as_str()),
+        ("method", provider.method.name()),
+        ("label", &provider.label),
+        ("protocol", provider.protocol.name()),
+    ] {
+        table.insert(key.into(), text(value));
+    }
+    some(&mut table, "loa", provider.loa.clone());
+    let map = provider.loa_map.iter().map(|(written, meant)| (written.clone(), text(meant)));
+    table.insert("loa_map".into(), Value::Table(map.collect()));
+    if provider.has_login() {
+        table.insert("force_authn".into(), Value::Boolean(provider.force_authn));
+    }
+    match &provider.protocol {
+        Protocol::Saml(own) => saml(&mut table, own),
+        Protocol::Oidc(own) => oidc(&mut table, own),
+        Protocol::Jwt(own) => {
+            table.insert("profile".into(), text(own.profile.name()));
+            table.insert("issuer".into(), text(&own.issuer));
+            some(&mut table, "audience", own.audience.clone());
+            some(&mut table, "jwks_file", own.jwks_file.iter().map(|p| p.display().to_string()).collect());
+            table.insert("require_at_jwt".into(), Value::Boolean(own.require_at_jwt));
+            tokens(&mut table, &own.tokens);
+        }
+    }
+    table
+}
+
+fn saml(table: &mut Table, own: &SamlProvider) {
+    let profile = match own.profile {
+        Profile::Federation => "federation",
+        Profile::SamlCore => "saml-core",
+    };
+    let signed = match own.signed {
+        Signed::Response => "response",
+        Signed::Assertion => "assertion",
+        Signed::Either => "either",
+    };
+    let binding = own.binding.map(|binding| match binding {
+        SsoBinding::Redirect => "redirect",
+        SsoBinding::Post => "post",
+    });
+    for (key, value) in [
+        ("profile", profile),
+        ("entity_id", &own.entity_id),
+        ("metadata", &own.metadata),
+        ("signed", signed),
+        ("encryption", encryption(own.encryption)),
+    ]
+    .into_iter()
+    .chain(binding.map(|binding| ("binding", binding)))
+    {
+        table.insert(key.into(), Value::String(value.to_owned()));
+    }
+    for (key, value) in [("allow_unsolicited", own.allow_unsolicited), ("eidas_connector", own.eidas_connector)] {
+        table.insert(key.into(), Value::Boolean(value));
+    }
+    some(table, "authenticating_authorities", own.authenticating_authorities.clone());
+}
+
+fn oidc(table: &mut Table, own: &OidcProvider) {
+    let (key, source) = match &own.client {
+        ClientAuth::PrivateKeyJwt(source) => ("client_key", source),
+        ClientAuth::SecretBasic(source) => ("client_secret_file", source),
+    };
+    for (key, value) in [
+        ("profile", own.profile.name().to_owned()),
+        ("issuer", own.issuer.clone()),
+        ("client_id", own.client_id.clone()),
+        // Where the secret is, and nothing of what it holds.
+        (key, format!("<{source}>")),
+    ]
+    .into_iter()
+    .chain(own.jwks_file.iter().map(|path| ("jwks_file", path.display().to_string())))
+    {
+        table.insert(key.into(), Value::String(value));
+    }
+    tokens(table, &own.tokens);
+    table.insert("encryption".into(), Value::String(encryption(own.encryption).to_owned()));
+    some(table, "trusted_audiences", own.trusted_audiences.clone());
+    table.insert("eidas_connector".into(), Value::Boolean(own.eidas_connector));
+}
+
+fn tokens(table: &mut Table, own: &TokenSettings) {
+    let algorithms = JwsAlgorithm::ALL.into_iter().filter(|algorithm| own.algorithms.contains(*algorithm));
+    table.insert("algorithms".into(), list(algorithms.map(|algorithm| algorithm.name().to_owned()).collect()));
+    let claims = own.claims.iter().map(|(field, claim)| (field.name().to_owned(), Value::String(claim.clone())));
+    table.insert("claims".into(), Value::Table(claims.collect()));
+}
+
+const fn encryption(setting: Encryption) -> &'static str {
+    match setting {
+        Encryption::Required => "required",
+        Encryption::Optional => "optional",
+    }
 }
 
 /// A list that is left out where it is empty.

@@ -1,9 +1,14 @@
 //! `[[metadata]]` and `[[provider]]`.
 
+use super::keys::source;
 use super::reader::Section;
-use super::{Encryption, MetadataSource, Method, Provider};
+use super::{
+    ClientAuth, Encryption, JwtProvider, MetadataSource, Method, OidcProfile, OidcProvider, Protocol, Provider,
+    SamlProvider, TokenSettings, url,
+};
 use crate::base::{EidId, ProviderId};
-use crate::identity::Loa;
+use crate::crypto::trusted::{AlgorithmSet, JwsAlgorithm};
+use crate::identity::{Field, Loa};
 use crate::verify::saml::{Profile, Signed, SsoBinding};
 
 pub(super) fn read_metadata(root: &mut Section<'_>) -> Vec<MetadataSource> {
@@ -43,14 +48,29 @@ pub(super) fn read_providers(root: &mut Section<'_>, metadata: &[MetadataSource]
         if out.iter().any(|known| known.id == provider.id) {
             s.problem(&s.at().clone(), format!("another [[provider]] has the id \"{}\"", provider.id));
         }
-        if out.iter().any(|known| known.entity_id == provider.entity_id) {
-            let message = format!("another [[provider]] has the entity_id {:?}", provider.entity_id);
+        if let Some(message) = out.iter().find_map(|known| same(known, &provider)) {
             s.problem(&s.at().clone(), message);
         }
         s.finish();
         out.push(provider);
     }
     out
+}
+
+/// Two entries for one provider: a message could not be told to belong to either.
+fn same(known: &Provider, new: &Provider) -> Option<String> {
+    match (&known.protocol, &new.protocol) {
+        (Protocol::Saml(a), Protocol::Saml(b)) if a.entity_id == b.entity_id => {
+            Some(format!("another [[provider]] has the entity_id {:?}", b.entity_id))
+        }
+        (Protocol::Oidc(a), Protocol::Oidc(b)) if a.issuer == b.issuer && a.client_id == b.client_id => {
+            Some(format!("another [[provider]] has the issuer {:?} and the client_id {:?}", b.issuer, b.client_id))
+        }
+        (Protocol::Jwt(a), Protocol::Jwt(b)) if a.issuer == b.issuer => {
+            Some(format!("another [[provider]] of bearer tokens has the issuer {:?}", b.issuer))
+        }
+        _ => None,
+    }
 }
 
 fn read_provider(s: &mut Section<'_>, metadata: &[MetadataSource]) -> Option<Provider> {
@@ -62,29 +82,44 @@ fn read_provider(s: &mut Section<'_>, metadata: &[MetadataSource]) -> Option<Pro
             None
         }
     });
-    let eid = s.required("eid", "what the citizen picks, such as \"bankid\"");
-    let eid = eid.and_then(|text| match EidId::new(&text.text) {
-        Ok(eid) => Some(eid),
-        Err(e) => {
-            s.problem(&text.at, format!("`eid` {e}"));
-            None
-        }
-    });
-    if let Some(protocol) = s.required("protocol", "\"saml\"")
-        && protocol.text != "saml"
-    {
-        let message = match protocol.text.as_str() {
-            "oidc" | "jwt" => format!("this version does not support `protocol = {:?}` yet", protocol.text),
-            other => format!("`protocol` must be \"saml\", \"oidc\" or \"jwt\", not {other:?}"),
-        };
-        s.problem(&protocol.at, message);
-        // Its other keys belong to that protocol: naming each would bury the one thing to know.
-        let _ = s.free_texts();
-        return None;
-    }
+    let protocol = s.required("protocol", "\"saml\", \"oidc\" or \"jwt\"");
+    let bearer = protocol.as_ref().is_some_and(|protocol| protocol.text == "jwt");
+    let eid = if bearer && !s.has("eid") {
+        // Nobody picks it: its own name does.
+        id.as_ref().and_then(|id| EidId::new(id.as_str()).ok())
+    } else {
+        let eid = s.required("eid", "what the citizen picks, such as \"bankid\"");
+        eid.and_then(|text| match EidId::new(&text.text) {
+            Ok(eid) => Some(eid),
+            Err(e) => {
+                s.problem(&text.at, format!("`eid` {e}"));
+                None
+            }
+        })
+    };
     let label = s.text("label").map(|t| t.text);
     let methods = [Method::Any, Method::ThisDevice, Method::OtherDevice, Method::Card].map(|m| (m.name(), m));
     let method = s.choice("method", &methods).unwrap_or(Method::Any);
+    let loa = levels(s, "loa");
+    let loa_map = loa_map(s);
+    let force_authn = bearer || s.flag("force_authn", true);
+    let protocol = match protocol.as_ref().map(|protocol| (protocol, protocol.text.as_str()))? {
+        (_, "saml") => read_saml(s, metadata).map(Protocol::Saml),
+        (_, "oidc") => read_oidc(s).map(Protocol::Oidc),
+        (_, "jwt") => read_jwt(s).map(Protocol::Jwt),
+        (at, other) => {
+            s.problem(&at.at, format!("`protocol` must be \"saml\", \"oidc\" or \"jwt\", not {other:?}"));
+            // Its other keys belong to that protocol: naming each would bury the one thing to know.
+            let _ = s.free_texts();
+            None
+        }
+    };
+    let (id, eid) = (id?, eid?);
+    let label = label.unwrap_or_else(|| eid.to_string());
+    Some(Provider { id, eid, method, label, force_authn, loa, loa_map, protocol: protocol? })
+}
+
+fn read_saml(s: &mut Section<'_>, metadata: &[MetadataSource]) -> Option<SamlProvider> {
     let profiles = [("federation", Profile::Federation), ("saml-core", Profile::SamlCore)];
     let profile = s.choice("profile", &profiles).unwrap_or(Profile::Federation);
     let entity_id = s.required("entity_id", "the provider's name in its metadata");
@@ -99,18 +134,10 @@ fn read_provider(s: &mut Section<'_>, metadata: &[MetadataSource]) -> Option<Pro
     let encryption = [("required", Encryption::Required), ("optional", Encryption::Optional)];
     let encryption = s.choice("encryption", &encryption).unwrap_or(Encryption::Required);
     let binding = s.choice("binding", &[("redirect", SsoBinding::Redirect), ("post", SsoBinding::Post)]);
-    let loa = levels(s, "loa");
-    let loa_map = loa_map(s);
     let authorities = s.some_texts("authenticating_authorities").into_iter().map(|t| t.text).collect();
     let allow_unsolicited = s.flag("allow_unsolicited", false);
     let eidas_connector = s.flag("eidas_connector", false);
-    let force_authn = s.flag("force_authn", true);
-    let (id, eid) = (id?, eid?);
-    Some(Provider {
-        label: label.unwrap_or_else(|| eid.to_string()),
-        id,
-        eid,
-        method,
+    Some(SamlProvider {
         entity_id: entity_id?.text,
         metadata: feed?.text,
         profile,
@@ -118,12 +145,101 @@ fn read_provider(s: &mut Section<'_>, metadata: &[MetadataSource]) -> Option<Pro
         encryption,
         allow_unsolicited,
         eidas_connector,
-        force_authn,
-        loa,
-        loa_map,
         binding,
         authenticating_authorities: authorities,
     })
+}
+
+fn read_oidc(s: &mut Section<'_>) -> Option<OidcProvider> {
+    let profile = s.choice("profile", &OidcProfile::ALL.map(|p| (p.name(), p))).unwrap_or(OidcProfile::Generic);
+    let issuer = issuer(s);
+    let client_id = s.required("client_id", "what the provider calls this service");
+    let key = source(s, "client_key", "client_key_env");
+    let secret = source(s, "client_secret_file", "client_secret_env");
+    let client = match (key, secret) {
+        (Some(key), None) => Some(ClientAuth::PrivateKeyJwt(key)),
+        (None, Some(secret)) => Some(ClientAuth::SecretBasic(secret)),
+        (None, None) => {
+            s.missing(
+                "client_key",
+                "how the service shows the provider that it is who it says, or `client_secret_file`",
+            );
+            None
+        }
+        (Some(_), Some(_)) => {
+            s.problem(&s.at().clone(), "`client_key` and `client_secret_file` are both there; keep one");
+            None
+        }
+    };
+    let jwks_file = s.path("jwks_file");
+    let tokens = tokens(s);
+    let encryption = s.choice("encryption", &[("required", Encryption::Required), ("optional", Encryption::Optional)]);
+    let trusted_audiences = s.some_texts("trusted_audiences").into_iter().map(|text| text.text).collect();
+    let eidas_connector = s.flag("eidas_connector", false);
+    Some(OidcProvider {
+        profile,
+        issuer: issuer?,
+        client_id: client_id?.text,
+        client: client?,
+        jwks_file,
+        tokens,
+        encryption: encryption.unwrap_or(Encryption::Optional),
+        trusted_audiences,
+        eidas_connector,
+    })
+}
+
+/// `algorithms` and `claims`.
+fn tokens(s: &mut Section<'_>) -> TokenSettings {
+    let mut algorithms = None;
+    for text in s.some_texts("algorithms") {
+        match JwsAlgorithm::from_name(&text.text) {
+            Some(algorithm) => algorithms = Some(algorithms.unwrap_or(AlgorithmSet::NONE).with(algorithm)),
+            None => {
+                let known: Vec<&str> = JwsAlgorithm::ALL.iter().map(|known| known.name()).collect();
+                s.problem(
+                    &text.at,
+                    format!("`algorithms`: {:?} is not taken; these are: {}", text.text, known.join(", ")),
+                );
+            }
+        }
+    }
+    let mut claims = Vec::new();
+    if let Some(mut table) = s.section("claims") {
+        for (name, text) in table.free_texts() {
+            match Field::parse(&name).filter(|field| *field != Field::Eid) {
+                Some(field) => claims.push((field, text.text)),
+                None => table.problem(&text.at, format!("`{name}` is no field that a claim can hold")),
+            }
+        }
+    }
+    TokenSettings { algorithms: algorithms.unwrap_or(AlgorithmSet::ALL), claims }
+}
+
+fn read_jwt(s: &mut Section<'_>) -> Option<JwtProvider> {
+    let profile = s.choice("profile", &OidcProfile::ALL.map(|p| (p.name(), p))).unwrap_or(OidcProfile::Generic);
+    let issuer = issuer(s);
+    if !s.has("audience") {
+        s.missing("audience", "what the tokens must be meant for");
+    }
+    let audience: Vec<String> = s.some_texts("audience").into_iter().map(|text| text.text).collect();
+    let jwks_file = s.path("jwks_file");
+    let require_at_jwt = s.flag("require_at_jwt", false);
+    let tokens = tokens(s);
+    let issuer = issuer?;
+    (!audience.is_empty()).then_some(JwtProvider { profile, issuer, audience, jwks_file, require_at_jwt, tokens })
+}
+
+/// An issuer: https, or http on loopback, without query and fragment (OpenID Connect Discovery 3, RFC 8414, 2).
+fn issuer(s: &mut Section<'_>) -> Option<String> {
+    let text = s.required("issuer", "the provider's name in its tokens")?;
+    match url::issuer(&text.text) {
+        Ok(()) => Some(text.text),
+        Err(message) => {
+            s.problem(&text.at, format!("`issuer` {message}"));
+            None
+        }
+    }
 }
 
 /// A list of levels, each meaning itself alone.

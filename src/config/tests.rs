@@ -42,6 +42,58 @@ fn read(text: &str) -> Result<Config, Vec<String>> {
     load_text(Path::new("dir/g.toml"), text).map_err(|p| p.iter().map(ToString::to_string).collect())
 }
 
+const OTHERS: &str = r#"
+[[provider]]
+id = "freja"
+eid = "freja"
+protocol = "oidc"
+issuer = "https://op.example.se"
+client_id = "etjanst"
+client_key = "client.pem"
+loa = ["loa3"]
+[[provider]]
+id = "api"
+protocol = "jwt"
+issuer = "https://as.example.se"
+audience = "https://etjanst.example.se/api"
+jwks_file = "as-jwks.json"
+"#;
+
+#[test]
+fn a_provider_speaks_one_of_three_protocols() {
+    let config = read(&format!("{GOOD}{OTHERS}")).unwrap();
+    let [saml, oidc, jwt] = &config.providers[..] else { panic!("{:?}", config.providers.len()) };
+    assert!(saml.saml().is_some() && saml.has_login());
+    let own = oidc.oidc().unwrap();
+    assert_eq!((own.profile, own.issuer.as_str()), (OidcProfile::Generic, "https://op.example.se"));
+    assert!(
+        matches!(&own.client, ClientAuth::PrivateKeyJwt(KeySource::File(path)) if path == Path::new("dir/client.pem"))
+    );
+    assert!(oidc.has_login() && oidc.force_authn && oidc.loa.len() == 1);
+    let own = jwt.jwt().unwrap();
+    assert_eq!(own.audience, ["https://etjanst.example.se/api"]);
+    assert_eq!(own.jwks_file.as_deref(), Some(Path::new("dir/as-jwks.json")));
+    assert!(!jwt.has_login() && !own.require_at_jwt);
+    assert_eq!(jwt.eid.as_str(), "api", "nobody picks it");
+
+    for (from, to, problem) in [
+        ("issuer = \"https://op", "issuer = \"http://op", "`issuer` must be an https address"),
+        ("issuer = \"https://op.example.se\"", "issuer = \"https://op.example.se?x\"", "`issuer` must hold no query"),
+        ("client_key = \"client.pem\"\n", "", "`client_key` is missing"),
+        (
+            "client_key",
+            "client_secret_file = \"s\"\nclient_key",
+            "`client_key` and `client_secret_file` are both there",
+        ),
+        ("audience = \"https://etjanst.example.se/api\"\n", "", "`audience` is missing"),
+        ("audience", "entity_id = \"x\"\naudience", "`entity_id` is not known here"),
+        ("eid = \"freja\"\n", "", "`eid` is missing"),
+    ] {
+        let problems = read(&format!("{GOOD}{}", OTHERS.replacen(from, to, 1))).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].contains(problem), "{problem}: {problems:?}");
+    }
+}
+
 #[test]
 fn an_empty_list_is_a_slip_and_demands_nothing_silently() {
     for (key, text) in [
@@ -59,11 +111,12 @@ fn an_empty_list_is_a_slip_and_demands_nothing_silently() {
 fn the_smallest_configuration_has_safe_defaults() {
     let config = read(GOOD).unwrap();
     let provider = &config.providers[0];
+    let saml = provider.saml().unwrap();
     assert_eq!(
-        (provider.profile, provider.signed, provider.encryption),
+        (saml.profile, saml.signed, saml.encryption),
         (Profile::Federation, Signed::Response, Encryption::Required)
     );
-    assert!(provider.force_authn && !provider.allow_unsolicited && !provider.eidas_connector);
+    assert!(provider.force_authn && !saml.allow_unsolicited && !saml.eidas_connector);
     assert_eq!(config.listen.public.to_string(), "127.0.0.1:8080");
     assert_eq!(config.listen.admin.to_string(), "127.0.0.1:9464");
     assert_eq!(config.verification.clock_skew.as_secs(), 60);
@@ -134,10 +187,10 @@ fn every_mistake_is_named_with_its_line() {
         ),
         (
             "protocol = \"saml\"",
-            "protocol = \"oidc\"\nissuer = \"https://op\"",
+            "protocol = \"cas\"",
             &[
-                "dir/g.toml:18: provider \"bankid-a\": this version does not support `protocol = \"oidc\"` yet",
-                "dir/g.toml:26: route \"/ansokan/*\": `eid`: no [[provider]] has the eid \"bankid\"",
+                "dir/g.toml:18: provider \"bankid-a\": `protocol` must be \"saml\", \"oidc\" or \"jwt\", not \"cas\"",
+                "dir/g.toml:25: route \"/ansokan/*\": `eid`: no [[provider]] has the eid \"bankid\"",
             ],
         ),
         (
@@ -241,7 +294,7 @@ fn files_merge_by_id_and_one_key_stands_once() {
     let config = load(&[dir.path().to_path_buf()]).unwrap();
     assert_eq!(config.pages.service_name.as_deref(), Some("Bygglov"));
     assert_eq!(config.providers.len(), 1);
-    assert!(config.providers[0].binding.is_some());
+    assert!(config.providers[0].saml().unwrap().binding.is_some());
 
     write("20-service.toml", "[service]\nid = \"annan\"\n");
     let problems = load(&[dir.path().to_path_buf()]).unwrap_err();
@@ -272,7 +325,7 @@ fn a_path_is_explained() {
         "loa/1.0/loa3",
         "loa/1.0/loa4",
         "X-Eid-Personal-Number",
-        "bankid-a (bankid), encrypted",
+        "bankid-a (bankid), saml, encrypted",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -300,9 +353,10 @@ fn the_memory_of_one_process_is_warned_of() {
 #[test]
 fn keys_that_are_not_named_are_made_with_a_warning() {
     let random = crate::crypto::digest::SystemRandom::new();
-    let keys = load_keys(&read(GOOD).unwrap(), &random).unwrap();
+    let mut made = MadeKeys::default();
+    let keys = load_keys(&read(GOOD).unwrap(), &random, &mut made).unwrap();
     assert_eq!(keys.warnings.len(), 4);
     let missing = GOOD.replace("[store]", "[keys]\nsealing = [\"none.key\"]\n[store]");
-    let problems = load_keys(&read(&missing).unwrap(), &random).err().unwrap();
+    let problems = load_keys(&read(&missing).unwrap(), &random, &mut made).err().unwrap();
     assert!(problems[0].to_string().starts_with("dir/none.key: cannot be read"), "{}", problems[0]);
 }

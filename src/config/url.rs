@@ -91,6 +91,21 @@ impl fmt::Debug for BaseUrl {
     }
 }
 
+/// Whether `text` can be an issuer: https, or http on loopback, with no query and no fragment. It is never changed, since
+/// it is compared exactly.
+///
+/// # Errors
+/// What is wrong with it, as a sentence.
+pub(super) fn issuer(text: &str) -> Result<(), String> {
+    if !crate::verify::saml::metadata::is_safe_endpoint(text) {
+        return Err("must be an https address (http only on localhost, *.localhost and loopback addresses)".into());
+    }
+    if text.contains(['?', '#']) {
+        return Err("must hold no query and no fragment".into());
+    }
+    Ok(())
+}
+
 /// Where the e-service listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Upstream {

@@ -66,11 +66,11 @@ impl Gate {
         login: &BeginLogin<'_>,
         now: UnixTime,
     ) -> Result<LoginStart, Denial> {
-        let idp = provider.idp(now).map_err(|_| Denial::ProvidersDown)?;
-        let (Some(loa), Some(endpoint)) = (provider.asks(idp, route), provider.endpoint(idp)) else {
+        let saml = provider.saml(now).map_err(|_| Denial::ProvidersDown)?;
+        let (Some(loa), Some(endpoint)) = (provider.asks(route, now), saml.endpoint()) else {
             return Err(Denial::ProvidersDown);
         };
-        let handle = Handle::new(&self.instance, &*self.random).map_err(|error| self.internal(&error))?;
+        let handle = Handle::new(&self.lasting.instance, &*self.random).map_err(|error| self.internal(&error))?;
         let id: [u8; 16] = random_bytes(&*self.random).map_err(|error| self.internal(&error))?;
         let state = LoginState {
             provider: provider.config().id.clone(),
@@ -80,7 +80,7 @@ impl Gate {
             rd,
             loa,
             force_authn: provider.config().force_authn,
-            instance: self.instance,
+            instance: self.lasting.instance,
             locale: login.locale,
             on_top_of,
         };
@@ -127,7 +127,7 @@ impl Gate {
             .filter(|(name, _)| self.names.login_handle(name).is_some())
             .map(|(name, value)| {
                 let state: Option<LoginState> = self.logins.open(name, value);
-                let usable = state.filter(|state| state.usable(now, Some(&self.instance)).is_ok());
+                let usable = state.filter(|state| state.usable(now, Some(&self.lasting.instance)).is_ok());
                 (usable.map(|state| state.issued_at), name)
             })
             .collect();
@@ -166,7 +166,7 @@ fn pick<'a>(
     let able: Vec<&ProviderEntry> = snapshot
         .for_route(route)
         .into_iter()
-        .filter(|provider| provider.idp(now).is_err() || provider.can_begin(route, now))
+        .filter(|provider| provider.usable(now).is_err() || provider.can_begin(route, now))
         .collect();
     let usable = |provider: &&&ProviderEntry| provider.can_begin(route, now);
     if able.is_empty() {

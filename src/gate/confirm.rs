@@ -68,7 +68,7 @@ impl Gate {
             let detail = "the answer is to another question";
             return Err(self.refuse_state(Reason::StateInvalid, detail, Some(pending.locale)));
         }
-        if now >= pending.until || self.revoked.contains(pending.session.id()) {
+        if now >= pending.until || self.lasting.revoked.contains(pending.session.id()) {
             let detail = "the question was asked too long ago";
             return Err(self.refuse_state(Reason::StateExpired, detail, Some(pending.locale)));
         }

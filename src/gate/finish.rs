@@ -46,6 +46,10 @@ const fn no_state(relay_state: Option<&str>) -> &'static str {
     }
 }
 
+fn takes_unsolicited(provider: &ProviderEntry) -> bool {
+    provider.config().saml().is_some_and(|saml| saml.allow_unsolicited)
+}
+
 impl Gate {
     /// Finishes a login with the Response that the browser brought to the ACS.
     ///
@@ -71,8 +75,11 @@ impl Gate {
         }
         let Some(state) = held.find_map(|text| self.logins.open::<LoginState>(&cookie, text)) else {
             // Sealed with keys that we do not have: of another process, or of nobody.
-            let reason =
-                if handle.is_of_another(&self.instance) { Reason::LoginOtherInstance } else { Reason::StateInvalid };
+            let reason = if handle.is_of_another(&self.lasting.instance) {
+                Reason::LoginOtherInstance
+            } else {
+                Reason::StateInvalid
+            };
             let mut refusal = self.refuse(rejected(reason, "the login's cookie does not open"), &Context::default());
             refusal.set_cookies.push(self.expire_login(&cookie));
             return Err(refusal);
@@ -82,7 +89,7 @@ impl Gate {
         let provider = snapshot.by_id(&begun.state.provider);
         let context = Context { provider, begun: Some(&begun), repost: false };
         let done = async {
-            begun.state.usable(now, Some(&self.instance)).map_err(Denial::Rejected)?;
+            begun.state.usable(now, Some(&self.lasting.instance)).map_err(Denial::Rejected)?;
             let gone = || rejected(Reason::IssuerUnknown, "the provider is no longer configured");
             let provider = provider.ok_or_else(gone)?;
             self.verified_login(&snapshot, provider, &begun, login, now).await
@@ -111,7 +118,7 @@ impl Gate {
             ReplayKey::login(&self.digest, &begun.handle.to_string()),
         ];
         let until = who.acceptable_until().max(state.issued_at.plus(LOGIN_LIFETIME));
-        let once = self.used.consume(&keys, until, now).await.map_err(not_first)?;
+        let once = self.lasting.used.consume(&keys, until, now).await.map_err(not_first)?;
         let session = self.open(&who, meets, once, provider, now)?;
         let cookie = self.session_cookie(&session).map_err(|error| self.internal(&error))?;
         if let Some(old) = &state.on_top_of {
@@ -127,15 +134,15 @@ impl Gate {
         let snapshot = self.registry.owned();
         let stray = rejected(Reason::StateMissing, no_state(login.relay_state));
         // Nothing is read for a stranger where no provider may send such a message.
-        if !snapshot.all().iter().any(|provider| provider.config().allow_unsolicited) {
+        if !snapshot.all().iter().any(takes_unsolicited) {
             return Err(self.refuse(stray, &Context::default()));
         }
         let issuer = match self.judge.received(&login.saml_response) {
             Ok(received) => received.issuer_hint().map(|issuer| issuer.into_owned()),
             Err(reject) => return Err(self.refuse(Denial::Rejected(reject), &Context::default())),
         };
-        let provider = issuer.and_then(|issuer| snapshot.by_issuer(&issuer));
-        let Some(provider) = provider.filter(|provider| provider.config().allow_unsolicited) else {
+        let provider = issuer.and_then(|issuer| snapshot.by_entity_id(&issuer));
+        let Some(provider) = provider.filter(|provider| takes_unsolicited(provider)) else {
             let context = Context { provider, ..Context::default() };
             return Err(self.refuse(stray, &context));
         };
@@ -154,12 +161,12 @@ impl Gate {
         let rd = self.targets.local(login.relay_state.filter(|rd| rd.len() <= RELAY_STATE_BYTES));
         let (who, meets) = self.person(snapshot, provider, None, &rd, &login.saml_response, now).await?;
         // What the process before this one accepted, this one has not seen. Instants are told in whole seconds.
-        if who.issued().plus(SECOND) <= self.started {
+        if who.issued().plus(SECOND) <= self.lasting.started {
             let detail = format_args!("issued at {}, before this process could remember it", who.issued());
             return Err(rejected(Reason::LoginOtherInstance, detail));
         }
         let keys = [ReplayKey::assertion(&self.digest, who.issuer(), who.assertion_id())];
-        let once = self.used.consume(&keys, who.acceptable_until(), now).await.map_err(not_first)?;
+        let once = self.lasting.used.consume(&keys, who.acceptable_until(), now).await.map_err(not_first)?;
         let name = who.field(Field::Name).map(|name| name.into_owned());
         let session = self.open(&who, meets, once, provider, now)?;
         let label = provider.config().label.clone();
@@ -177,8 +184,7 @@ impl Gate {
         now: UnixTime,
     ) -> Result<(Identity, MeetsRoute), Denial> {
         let verified = self.verified(snapshot, provider, state, xml, now).await?;
-        let idp = provider.idp(now).map_err(Denial::Rejected)?;
-        let rules = provider.identity_rules(idp, &self.config);
+        let rules = provider.saml(now).map_err(Denial::Rejected)?.identity_rules(&self.config);
         let who = identity::from_assertion(verified, &rules, &self.digest).map_err(Denial::Rejected)?;
         let route = self.config.routes.find(Targets::path_of(rd));
         let has = |field| field == Field::Eid || who.field(field).is_some();

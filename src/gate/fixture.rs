@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Cookies, Gate, Parts, SetCookie};
-use crate::base::{ManualClock, Secret};
+use super::{Cookies, Gate, Lasting, Parts, SetCookie};
+use crate::base::{Clock as _, ManualClock, Secret};
 use crate::config::{LoadedKeys, load_text};
 use crate::crypto::digest::SystemRandom;
 pub(crate) use crate::provider::fixture::{NOW, entries, in_trouble, key, loa};
@@ -88,6 +88,7 @@ pub(crate) fn world_with(base_url: &str, entries: Vec<ProviderEntry>) -> World {
             warnings: Vec::new(),
         },
         snapshot: Snapshot::new(entries),
+        lasting: Arc::new(Lasting::new(&SystemRandom::new(), clock.now()).unwrap()),
         clock: Arc::new(clock.clone()),
         random: Arc::new(SystemRandom::new()),
         telemetry: Arc::new(Telemetry::new([], []).unwrap()),

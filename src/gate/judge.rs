@@ -34,7 +34,7 @@ impl Judge {
         xml: &[u8],
         now: UnixTime,
     ) -> Result<Verified<Assertion>, Reject> {
-        let idp = provider.idp(now)?;
+        let saml = provider.saml(now)?;
         let binding = state.map_or(Binding::None, |state| Binding::Request {
             id: &state.request_id,
             issued_at: state.issued_at,
@@ -43,7 +43,7 @@ impl Judge {
         // Whether this login had to be fresh was settled when it began. Where nobody asked, nothing can be held against
         // a request.
         let force_authn = state.is_some_and(|state| state.force_authn);
-        let expect = Expect { force_authn, ..provider.expect(idp, &self.config, &self.acs, binding, &self.decryption) };
+        let expect = Expect { force_authn, ..saml.expect(&self.config, &self.acs, binding, &self.decryption) };
         self.received(xml)?.verify(&expect, now)
     }
 }

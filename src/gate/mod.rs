@@ -62,9 +62,26 @@ pub enum GateError {
     /// The key of `X-Eid-Assertion` is no P-256 key.
     #[error("the identity token's key must be a P-256 key (ES256)")]
     TokenKey,
-    /// No random bytes.
-    #[error(transparent)]
-    Random(#[from] NoRandomness),
+}
+
+/// What outlives a gate: another configuration makes another one, and what was used or ended stays so.
+pub struct Lasting {
+    instance: Instance,
+    /// What was used before this instant, the memory store does not know.
+    started: UnixTime,
+    used: MemoryGuard,
+    revoked: Revoked,
+}
+
+impl Lasting {
+    /// For a process that starts at `now`.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] when the source fails.
+    pub fn new(random: &dyn Random, now: UnixTime) -> Result<Self, NoRandomness> {
+        let (used, revoked) = (MemoryGuard::default(), Revoked::default());
+        Ok(Self { instance: Instance::new(random)?, started: now, used, revoked })
+    }
 }
 
 /// What a gate is made of: everything that it does not decide itself.
@@ -75,6 +92,8 @@ pub struct Parts {
     pub keys: LoadedKeys,
     /// The providers as they are at start.
     pub snapshot: Snapshot,
+    /// What the gate before this one leaves.
+    pub lasting: Arc<Lasting>,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
     /// Random bytes.
@@ -105,11 +124,7 @@ pub struct Gate {
     decryption_certificate: Option<Vec<u8>>,
     /// What the routes forward or require, together.
     keep: Vec<Field>,
-    instance: Instance,
-    /// What was used before this instant, the memory store does not know.
-    started: UnixTime,
-    used: MemoryGuard,
-    revoked: Revoked,
+    lasting: Arc<Lasting>,
     headers: HeaderCache,
     pool: Pool,
 }
@@ -120,7 +135,7 @@ impl Gate {
     /// # Errors
     /// [`GateError`] says what is missing.
     pub fn new(parts: Parts) -> Result<Self, GateError> {
-        let Parts { config, keys, snapshot, clock, random, telemetry } = parts;
+        let Parts { config, keys, snapshot, lasting, clock, random, telemetry } = parts;
         if keys.signing.is_empty() {
             return Err(GateError::NoSigningKey);
         }
@@ -152,12 +167,9 @@ impl Gate {
             decryption_certificate: keys.decryption.published().map(<[u8]>::to_vec),
             judge: Arc::new(Judge { config: Arc::clone(&config), acs: config.acs_urls(), decryption: keys.decryption }),
             keep,
-            instance: Instance::new(&*random)?,
-            used: MemoryGuard::default(),
-            revoked: Revoked::default(),
+            lasting,
             headers: HeaderCache::default(),
             pool: Pool::default(),
-            started: clock.now(),
             clock,
             random,
             telemetry,

@@ -17,7 +17,7 @@ impl Gate {
         cookies.all(name).take(SAME_NAME).find_map(|text| {
             let session: Session = self.sessions.open(name, text)?;
             session.alive(now, &self.times).ok()?;
-            if self.revoked.contains(session.id()) {
+            if self.lasting.revoked.contains(session.id()) {
                 return None;
             }
             let providers = self.registry.current();
@@ -35,7 +35,7 @@ impl Gate {
 
     /// Ends a session: its cookie opens nothing any more, wherever a copy of it is.
     pub(super) fn end_session(&self, id: SessionId, ends: UnixTime, now: UnixTime, why: &'static str) {
-        self.revoked.revoke(id, ends, now);
+        self.lasting.revoked.revoke(id, ends, now);
         self.headers.forget(id, &self.config.routes);
         self.telemetry.emit(SessionEnded { session: &id.to_string(), why });
     }

@@ -70,19 +70,19 @@ impl Bound {
         self.address
     }
 
-    /// Serves until `phase` says to drain and every connection has ended, or `deadline` has passed since.
+    /// Serves, with a `handler` for each core, until `phase` says to drain and every connection has ended, or `deadline` has passed since.
     ///
     /// # Errors
     /// A thread cannot be started.
     pub fn serve<H: Handler>(
         self,
-        handler: impl Fn() -> H,
+        handler: impl Fn(usize) -> H,
         phase: &watch::Receiver<Phase>,
         deadline: Duration,
     ) -> io::Result<Vec<JoinHandle<()>>> {
         let mut threads = Vec::with_capacity(self.listeners.len());
         for (core, listener) in self.listeners.into_iter().enumerate() {
-            let (handler, phase) = (Arc::new(handler()), phase.clone());
+            let (handler, phase) = (Arc::new(handler(core)), phase.clone());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let thread = std::thread::Builder::new().name(format!("serve-{core}"));
             threads.push(thread.spawn(move || runtime.block_on(serve(listener, handler, phase, deadline)))?);

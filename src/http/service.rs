@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
@@ -17,6 +18,7 @@ use super::respond::{self, Asked, Fault};
 use super::server::Handler;
 use super::upstream::{Failed, Upstream};
 use super::{admit, cookies, navigation};
+use crate::config::Config;
 use crate::crypto::digest::Random;
 use crate::gate::{Cookies, Decision, Denial, Gate, Reference};
 use crate::policy::normal_path;
@@ -26,34 +28,44 @@ use crate::telemetry::{ForgedHeaders, Metrics, RequestForwarded, Telemetry, Upst
 /// half times the message in practice.
 const FORM_FACTOR: usize = 2;
 
-/// Everything that a core answers with. `Arc`s are shared by all cores, the upstream connections are its own.
-pub struct Service<U> {
+/// Everything that follows from one configuration. Swapped whole at a reload: a request sees one of them from its
+/// beginning to its end.
+pub struct Generation<U> {
+    /// What it follows from.
+    pub config: Arc<Config>,
     /// The use cases.
     pub gate: Arc<Gate>,
     /// Our own paths.
-    pub own: Arc<OwnPaths>,
+    pub own: OwnPaths,
     /// What pages know of the service.
     pub site: Arc<Site>,
     /// How a request is passed on.
-    pub proxy: Arc<Proxy>,
-    /// Where it is passed on to.
-    pub upstream: U,
+    pub proxy: Proxy,
+    /// Where it is passed on to: connections of its own for each core.
+    pub upstreams: Arc<[U]>,
     /// Where it is told.
     pub telemetry: Arc<Telemetry>,
     /// For references.
     pub random: Arc<dyn Random>,
-    /// The largest message, in bytes.
-    pub body_limit: usize,
     /// Room for forms that are being read.
     pub forms: Arc<FormRoom>,
 }
 
+/// What a core answers with.
+pub struct Service<U> {
+    /// What is in force. Shared by all cores.
+    pub current: Arc<ArcSwap<Generation<U>>>,
+    /// Which core this is.
+    pub core: usize,
+}
+
 impl<U: Upstream> Handler for Service<U> {
     async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<AnswerBody> {
-        let _counted = InFlight::count(self.telemetry.metrics());
+        let generation = self.current.load_full();
+        let _counted = InFlight::count(generation.telemetry.metrics());
         // HTTP/2 has streams for that.
         let has_body = !request.body().is_end_stream() && request.version() < Version::HTTP_2;
-        let mut answer = self.answer(request, peer).await;
+        let mut answer = generation.answer(request, peer, self.core).await;
         // What is left of a refused request is nobody's: not read to its end, and above all not as the next one (T57).
         if has_body && is_refusal(&answer) {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -84,8 +96,8 @@ impl Drop for InFlight<'_> {
     }
 }
 
-impl<U: Upstream> Service<U> {
-    async fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<AnswerBody> {
+impl<U: Upstream> Generation<U> {
+    async fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr, core: usize) -> Response<AnswerBody> {
         // First: a client must never speak for us, on whatever path.
         let forged = self.proxy.identity.strip(request.headers_mut());
         if forged > 0 {
@@ -117,7 +129,10 @@ impl<U: Upstream> Service<U> {
             Decision::Permit(permit) => {
                 self.telemetry.emit(RequestForwarded { route: &permit.route });
                 let accept = request.headers().get(ACCEPT).cloned();
-                match self.proxy.forward(&self.upstream, request, &path, peer, &permit).await {
+                let Some(upstream) = self.upstreams.get(core) else {
+                    return self.fault(&request, Fault::Internal, Some(self.reference()));
+                };
+                match self.proxy.forward(upstream, request, &path, peer, &permit).await {
                     Ok(response) => response,
                     Err(failed) => self.upstream_failed(accept, &failed),
                 }
@@ -157,7 +172,7 @@ impl<U: Upstream> Service<U> {
         if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(Fault::MediaType);
         }
-        let limit = self.body_limit.saturating_mul(FORM_FACTOR);
+        let limit = self.config.verification.body_limit.saturating_mul(FORM_FACTOR);
         // Said to be too large: not read at all.
         if body.size_hint().lower() > limit as u64 {
             return Err(Fault::TooLarge);

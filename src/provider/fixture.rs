@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::ProviderEntry;
 use crate::base::{EidId, ProviderId, Secret, UnixTime};
-use crate::config::{Encryption, Method, Provider};
+use crate::config::{Encryption, Method, Protocol, Provider, SamlProvider};
 use crate::crypto::own::{SigningKey, generate_p256_pem};
 use crate::crypto::trusted::PublicKey;
 use crate::identity::Loa;
@@ -47,26 +47,36 @@ pub(crate) fn provider(id: &str, eid: &str) -> Provider {
         eid: EidId::new(eid).unwrap(),
         method: Method::Any,
         label: eid.to_uppercase(),
-        entity_id: format!("https://{id}.example.se"),
-        metadata: "feed".to_owned(),
-        profile: Profile::Federation,
-        signed: Signed::Response,
-        encryption: Encryption::Optional,
-        allow_unsolicited: false,
-        eidas_connector: false,
         force_authn: true,
         loa: Vec::new(),
         loa_map: Vec::new(),
-        binding: None,
-        authenticating_authorities: Vec::new(),
+        protocol: Protocol::Saml(SamlProvider {
+            entity_id: format!("https://{id}.example.se"),
+            metadata: "feed".to_owned(),
+            profile: Profile::Federation,
+            signed: Signed::Response,
+            encryption: Encryption::Optional,
+            allow_unsolicited: false,
+            eidas_connector: false,
+            binding: None,
+            authenticating_authorities: Vec::new(),
+        }),
     }
+}
+
+/// The same provider with other SAML settings.
+pub(crate) fn saml(mut provider: Provider, change: impl FnOnce(&mut SamlProvider)) -> Provider {
+    if let Protocol::Saml(own) = &mut provider.protocol {
+        change(own);
+    }
+    provider
 }
 
 /// bankid-a at loa3 and loa4, bankid-b at loa3, freja at loa2 and loa3 by POST alone.
 pub(crate) fn entries() -> Vec<ProviderEntry> {
     let entry = |id: &str, eid: &str, levels: &[&str], bindings: &[SsoBinding]| {
         let config = provider(id, eid);
-        let idp = idp(&config.entity_id, levels, bindings);
+        let idp = idp(&format!("https://{id}.example.se"), levels, bindings);
         ProviderEntry::new(config, Ok(Arc::new(idp)))
     };
     vec![

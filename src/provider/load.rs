@@ -10,8 +10,9 @@ use rustls_pki_types::pem::PemObject as _;
 use super::environment::foreign_anchor;
 use super::{ProviderEntry, Snapshot};
 use crate::base::UnixTime;
-use crate::config::{Config, Environment, MetadataSource, Provider};
+use crate::config::{Config, Environment, JwtProvider, MetadataSource, OidcProvider, Protocol, Provider};
 use crate::crypto::trusted::PublicKey;
+use crate::verify::jose::KeySet;
 use crate::verify::saml::IdpMetadata;
 use crate::verify::saml::metadata::{Feed, FeedExpect, read_feed};
 use crate::verify::{Reason, Reject};
@@ -44,8 +45,9 @@ fn load_from(
     for source in sources {
         let wanted: Vec<&str> = providers
             .iter()
-            .filter(|provider| provider.metadata == source.id)
-            .map(|provider| provider.entity_id.as_str())
+            .filter_map(Provider::saml)
+            .filter(|saml| saml.metadata == source.id)
+            .map(|saml| saml.entity_id.as_str())
             .collect();
         let key = |entity_id: &str| (source.id.clone(), entity_id.to_owned());
         match read_source(environment, source, &wanted, now) {
@@ -71,12 +73,19 @@ fn load_from(
         }
     }
     let entries = providers.iter().map(|provider| {
-        let idp = found.get(&(provider.metadata.clone(), provider.entity_id.clone())).cloned().unwrap_or_else(|| {
-            let detail = format_args!("{:?} is not in the feed {:?}", provider.entity_id, provider.metadata);
+        let saml = match &provider.protocol {
+            Protocol::Saml(saml) => saml,
+            Protocol::Oidc(OidcProvider { jwks_file, .. }) | Protocol::Jwt(JwtProvider { jwks_file, .. }) => {
+                let keys = pinned_keys(provider, jwks_file.as_deref(), &mut faults);
+                return ProviderEntry::of_tokens(provider.clone(), keys);
+            }
+        };
+        let idp = found.get(&(saml.metadata.clone(), saml.entity_id.clone())).cloned().unwrap_or_else(|| {
+            let detail = format_args!("{:?} is not in the feed {:?}", saml.entity_id, saml.metadata);
             let cause = Reject::new(Reason::EntityMissing, detail);
             faults.push(FeedFault {
-                feed: provider.metadata.clone(),
-                entity_id: Some(provider.entity_id.clone()),
+                feed: saml.metadata.clone(),
+                entity_id: Some(saml.entity_id.clone()),
                 cause: cause.clone(),
             });
             Err(cause)
@@ -85,6 +94,30 @@ fn load_from(
     });
     let snapshot = Snapshot::new(entries.collect());
     (snapshot, faults)
+}
+
+/// The keys of a provider of tokens from its file. A key that is left out is told of; the others count.
+fn pinned_keys(provider: &Provider, file: Option<&Path>, faults: &mut Vec<FeedFault>) -> Result<Arc<KeySet>, Reject> {
+    let mut tell = |cause: Reject| {
+        let entity_id = Some(provider.id.to_string());
+        faults.push(FeedFault { feed: file.unwrap_or(Path::new("")).display().to_string(), entity_id, cause });
+    };
+    let Some(path) = file else {
+        return Err(Reject::new(Reason::ProviderWithoutKeys, "no `jwks_file`: keys are not found by discovery yet"));
+    };
+    let read = read(path).and_then(|document| KeySet::parse(&document));
+    match read {
+        Ok((keys, warnings)) => {
+            for warning in warnings {
+                tell(Reject::new(Reason::KeyLeftOut, warning));
+            }
+            Ok(Arc::new(keys))
+        }
+        Err(cause) => {
+            tell(cause.clone());
+            Err(cause)
+        }
+    }
 }
 
 fn read_source(
@@ -129,7 +162,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Reject> {
 mod tests {
     use std::time::Duration;
 
-    use super::super::fixture::{NOW, key, provider};
+    use super::super::fixture::{NOW, key, provider, saml};
     use super::*;
 
     fn entity(entity_id: &str, certificate: &[u8]) -> String {
@@ -169,10 +202,11 @@ mod tests {
             source("gone", dir.path().join("gone.xml")),
             source("broken", at("broken.xml", "<md:EntitiesDescriptor")),
         ];
-        let of = |id: &str, entity_id: &str, metadata: &str| Provider {
-            entity_id: entity_id.to_owned(),
-            metadata: metadata.to_owned(),
-            ..provider(id, "bankid")
+        let of = |id: &str, entity_id: &str, metadata: &str| {
+            saml(provider(id, "bankid"), |own| {
+                own.entity_id = entity_id.to_owned();
+                own.metadata = metadata.to_owned();
+            })
         };
         let providers = [
             of("good", "https://a.example.se", "good"),
@@ -185,8 +219,8 @@ mod tests {
         let verdicts: Vec<String> = snapshot
             .all()
             .iter()
-            .map(|entry| match entry.idp(NOW) {
-                Ok(idp) => idp.sso.first().unwrap().location.clone(),
+            .map(|entry| match entry.saml(NOW) {
+                Ok(saml) => saml.idp.sso.first().unwrap().location.clone(),
                 Err(reject) => {
                     assert_eq!(reject.reason(), Reason::ProviderWithoutKeys);
                     let (_, why) = reject.detail().split_once(": ").unwrap();

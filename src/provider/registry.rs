@@ -5,10 +5,11 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 
 use crate::base::{ProviderId, UnixTime};
-use crate::config::{Config, Encryption, Provider};
+use crate::config::{Config, Encryption, Protocol, Provider, SamlProvider};
 use crate::crypto::encryption::UnwrapKey;
 use crate::identity::IdentityRules;
 use crate::policy::Route;
+use crate::verify::jose::KeySet;
 use crate::verify::saml::{Binding, Endpoint, Expect, IdpMetadata, SsoBinding};
 use crate::verify::{Reason, Reject};
 
@@ -16,13 +17,27 @@ use crate::verify::{Reason, Reject};
 #[derive(Debug)]
 pub struct ProviderEntry {
     config: Provider,
-    idp: Result<Arc<IdpMetadata>, Reject>,
+    known: Known,
+}
+
+/// What we know of a provider beside its configuration, or why nothing.
+#[derive(Debug)]
+pub enum Known {
+    /// Its verified metadata.
+    Saml(Result<Arc<IdpMetadata>, Reject>),
+    /// The keys that sign its tokens.
+    Tokens(Result<Arc<KeySet>, Reject>),
 }
 
 impl ProviderEntry {
-    /// A provider with its verified metadata, or with why there is none.
+    /// A SAML provider with its verified metadata, or with why there is none.
     pub fn new(config: Provider, idp: Result<Arc<IdpMetadata>, Reject>) -> Self {
-        Self { config, idp }
+        Self { config, known: Known::Saml(idp) }
+    }
+
+    /// A provider of tokens with its keys, or with why there are none.
+    pub fn of_tokens(config: Provider, keys: Result<Arc<KeySet>, Reject>) -> Self {
+        Self { config, known: Known::Tokens(keys) }
     }
 
     /// What the configuration says.
@@ -30,45 +45,51 @@ impl ProviderEntry {
         &self.config
     }
 
-    /// What the metadata says, while it is valid.
+    pub(super) const fn known(&self) -> &Known {
+        &self.known
+    }
+
+    /// Whether it has valid keys now.
     ///
     /// # Errors
     /// `provider_without_keys`, with the cause in the detail.
-    pub fn idp(&self, now: UnixTime) -> Result<&Arc<IdpMetadata>, Reject> {
-        match &self.idp {
-            Ok(idp) => match idp.valid_until {
+    pub fn usable(&self, now: UnixTime) -> Result<(), Reject> {
+        match &self.config.protocol {
+            Protocol::Saml(_) => self.saml(now).map(drop),
+            Protocol::Oidc(_) => self.oidc().map(drop),
+            Protocol::Jwt(_) => self.jwt().map(drop),
+        }
+    }
+
+    /// The provider as one that speaks SAML, while its metadata is valid.
+    ///
+    /// # Errors
+    /// `provider_without_keys`, with the cause in the detail; also for one that speaks something else.
+    pub fn saml(&self, now: UnixTime) -> Result<SamlEntry<'_>, Reject> {
+        let without = |why: &dyn std::fmt::Display| {
+            Reject::new(Reason::ProviderWithoutKeys, format_args!("no metadata of {}: {why}", self.config.id))
+        };
+        match (&self.config.protocol, &self.known) {
+            (Protocol::Saml(own), Known::Saml(Ok(idp))) => match idp.valid_until {
                 Some(until) if now >= until => {
                     let detail =
                         format_args!("the metadata of {} was valid until {until}; it is {now}", self.config.id);
                     Err(Reject::new(Reason::ProviderWithoutKeys, detail))
                 }
-                _ => Ok(idp),
+                _ => Ok(SamlEntry { config: &self.config, own, idp }),
             },
-            Err(why) => {
-                Err(Reject::new(Reason::ProviderWithoutKeys, format_args!("no metadata of {}: {why}", self.config.id)))
+            (Protocol::Saml(_), Known::Saml(Err(why))) => Err(without(why)),
+            (Protocol::Oidc(_) | Protocol::Jwt(_), _) | (_, Known::Tokens(_)) => {
+                Err(without(&"it does not speak SAML"))
             }
         }
     }
 
-    /// The levels that it may assert: what its metadata declares, else what the configuration says. eIDAS levels only
-    /// from the connector (profile 1.3).
-    pub fn certified<'a>(&'a self, idp: &'a IdpMetadata) -> impl Iterator<Item = &'a str> {
-        let declared = if idp.loa.is_empty() { &self.config.loa } else { &idp.loa };
-        let connector = self.config.eidas_connector;
-        declared.iter().map(String::as_str).filter(move |loa| connector || !is_eidas(loa))
-    }
-
     /// The levels to ask for on `route`: what it takes and the provider may assert, since an answer is one of the
     /// listed or an error (profile 1.2). A route that takes any level asks for all of them. None when there is a demand
-    /// that the provider cannot meet.
-    pub fn asks(&self, idp: &IdpMetadata, route: &Route) -> Option<Vec<String>> {
-        if route.loa.is_empty() {
-            return Some(self.certified(idp).map(str::to_owned).collect());
-        }
-        let certified: Vec<&str> = self.certified(idp).collect();
-        let both: Vec<String> =
-            route.loa.iter().map(|loa| loa.uri()).filter(|uri| certified.contains(uri)).map(str::to_owned).collect();
-        (!both.is_empty()).then_some(both)
+    /// that the provider cannot meet, and when it has no valid keys.
+    pub fn asks(&self, route: &Route, now: UnixTime) -> Option<Vec<String>> {
+        self.saml(now).ok()?.asks(route)
     }
 
     /// What stands in the request for `loa`: what the provider writes where it has words of its own (`loa_map`), else
@@ -89,18 +110,51 @@ impl ProviderEntry {
         words
     }
 
+    /// Whether a login for `route` can begin now.
+    pub fn can_begin(&self, route: &Route, now: UnixTime) -> bool {
+        self.saml(now).is_ok_and(|saml| saml.asks(route).is_some() && saml.endpoint().is_some())
+    }
+}
+
+/// A provider that speaks SAML, with valid metadata: what a SAML login needs of it.
+#[derive(Clone, Copy, Debug)]
+pub struct SamlEntry<'a> {
+    config: &'a Provider,
+    own: &'a SamlProvider,
+    /// What its metadata says.
+    pub idp: &'a Arc<IdpMetadata>,
+}
+
+impl<'a> SamlEntry<'a> {
+    /// The levels that it may assert: what its metadata declares, else what the configuration says. eIDAS levels only
+    /// from the connector (profile 1.3).
+    pub fn certified(self) -> impl Iterator<Item = &'a str> {
+        let declared = if self.idp.loa.is_empty() { &self.config.loa } else { &self.idp.loa };
+        let connector = self.own.eidas_connector;
+        declared.iter().map(String::as_str).filter(move |loa| connector || !is_eidas(loa))
+    }
+
+    fn asks(self, route: &Route) -> Option<Vec<String>> {
+        if route.loa.is_empty() {
+            return Some(self.certified().map(str::to_owned).collect());
+        }
+        let certified: Vec<&str> = self.certified().collect();
+        let both: Vec<String> =
+            route.loa.iter().map(|loa| loa.uri()).filter(|uri| certified.contains(uri)).map(str::to_owned).collect();
+        (!both.is_empty()).then_some(both)
+    }
+
     /// What a Response of this provider is held against: in the server and in `grindvakt verify` alike.
-    pub fn expect<'a>(
-        &'a self,
-        idp: &'a IdpMetadata,
+    pub fn expect(
+        self,
         config: &'a Config,
         acs: &'a [String],
         binding: Binding<'a>,
         decryption: &'a dyn UnwrapKey,
     ) -> Expect<'a> {
-        let own = &self.config;
+        let own = self.own;
         Expect {
-            idp,
+            idp: self.idp,
             audience: &config.service.entity_id,
             acs,
             binding,
@@ -110,9 +164,9 @@ impl ProviderEntry {
             encryption_required: own.encryption == Encryption::Required,
             allow_unsolicited: own.allow_unsolicited,
             eidas_connector: own.eidas_connector,
-            force_authn: own.force_authn,
-            local_loa: &own.loa,
-            loa_map: &own.loa_map,
+            force_authn: self.config.force_authn,
+            local_loa: &self.config.loa,
+            loa_map: &self.config.loa_map,
             authenticating_authorities: &own.authenticating_authorities,
             clock_skew: config.verification.clock_skew,
             max_age: config.verification.max_age,
@@ -120,28 +174,23 @@ impl ProviderEntry {
     }
 
     /// The rules that a person from this provider is held to.
-    pub fn identity_rules<'a>(&self, idp: &'a IdpMetadata, config: &'a Config) -> IdentityRules<'a> {
+    pub fn identity_rules(self, config: &'a Config) -> IdentityRules<'a> {
         IdentityRules {
             audience: &config.service.entity_id,
             accept_coordination_number: config.service.accept_coordination_number,
-            scopes: &idp.scopes,
-            eidas_connector: self.config.eidas_connector,
+            scopes: &self.idp.scopes,
+            eidas_connector: self.own.eidas_connector,
             check_digit: config.verification.check_digit,
         }
     }
 
     /// Where to send the browser: by the configured binding, else by Redirect where it is offered, else by POST.
-    pub fn endpoint<'a>(&self, idp: &'a IdpMetadata) -> Option<&'a Endpoint> {
-        let by = |binding: SsoBinding| idp.sso.iter().find(|endpoint| endpoint.binding == binding);
-        match self.config.binding {
+    pub fn endpoint(self) -> Option<&'a Endpoint> {
+        let by = |binding: SsoBinding| self.idp.sso.iter().find(|endpoint| endpoint.binding == binding);
+        match self.own.binding {
             Some(binding) => by(binding),
             None => by(SsoBinding::Redirect).or_else(|| by(SsoBinding::Post)),
         }
-    }
-
-    /// Whether a login for `route` can begin now.
-    pub fn can_begin(&self, route: &Route, now: UnixTime) -> bool {
-        self.idp(now).is_ok_and(|idp| self.asks(idp, route).is_some() && self.endpoint(idp).is_some())
     }
 }
 
@@ -172,26 +221,37 @@ impl Snapshot {
         self.entries.iter().find(|entry| entry.config.id == *id)
     }
 
-    /// By its entityID, compared exactly.
-    pub fn by_issuer(&self, entity_id: &str) -> Option<&ProviderEntry> {
-        self.entries.iter().find(|entry| entry.config.entity_id == entity_id)
+    /// A SAML provider by its entityID, compared exactly.
+    pub fn by_entity_id(&self, entity_id: &str) -> Option<&ProviderEntry> {
+        self.entries.iter().find(|entry| entry.config.saml().is_some_and(|saml| saml.entity_id == entity_id))
     }
 
-    /// Those that `route` takes, in its order of preference, and within one e-ID in the order of the configuration.
+    /// Providers of tokens by their issuer, compared exactly: one of logins and one of bearer tokens may share it.
+    pub fn by_issuer<'a, 'i>(&'a self, issuer: &'i str) -> impl Iterator<Item = &'a ProviderEntry> + use<'a, 'i> {
+        self.entries.iter().filter(move |entry| match &entry.config.protocol {
+            Protocol::Saml(_) => false,
+            Protocol::Oidc(own) => own.issuer == issuer,
+            Protocol::Jwt(own) => own.issuer == issuer,
+        })
+    }
+
+    /// Those by which people log in for `route`, in its order of preference, and within one e-ID in the order of the
+    /// configuration.
     pub fn for_route(&self, route: &Route) -> Vec<&ProviderEntry> {
+        let with_login = || self.entries.iter().filter(|entry| entry.config.has_login());
         if route.eid.is_empty() {
-            return self.entries.iter().collect();
+            return with_login().collect();
         }
         let mut taken = Vec::new();
         for eid in &route.eid {
-            taken.extend(self.entries.iter().filter(|entry| entry.config.eid == *eid));
+            taken.extend(with_login().filter(|entry| entry.config.eid == *eid));
         }
         taken
     }
 
     /// Whether at least one has valid keys.
     pub fn any_usable(&self, now: UnixTime) -> bool {
-        self.entries.iter().any(|entry| entry.idp(now).is_ok())
+        self.entries.iter().any(|entry| entry.usable(now).is_ok())
     }
 }
 
@@ -228,7 +288,7 @@ impl Registry {
 mod tests {
     use std::time::Duration;
 
-    use super::super::fixture::{NOW, entries, idp, in_trouble, loa, provider};
+    use super::super::fixture::{NOW, entries, idp, in_trouble, loa, provider, saml};
     use super::*;
     use crate::base::{EidId, RouteName};
     use crate::identity::Loa;
@@ -254,9 +314,9 @@ mod tests {
         assert_eq!(ids(&[]), ["bankid-a", "bankid-b", "freja"]);
         assert_eq!(ids(&["freja", "bankid"]), ["freja", "bankid-a", "bankid-b"]);
         assert_eq!(ids(&["siths"]), [""; 0]);
-        assert_eq!(snapshot.by_issuer("https://freja.example.se").unwrap().config().id.as_str(), "freja");
+        assert_eq!(snapshot.by_entity_id("https://freja.example.se").unwrap().config().id.as_str(), "freja");
         for near in ["https://freja.example.se/", "https://Freja.example.se", "freja", ""] {
-            assert!(snapshot.by_issuer(near).is_none(), "{near}");
+            assert!(snapshot.by_entity_id(near).is_none(), "{near}");
         }
     }
 
@@ -264,10 +324,10 @@ mod tests {
     fn metadata_is_good_until_the_instant_it_names() {
         let entry = entries().remove(0);
         let last = NOW.plus(Duration::from_secs(24 * 3600));
-        assert!(entry.idp(last.minus(Duration::from_millis(1))).is_ok());
-        let reject = entry.idp(last).unwrap_err();
+        assert!(entry.saml(last.minus(Duration::from_millis(1))).is_ok());
+        let reject = entry.saml(last).unwrap_err();
         assert_eq!(reject.reason(), Reason::ProviderWithoutKeys);
-        let reject = in_trouble(&entry).idp(NOW).unwrap_err();
+        let reject = in_trouble(&entry).usable(NOW).unwrap_err();
         assert_eq!(reject.reason(), Reason::ProviderWithoutKeys);
         assert!(reject.detail().contains("metadata_expired"), "{}", reject.detail());
         assert!(Snapshot::new(entries()).any_usable(NOW));
@@ -276,7 +336,7 @@ mod tests {
 
     #[test]
     fn asks_for_what_the_route_takes_and_the_provider_may_assert() {
-        let asks = |entry: &ProviderEntry, levels: &[&str]| entry.asks(entry.idp(NOW).unwrap(), &route(levels, &[]));
+        let asks = |entry: &ProviderEntry, levels: &[&str]| entry.asks(&route(levels, &[]), NOW);
         let entry = entries().remove(0);
         assert_eq!(asks(&entry, &[]), Some(loa(&["loa3", "loa4"])));
         assert_eq!(asks(&entry, &["loa4", "uncertified-loa3"]), Some(loa(&["loa4"])));
@@ -285,8 +345,8 @@ mod tests {
         // Freja's real entry declares an eIDAS level; only the connector may assert one (profile 1.3).
         let levels = ["loa3", "eidas-nf-sub", "uncertified-eidas-sub"];
         let with = |connector: bool| {
-            let config = Provider { eidas_connector: connector, ..provider("freja", "freja") };
-            let idp = idp(&config.entity_id, &levels, &[SsoBinding::Redirect]);
+            let config = saml(provider("freja", "freja"), |own| own.eidas_connector = connector);
+            let idp = idp("https://freja.example.se", &levels, &[SsoBinding::Redirect]);
             ProviderEntry::new(config, Ok(Arc::new(idp)))
         };
         assert_eq!(asks(&with(false), &[]), Some(loa(&["loa3", "uncertified-eidas-sub"])));
@@ -305,7 +365,7 @@ mod tests {
             ..provider("broker", "bankid")
         };
         let entry = ProviderEntry::new(config, Ok(Arc::new(idp("https://broker", &[], &[SsoBinding::Post]))));
-        let asked = entry.asks(entry.idp(NOW).unwrap(), &route(&["uncertified-loa3"], &[])).unwrap();
+        let asked = entry.asks(&route(&["uncertified-loa3"], &[]), NOW).unwrap();
         assert_eq!(asked, loa(&["uncertified-loa3"]));
         assert_eq!(entry.in_its_words(&asked), ["urn:x:SoftwarePKI", "urn:x:SmartcardPKI"]);
         assert_eq!(entry.in_its_words(&loa(&["loa3"])), loa(&["loa3"]));
@@ -314,9 +374,9 @@ mod tests {
     #[test]
     fn the_binding_is_as_configured_else_redirect_where_it_is_offered() {
         let offered = |binding: Option<SsoBinding>, offered: &[SsoBinding]| {
-            let config = Provider { binding, ..provider("a", "bankid") };
+            let config = saml(provider("a", "bankid"), |own| own.binding = binding);
             let entry = ProviderEntry::new(config, Ok(Arc::new(idp("https://a", &["loa3"], offered))));
-            entry.endpoint(entry.idp(NOW).unwrap()).map(|endpoint| endpoint.binding)
+            entry.saml(NOW).unwrap().endpoint().map(|endpoint| endpoint.binding)
         };
         use SsoBinding::{Post, Redirect};
         assert_eq!(offered(None, &[Post, Redirect]), Some(Redirect));

@@ -1,6 +1,6 @@
 //! The events: what happened, and how it is told.
 
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::Metrics;
 use crate::base::{ProviderId, RouteName};
@@ -78,6 +78,38 @@ impl Event for RequestDenied<'_> {
     fn tell(self, metrics: &Metrics) {
         metrics.denied.with_label_values(&[self.route.as_str(), self.code]).inc();
         info!(event = "request_denied", code = self.code, route = %self.route);
+    }
+}
+
+/// Another configuration is in force.
+pub struct ConfigReloaded {
+    /// How many providers have valid keys in it.
+    pub usable: usize,
+    /// How many providers it names.
+    pub providers: usize,
+}
+
+impl Event for ConfigReloaded {
+    fn tell(self, metrics: &Metrics) {
+        metrics.reloads.with_label_values(&["done"]).inc();
+        metrics.reload_good.set(1);
+        info!(event = "config_reloaded", providers = self.providers, usable = self.usable);
+    }
+}
+
+/// A configuration was refused: the one before it stays in force.
+pub struct ConfigRefused<'a> {
+    /// Every problem.
+    pub problems: &'a [String],
+}
+
+impl Event for ConfigRefused<'_> {
+    fn tell(self, metrics: &Metrics) {
+        metrics.reloads.with_label_values(&["refused"]).inc();
+        metrics.reload_good.set(0);
+        for problem in self.problems {
+            error!(event = "config_refused", detail = problem, "the configuration before it stays in force");
+        }
     }
 }
 

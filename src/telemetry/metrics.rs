@@ -6,11 +6,16 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registr
 
 use crate::base::{ProviderId, RouteName};
 
-/// Every family.
+/// Every family. A clone counts on in the same ones.
+#[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
     pub(super) denied: IntCounterVec,
+    forwarded_family: IntCounterVec,
+    /// The children of `forwarded_family`, by route.
     forwarded: HashMap<RouteName, IntCounter>,
+    pub(super) reloads: IntCounterVec,
+    pub(super) reload_good: IntGauge,
     pub(super) begun: IntCounterVec,
     pub(super) finished: IntCounterVec,
     pub(super) refused: IntCounterVec,
@@ -29,6 +34,28 @@ impl Metrics {
         providers: impl IntoIterator<Item = ProviderId>,
         routes: impl IntoIterator<Item = RouteName>,
     ) -> Result<Self, prometheus::Error> {
+        Ok(Self::bare()?.renewed(providers, routes))
+    }
+
+    /// The same families with children for another configuration. What was counted stays counted.
+    pub(super) fn renewed(
+        &self,
+        providers: impl IntoIterator<Item = ProviderId>,
+        routes: impl IntoIterator<Item = RouteName>,
+    ) -> Self {
+        for provider in providers {
+            // A family without a child is invisible: zero is the number that operators want to see.
+            self.begun.with_label_values(&[provider.as_str()]);
+            self.finished.with_label_values(&[provider.as_str()]);
+        }
+        let children = routes.into_iter().map(|route| {
+            let child = self.forwarded_family.with_label_values(&[route.as_str()]);
+            (route, child)
+        });
+        Self { forwarded: children.collect(), ..self.clone() }
+    }
+
+    fn bare() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let vec = |name: &str, help: &str, labels: &[&str]| {
             let family = IntCounterVec::new(Opts::new(name, help), labels)?;
@@ -44,15 +71,16 @@ impl Metrics {
             vec("grindvakt_requests_forwarded_total", "Requests passed on to the e-service, by route.", &["route"])?;
         let begun = vec("grindvakt_logins_begun_total", "People sent to a provider.", &["provider"])?;
         let finished = vec("grindvakt_logins_finished_total", "Logins that led to a session.", &["provider"])?;
-        for provider in providers {
-            // A family without a child is invisible: zero is the number that operators want to see.
-            begun.with_label_values(&[provider.as_str()]);
-            finished.with_label_values(&[provider.as_str()]);
+        let reloads = vec("grindvakt_config_reloads_total", "Reloads of the configuration, by outcome.", &["outcome"])?;
+        for outcome in ["done", "refused"] {
+            reloads.with_label_values(&[outcome]);
         }
-        let children = routes.into_iter().map(|route| {
-            let child = forwarded.with_label_values(&[route.as_str()]);
-            (route, child)
-        });
+        let reload_good = IntGauge::new(
+            "grindvakt_config_last_reload_successful",
+            "1 unless the newest configuration was refused and an older one is in force.",
+        )?;
+        registry.register(Box::new(reload_good.clone()))?;
+        reload_good.set(1);
         let in_flight = IntGauge::new("grindvakt_requests_in_flight", "Requests being answered now.")?;
         registry.register(Box::new(in_flight.clone()))?;
         let usable = IntGaugeVec::new(
@@ -65,7 +93,10 @@ impl Metrics {
         registry.register(Box::new(build.clone()))?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Ok(Self {
-            forwarded: children.collect(),
+            forwarded_family: forwarded,
+            forwarded: HashMap::new(),
+            reloads,
+            reload_good,
             denied: vec("grindvakt_requests_denied_total", "Requests denied, by route and code.", &["route", "code"])?,
             refused: vec(
                 "grindvakt_logins_refused_total",

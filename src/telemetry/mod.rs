@@ -8,8 +8,8 @@ mod log;
 mod metrics;
 
 pub use events::{
-    Event, ForgedHeaders, LoginBegun, LoginFinished, LoginRefused, RequestDenied, RequestForwarded, SessionEnded,
-    SessionStarted, UpstreamFailed,
+    ConfigRefused, ConfigReloaded, Event, ForgedHeaders, LoginBegun, LoginFinished, LoginRefused, RequestDenied,
+    RequestForwarded, SessionEnded, SessionStarted, UpstreamFailed,
 };
 pub use log::init as init_log;
 pub use metrics::Metrics;
@@ -31,6 +31,16 @@ impl Telemetry {
         routes: impl IntoIterator<Item = RouteName>,
     ) -> Result<Self, prometheus::Error> {
         Ok(Self { metrics: Metrics::new(providers, routes)? })
+    }
+
+    /// The same families for another configuration: what was counted stays counted.
+    #[must_use]
+    pub fn renewed(
+        &self,
+        providers: impl IntoIterator<Item = ProviderId>,
+        routes: impl IntoIterator<Item = RouteName>,
+    ) -> Self {
+        Self { metrics: self.metrics.renewed(providers, routes) }
     }
 
     /// Tells what happened.

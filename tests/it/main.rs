@@ -11,6 +11,7 @@ mod encryption_oracle;
 mod login;
 mod metadata_vectors;
 mod proxy;
+mod reload;
 mod saml_vectors;
 mod smuggling;
 mod support;

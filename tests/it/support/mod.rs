@@ -5,6 +5,7 @@ pub mod raw;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use grindvakt::app::{self, Running};
@@ -180,8 +181,9 @@ access = "anonymous"
     pub fn start(&mut self) {
         let path = self.folder.path().join("grindvakt.toml");
         std::fs::write(&path, &self.config).unwrap();
-        let config = load(&[path]).unwrap_or_else(|problems| panic!("{problems:#?}"));
-        self.running = Some(app::start(config).unwrap());
+        let paths = [path];
+        let config = load(&paths).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        self.running = Some(app::start(config, &paths).unwrap());
     }
 
     /// Starts it again with another configuration.
@@ -189,6 +191,19 @@ access = "anonymous"
         self.config = change(&self.config);
         self.stop().await;
         self.start();
+    }
+
+    /// Changes the configuration's file under the running sidecar.
+    pub fn rewrite(&mut self, change: impl FnOnce(&str) -> String) {
+        self.config = change(&self.config);
+        self.write("grindvakt.toml", &self.config);
+    }
+
+    /// Puts a file in place at once, as every careful writer does.
+    pub fn write(&self, name: &str, text: &str) {
+        let part = self.folder.path().join("part");
+        std::fs::write(&part, text).unwrap();
+        std::fs::rename(part, self.folder.path().join(name)).unwrap();
     }
 
     /// Stops it, in order.
@@ -215,6 +230,22 @@ access = "anonymous"
         let reply = Client::new(self.public()).get("/eid/saml/metadata").await;
         KnownService::from_metadata(&reply.body).unwrap()
     }
+}
+
+/// Polls until `holds`, for `seconds` at the most.
+pub async fn eventually<F: Future<Output = bool>>(seconds: u64, what: &str, mut holds: impl FnMut() -> F) {
+    let end = tokio::time::Instant::now() + Duration::from_secs(seconds);
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < end, "not within {seconds} s: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The value of a metric, by its name with its labels.
+pub async fn metric(admin: SocketAddr, name: &str) -> f64 {
+    let text = Client::new(admin).get("/metrics").await.body;
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
 }
 
 /// An answer.

@@ -1,0 +1,180 @@
+//! From a configuration to a running sidecar: the only place that knows everybody.
+
+mod generation;
+mod reload;
+mod status;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use crate::base::{Clock, SystemClock};
+use crate::config::{Config, MadeKeys, Problem};
+use crate::crypto::digest::{NoRandomness, Random, SystemRandom};
+use crate::gate::{GateError, Lasting};
+use crate::http::admin::Admin;
+use crate::http::body::FormRoom;
+use crate::http::server::{Bound, Phase};
+use crate::http::service::Service;
+use generation::{Built, Generation, Workshop, tell_faults};
+use reload::{Newest, Watcher};
+
+pub use reload::ReloadError;
+
+/// Why a sidecar does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Keys that cannot be read.
+    #[error("{}", list(.0))]
+    Keys(Vec<Problem>),
+    /// The gate cannot be put together.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// No random bytes.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+    /// An address that cannot be listened on.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, io::Error),
+    /// A thread that cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+    /// Metrics or an address that the libraries refuse: a mistake of ours.
+    #[error("{0}")]
+    Internal(String),
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// A sidecar that serves.
+pub struct Running {
+    public: SocketAddr,
+    admin: SocketAddr,
+    shared: Arc<Shared>,
+    phase: watch::Sender<Phase>,
+    admin_phase: watch::Sender<Phase>,
+    threads: Vec<JoinHandle<()>>,
+    admin_threads: Vec<JoinHandle<()>>,
+    watcher: Option<Watcher>,
+}
+
+/// What all threads know.
+struct Shared {
+    /// What is in force.
+    current: Arc<ArcSwap<Generation>>,
+    workshop: Workshop,
+    stopping: AtomicBool,
+    /// The configuration's paths; none: it came from elsewhere, and cannot be read again.
+    paths: Vec<PathBuf>,
+    /// Held while one reload runs.
+    newest: Mutex<Newest>,
+}
+
+/// Starts a sidecar. Nothing here waits for the network: a provider without metadata is told of and left out.
+///
+/// `paths` are where `config` was read from: when a file of it changes, or one that it names, the whole is read again.
+/// Without paths it stays as it is.
+///
+/// # Errors
+/// [`StartError`].
+pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
+    let config = Arc::new(config);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workshop = Workshop {
+        lasting: Arc::new(Lasting::new(&*random, clock.now())?),
+        clock,
+        random,
+        forms: Arc::new(FormRoom::default()),
+        made: Mutex::new(MadeKeys::default()),
+        cores,
+    };
+    // Before keys and feeds are read: what changes meanwhile is then seen to have changed.
+    let newest = Newest::first(paths, Arc::clone(&config));
+    let Built { generation, faults, warnings } = workshop.build(Arc::clone(&config), None)?;
+    for warning in &warnings {
+        tracing::warn!(event = "configuration_warning", detail = warning);
+    }
+    tell_faults(&faults);
+
+    let (phase, phases) = watch::channel(Phase::Serving);
+    let (admin_phase, admin_phases) = watch::channel(Phase::Serving);
+    let bind = |address, cores| Bound::new(address, cores).map_err(|e| StartError::Listen(address, e));
+    let public = bind(config.listen.public, cores)?;
+    let admin = bind(config.listen.admin, 1)?;
+    let (public_address, admin_address) = (public.address(), admin.address());
+
+    let current = Arc::new(ArcSwap::from_pointee(generation));
+    let shared = Arc::new(Shared {
+        current: Arc::clone(&current),
+        workshop,
+        stopping: AtomicBool::new(false),
+        paths: paths.to_vec(),
+        newest: Mutex::new(newest),
+    });
+    let service = |core| Service { current: Arc::clone(&current), core };
+    let threads = public.serve(service, &phases, config.listen.drain_timeout).map_err(StartError::Thread)?;
+    let admin_threads = admin
+        .serve(|_| Admin(Arc::clone(&shared)), &admin_phases, Duration::from_secs(1))
+        .map_err(StartError::Thread)?;
+    let watcher =
+        if paths.is_empty() { None } else { Some(Watcher::start(Arc::clone(&shared)).map_err(StartError::Thread)?) };
+    Ok(Running {
+        public: public_address,
+        admin: admin_address,
+        shared,
+        phase,
+        admin_phase,
+        threads,
+        admin_threads,
+        watcher,
+    })
+}
+
+impl Running {
+    /// Where requests come in, with its real port.
+    pub const fn public(&self) -> SocketAddr {
+        self.public
+    }
+
+    /// Where operators look, with its real port.
+    pub const fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Reads the configuration again and puts it in force, whole. Blocks until then.
+    ///
+    /// # Errors
+    /// [`ReloadError`]: the one before stays in force. It was told of already.
+    pub fn reload(&self) -> Result<(), ReloadError> {
+        self.shared.reload()
+    }
+
+    /// Stops: readiness first, then, after the configured delay in which all goes on, no new connections, and the end
+    /// when every request has ended or the deadline has passed. Blocks until then.
+    pub fn shutdown(self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        // What changes now is of no use any more.
+        drop(self.watcher);
+        std::thread::sleep(self.shared.current.load().config.listen.shutdown_delay);
+        self.phase.send_replace(Phase::Draining);
+        for thread in self.threads {
+            let _ = thread.join();
+        }
+        // The admin address tells of the end until it comes.
+        self.admin_phase.send_replace(Phase::Draining);
+        for thread in self.admin_threads {
+            let _ = thread.join();
+        }
+    }
+}

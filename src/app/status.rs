@@ -1,0 +1,72 @@
+//! What the admin address tells.
+
+use std::sync::atomic::Ordering;
+
+use serde_json::json;
+
+use super::Shared;
+use crate::http::admin::AdminState;
+use crate::http::upstream::Upstream as _;
+
+impl AdminState for Shared {
+    fn ready(&self) -> Result<(), &'static str> {
+        if self.stopping.load(Ordering::Relaxed) {
+            return Err("stopping");
+        }
+        if self.current.load().gate.any_provider_usable() { Ok(()) } else { Err("no provider has valid keys") }
+    }
+
+    fn started(&self) -> bool {
+        // The admin address answers only once everything is there.
+        true
+    }
+
+    fn metrics(&self) -> String {
+        let now = self.workshop.clock.now();
+        let current = self.current.load_full();
+        let metrics = current.telemetry.metrics();
+        for provider in current.gate.providers().all() {
+            let usable = i64::from(provider.usable(now).is_ok());
+            metrics.provider_usable.with_label_values(&[provider.config().id.as_str()]).set(usable);
+        }
+        metrics.text().unwrap_or_else(|e| format!("# {e}\n"))
+    }
+
+    fn status(&self) -> String {
+        let now = self.workshop.clock.now();
+        let current = self.current.load_full();
+        let config = &current.config;
+        let snapshot = current.gate.providers();
+        let providers = snapshot.all().iter().map(|provider| {
+            let config = provider.config();
+            let (usable, detail, loa, until) = match provider.saml(now) {
+                Ok(saml) => (true, None, saml.certified().map(str::to_owned).collect(), saml.idp.valid_until),
+                Err(why) => (false, Some(why.to_string()), Vec::new(), None),
+            };
+            json!({
+                "id": config.id.as_str(),
+                "eid": config.eid.as_str(),
+                "usable": usable,
+                "detail": detail,
+                "loa": loa,
+                "valid_until": until.map(|at| at.to_string()),
+            })
+        });
+        let status = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "environment": config.environment.name(),
+            "service": config.service.id.as_str(),
+            "stopping": self.stopping.load(Ordering::Relaxed),
+            // Not empty: an older configuration than the newest is in force, for these reasons.
+            "config_refused": self.refused(),
+            "providers": providers.collect::<Vec<_>>(),
+        });
+        format!("{status:#}\n")
+    }
+
+    async fn upstream_reachable(&self) -> bool {
+        let current = self.current.load_full();
+        let Some(upstream) = current.upstreams.first() else { return false };
+        upstream.reachable().await
+    }
+}
