@@ -3,6 +3,7 @@
 
 mod attacks_headers;
 mod attacks_paths;
+mod attacks_sessions;
 #[cfg(feature = "peers")]
 mod canonical_oracle;
 mod commands;

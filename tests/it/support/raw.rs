@@ -105,7 +105,8 @@ async fn serve(mut stream: TcpStream, records: Records) {
 fn split_request(bytes: &[u8]) -> Result<Option<(Arrived, usize)>, String> {
     let Some(end) = find(bytes, b"\r\n\r\n") else { return Ok(None) };
     let raw = bytes[..end + 4].to_vec();
-    let head = std::str::from_utf8(&bytes[..end]).map_err(|_| "a head that is no text")?;
+    // Values may hold bytes beyond ASCII.
+    let head: String = bytes[..end].iter().map(|b| char::from(*b)).collect();
     let mut lines = head.split("\r\n");
     let line = lines.next().unwrap_or_default();
     let parts: Vec<&str> = line.split(' ').collect();
