@@ -255,4 +255,50 @@ mod tests {
         assert!(!snapshot.any_usable(NOW));
         assert!(faults.first().unwrap().cause.detail().contains("signer.crt"));
     }
+
+    /// Feeds and certificates from a signer that is not ours.
+    fn vector(name: &str) -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name)
+    }
+
+    #[test]
+    fn a_file_may_pin_several_signers_and_any_of_them_will_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let pem = |name: &str| std::fs::read_to_string(vector(&format!("keys/{name}.crt"))).unwrap();
+        let der = CertificateDer::from_pem_slice(pem("feed-signer").as_bytes()).unwrap();
+        let cut = |text: String| text.replacen("MII", "MIJ", 1);
+        for (what, bundle, expect) in [
+            ("one", pem("feed-signer").into_bytes(), None),
+            ("one in DER", der.to_vec(), None),
+            ("ours last", (pem("stranger") + &pem("feed-signer-next") + &pem("feed-signer")).into_bytes(), None),
+            ("ours first", (pem("feed-signer") + &pem("stranger")).into_bytes(), None),
+            (
+                "with words between",
+                format!("old:\n{}\nnew:\n{}", pem("stranger"), pem("feed-signer")).into_bytes(),
+                None,
+            ),
+            ("none of them", (pem("stranger") + &pem("feed-signer-next")).into_bytes(), Some("signature_invalid")),
+            (
+                "one of them broken",
+                (pem("feed-signer") + &cut(pem("stranger"))).into_bytes(),
+                Some("provider_without_keys"),
+            ),
+            (
+                "cut off",
+                format!("{}-----BEGIN CERTIFICATE-----\nMIIB", pem("feed-signer")).into_bytes(),
+                Some("provider_without_keys"),
+            ),
+            ("empty", Vec::new(), Some("provider_without_keys")),
+            ("only words", b"none yet".to_vec(), Some("provider_without_keys")),
+        ] {
+            let signer = dir.path().join("signers.pem");
+            std::fs::write(&signer, bundle).unwrap();
+            let source =
+                MetadataSource { id: "feed".to_owned(), file: vector("metadata/good.xml"), signers: vec![signer] };
+            let provider = saml(provider("a", "bankid"), |own| own.entity_id = "https://a.example.se/saml".to_owned());
+            let (snapshot, faults) = load_from(Environment::Test, &[source], &[provider], NOW);
+            assert_eq!(snapshot.any_usable(NOW), expect.is_none(), "{what}: {faults:?}");
+            assert_eq!(faults.first().map(|fault| fault.cause.code()), expect, "{what}");
+        }
+    }
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Maker;
 use crate::base::{EidId, ProviderId, UnixTime};
 use crate::identity::{Field, Identity};
 use crate::policy::MeetsRoute;
-use super::Maker;
 use crate::replay::{FirstUse, SessionId};
 
 /// How often a session's cookie is sealed anew while it is used.

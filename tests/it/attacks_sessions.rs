@@ -45,7 +45,9 @@ async fn t50_a_session_that_was_there_before_the_login_is_dead_after_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn t50_a_step_up_gives_a_new_session_to_the_same_person_only() {
     let mut world = World::new("").await;
-    world.configure(|text| text.replacen("[[route]]", "[[route]]\npath = \"/freja/*\"\neid = [\"freja\"]\n[[route]]", 1)).await;
+    world
+        .configure(|text| text.replacen("[[route]]", "[[route]]\npath = \"/freja/*\"\neid = [\"freja\"]\n[[route]]", 1))
+        .await;
     let mut client = Client::new(world.public());
     client.log_in(&world, "/ansokan/").await;
     let before = client.clone();
@@ -56,8 +58,7 @@ async fn t50_a_step_up_gives_a_new_session_to_the_same_person_only() {
         let reply = client.get("/eid/login?eid=freja&rd=/freja/x").await;
         let form = grindvakt_demo::form::forms(&reply.body).into_iter().find(|f| f.field("SAMLRequest").is_some());
         let form = form.unwrap();
-        let request =
-            world.known().await.post(form.field("SAMLRequest").unwrap(), &world.other.sso_url()).unwrap();
+        let request = world.known().await.post(form.field("SAMLRequest").unwrap(), &world.other.sso_url()).unwrap();
         let response = world.other.response(&request).person(person).at(SystemClock.now()).build();
         client.answer(&response, form.field("RelayState").unwrap()).await
     };
@@ -198,8 +199,31 @@ fn t48_no_cookie_header_opens_anything_but_ours() {
     let half = good[..good.len() / 2].to_owned();
     let bent = good.chars().rev().collect::<String>();
     let pieces: Vec<String> = [
-        "__Host-eid-etjanst", "__host-eid-etjanst", "__Host-eid-etjanst-confirm", "eid-etjanst", "=", "==", ";", "; ", ",", " ", "\t",
-        "\"", "\\", "a=1", "%00", "\u{e5}", "$Version=1", "{}", "AAAA", "Path=/", "__Host-eid-etjanst=", &begun, &state, &half, &bent,
+        "__Host-eid-etjanst",
+        "__host-eid-etjanst",
+        "__Host-eid-etjanst-confirm",
+        "eid-etjanst",
+        "=",
+        "==",
+        ";",
+        "; ",
+        ",",
+        " ",
+        "\t",
+        "\"",
+        "\\",
+        "a=1",
+        "%00",
+        "\u{e5}",
+        "$Version=1",
+        "{}",
+        "AAAA",
+        "Path=/",
+        "__Host-eid-etjanst=",
+        &begun,
+        &state,
+        &half,
+        &bent,
     ]
     .map(str::to_owned)
     .into();
@@ -246,15 +270,31 @@ async fn t56_hostile_cookies_are_bounded_and_break_nothing() {
         ("a session of 30,000 bytes", line(&format!("{SESSION}={}", "A".repeat(30_000))), 401),
         ("2,000 sessions", line(&format!("{SESSION}=A; ").repeat(1_400)), 401),
         ("90 headers", line("a=1").repeat(90), 401),
-        ("ours behind three strangers of its name", line(&format!("{SESSION}=A; {SESSION}=B; {SESSION}=C; {good}")), 200),
-        ("ours behind four strangers of its name", line(&format!("{SESSION}=A; {SESSION}=B; {SESSION}=C; {SESSION}=D; {good}")), 401),
+        (
+            "ours behind three strangers of its name",
+            line(&format!("{SESSION}=A; {SESSION}=B; {SESSION}=C; {good}")),
+            200,
+        ),
+        (
+            "ours behind four strangers of its name",
+            line(&format!("{SESSION}=A; {SESSION}=B; {SESSION}=C; {SESSION}=D; {good}")),
+            401,
+        ),
         ("ours behind 1,000 others", line(&format!("{}{good}", "a=1; ".repeat(1_000))), 401),
         ("ours behind 100 others", line(&format!("{}{good}", "a=1; ".repeat(100))), 200),
         ("ours between controls that no header has", "Cookie: a=\u{1}\r\n".to_owned() + &line(&good), 400),
-        ("pieces that another proxy would put together", line(&(0..200).map(chunk).collect::<Vec<_>>().join("; ")), 401),
+        (
+            "pieces that another proxy would put together",
+            line(&(0..200).map(chunk).collect::<Vec<_>>().join("; ")),
+            401,
+        ),
         ("a count of pieces", line(&format!("{SESSION}-chunks=999999999; {SESSION}_0=A")), 401),
         ("ours in quotes", line(&format!("{SESSION}=\"{}\"", client.cookies[SESSION])), 401),
-        ("ours encoded", line(&format!("{SESSION}={}", client.cookies[SESSION].replacen('A', "%41", 1))), if client.cookies[SESSION].contains('A') { 401 } else { 200 }),
+        (
+            "ours encoded",
+            line(&format!("{SESSION}={}", client.cookies[SESSION].replacen('A', "%41", 1))),
+            if client.cookies[SESSION].contains('A') { 401 } else { 200 },
+        ),
         ("ours with padding", line(&format!("{good}=")), 401),
         ("ours with an attribute", line(&format!("{good}; Path=/; Secure")), 200),
         ("ours with spaces about it", line(&format!("  {SESSION} = {}  ", client.cookies[SESSION])), 200),

@@ -9,6 +9,7 @@ mod canonical_oracle;
 mod commands;
 mod demo;
 mod encryption_oracle;
+mod hostile_limits;
 mod login;
 mod metadata_vectors;
 mod proxy;
