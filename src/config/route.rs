@@ -30,7 +30,7 @@ pub(super) fn read_routes(root: &mut Section<'_>, providers: &[Provider], forwar
             s.finish();
             continue;
         };
-        if let Some(message) = path_fault(&path, &out, prefix) {
+        if let Some(message) = path_fault(&path, access, &out, prefix) {
             s.problem(&path.at, message);
         }
         s.finish();
@@ -39,7 +39,7 @@ pub(super) fn read_routes(root: &mut Section<'_>, providers: &[Provider], forwar
     Routes::new(out, forward)
 }
 
-fn path_fault(path: &Text, known: &[Route], prefix: &str) -> Option<String> {
+fn path_fault(path: &Text, access: Access, known: &[Route], prefix: &str) -> Option<String> {
     let text = path.text.as_str();
     let plain = text.strip_suffix("/*").map_or(text, |folder| if folder.is_empty() { "/" } else { folder });
     if plain.contains('*') {
@@ -53,7 +53,12 @@ fn path_fault(path: &Text, known: &[Route], prefix: &str) -> Option<String> {
     if plain == prefix || plain.starts_with(&format!("{prefix}/")) {
         return Some(format!("`path` is under our own prefix {prefix:?}, which no route reaches"));
     }
-    known.iter().any(|route| route.name.as_str() == text).then(|| format!("another [[route]] has the path {text:?}"))
+    if known.iter().any(|route| route.name.as_str() == text) {
+        return Some(format!("another [[route]] has the path {text:?}"));
+    }
+    let guarded = |route: &&Route| route.access == Access::Session || access == Access::Session;
+    let same = known.iter().filter(guarded).find(|route| Routes::clash(route.name.as_str(), text))?;
+    Some(format!("`path` is for the same paths as {:?}: what is guarded is guarded in any case", same.name.as_str()))
 }
 
 /// A single name is a minimum within its family; several are the exact set.

@@ -283,6 +283,14 @@ fn every_mistake_is_named_with_its_line() {
         ),
         (
             "path = \"/om/*\"",
+            "path = \"/Ansokan/*\"",
+            &[
+                "dir/g.toml:28: route \"/Ansokan/*\": `path` is for the same paths as \"/ansokan/*\": what is guarded is \
+             guarded in any case",
+            ],
+        ),
+        (
+            "path = \"/om/*\"",
             "path = \"/om*/\"",
             &["dir/g.toml:28: route \"/om*/\": `path` may hold '*' as its whole last segment only"],
         ),

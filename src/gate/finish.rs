@@ -230,8 +230,9 @@ impl Gate {
         now: UnixTime,
     ) -> Result<Session, Denial> {
         let id = SessionId::new(&*self.random).map_err(|error| self.internal(&error))?;
+        let maker = provider.maker();
         let (provider, eid) = (provider.config().id.clone(), provider.config().eid.clone());
-        let params = SessionParams { id, provider, eid, keep: &self.keep, now, times: self.times };
+        let params = SessionParams { id, provider, maker, eid, keep: &self.keep, now, times: self.times };
         Ok(open_session(who, meets, once, params))
     }
 

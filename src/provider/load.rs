@@ -133,3 +133,57 @@ pub(super) fn pinned_keys(file: Option<&Path>) -> (Result<Arc<KeySet>, Reject>, 
         Err(cause) => (Err(cause.clone()), vec![cause]),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::fixture::NOW;
+    use super::*;
+
+    /// Feeds and certificates from a signer that is not ours.
+    fn vector(name: &str) -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name)
+    }
+
+    #[test]
+    fn a_file_may_pin_several_signers_and_any_of_them_will_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let pem = |name: &str| std::fs::read_to_string(vector(&format!("keys/{name}.crt"))).unwrap();
+        let der = CertificateDer::from_pem_slice(pem("feed-signer").as_bytes()).unwrap();
+        let feed = std::fs::read(vector("metadata/good.xml")).unwrap();
+        let cut = |text: String| text.replacen("MII", "MIJ", 1);
+        for (what, bundle, expect) in [
+            ("one", pem("feed-signer").into_bytes(), None),
+            ("one in DER", der.to_vec(), None),
+            ("ours last", (pem("stranger") + &pem("feed-signer-next") + &pem("feed-signer")).into_bytes(), None),
+            ("ours first", (pem("feed-signer") + &pem("stranger")).into_bytes(), None),
+            (
+                "with words between",
+                format!("old:\n{}\nnew:\n{}", pem("stranger"), pem("feed-signer")).into_bytes(),
+                None,
+            ),
+            ("none of them", (pem("stranger") + &pem("feed-signer-next")).into_bytes(), Some("signature_invalid")),
+            (
+                "one of them broken",
+                (pem("feed-signer") + &cut(pem("stranger"))).into_bytes(),
+                Some("provider_without_keys"),
+            ),
+            (
+                "cut off",
+                format!("{}-----BEGIN CERTIFICATE-----\nMIIB", pem("feed-signer")).into_bytes(),
+                Some("provider_without_keys"),
+            ),
+            ("empty", Vec::new(), Some("provider_without_keys")),
+            ("only words", b"none yet".to_vec(), Some("provider_without_keys")),
+        ] {
+            let signer = dir.path().join("signers.pem");
+            std::fs::write(&signer, bundle).unwrap();
+            let entity = "https://a.example.se/saml";
+            let read = signers(Environment::Test, &[signer]).and_then(|keys| {
+                let read = reader(Environment::Test, keys, vec![entity.to_owned()]);
+                read(&feed, NOW)?.value.get(entity).map(drop)
+            });
+            assert_eq!(read.err().map(|reject| reject.code()), expect, "{what}");
+        }
+    }
+}

@@ -210,6 +210,11 @@ access = "anonymous"
         self.running = Some(app::start(config, &paths).unwrap());
     }
 
+    /// The configuration, as it stands in its file.
+    pub fn config(&self) -> &str {
+        &self.config
+    }
+
     /// Starts it again with another configuration.
     pub async fn configure(&mut self, change: impl FnOnce(&str) -> String) {
         self.config = change(&self.config);
