@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::crypto::trusted::{AlgorithmSet, JwsAlgorithm};
 use crate::identity::Field;
 use crate::policy::Access;
 use crate::verify::saml::{Profile, Signed};
@@ -70,6 +71,16 @@ fn a_provider_speaks_one_of_three_protocols() {
         matches!(&own.client, ClientAuth::PrivateKeyJwt(KeySource::File(path)) if path == Path::new("dir/client.pem"))
     );
     assert!(oidc.has_login() && oidc.force_authn && oidc.loa.len() == 1);
+    assert_eq!((own.tokens.algorithms, own.encryption), (AlgorithmSet::ALL, Encryption::Optional));
+    let more = OTHERS.replacen(
+        "loa = [\"loa3\"]",
+        "loa = [\"loa3\"]\nalgorithms = [\"ES256\", \"EdDSA\"]\nclaims = { loa = \"level\", name = \"display\" }",
+        1,
+    );
+    let config = read(&format!("{GOOD}{more}")).unwrap();
+    let tokens = &config.providers[1].oidc().unwrap().tokens;
+    assert!(tokens.algorithms.contains(JwsAlgorithm::EdDsa) && !tokens.algorithms.contains(JwsAlgorithm::Rs256));
+    assert_eq!((tokens.loa_claim(), tokens.claims.len()), (Some("level"), 2));
     let own = jwt.jwt().unwrap();
     assert_eq!(own.audience, ["https://etjanst.example.se/api"]);
     assert_eq!(own.jwks_file.as_deref(), Some(Path::new("dir/as-jwks.json")));
@@ -88,6 +99,11 @@ fn a_provider_speaks_one_of_three_protocols() {
         ("audience = \"https://etjanst.example.se/api\"\n", "", "`audience` is missing"),
         ("audience", "entity_id = \"x\"\naudience", "`entity_id` is not known here"),
         ("eid = \"freja\"\n", "", "`eid` is missing"),
+        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = [\"HS256\"]", "`algorithms`: \"HS256\" is not taken"),
+        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = [\"none\"]", "`algorithms`: \"none\" is not taken"),
+        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = []", "`algorithms` is an empty list"),
+        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nclaims = { shoe_size = \"x\" }", "`shoe_size` is no field"),
+        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nclaims = { eid = \"x\" }", "`eid` is no field"),
     ] {
         let problems = read(&format!("{GOOD}{}", OTHERS.replacen(from, to, 1))).unwrap_err();
         assert!(problems.len() == 1 && problems[0].contains(problem), "{problem}: {problems:?}");

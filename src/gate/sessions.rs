@@ -29,7 +29,7 @@ impl Gate {
     /// What of a session goes along with what it opened.
     pub(super) fn lease(&self, session: &Session) -> Lease {
         Lease {
-            session: session.id(),
+            session: Some(session.id()),
             provider: session.provider().clone(),
             eid: session.eid().clone(),
             ends: session.latest_end(&self.times),
@@ -43,7 +43,7 @@ impl Gate {
             let providers = self.registry.current();
             providers.by_id(&lease.provider).is_none_or(|provider| provider.config().eid != lease.eid)
         };
-        self.clock.now() >= lease.ends || self.lasting.revoked.contains(lease.session) || gone()
+        self.clock.now() >= lease.ends || lease.session.is_some_and(|id| self.lasting.revoked.contains(id)) || gone()
     }
 
     /// Waits until some session is ended by someone. One that ends just before the call may be missed: whoever holds

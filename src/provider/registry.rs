@@ -321,6 +321,8 @@ mod tests {
             loa: levels.iter().map(|name| Loa::parse(name).unwrap()).collect(),
             require: Vec::new(),
             eid: eid.iter().map(|name| EidId::new(name).unwrap()).collect(),
+            bearer: Vec::new(),
+            scopes: Vec::new(),
             forward: Vec::new(),
         }
     }

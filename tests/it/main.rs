@@ -1,6 +1,7 @@
 //! The integration tests, in one binary: each file is a story, `support` holds what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
+mod bearer;
 #[cfg(feature = "peers")]
 mod browser_login;
 #[cfg(feature = "peers")]
@@ -15,6 +16,7 @@ mod feeds;
 mod fetch;
 mod grpc;
 mod http2;
+mod jose_vectors;
 mod login;
 mod metadata_vectors;
 #[cfg(feature = "peers")]
