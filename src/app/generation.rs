@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::StartError;
+use super::side::Side;
 use crate::base::Clock;
 use crate::config::{Config, MadeKeys, load_keys};
 use crate::crypto::digest::Random;
@@ -17,7 +18,9 @@ use crate::http::service;
 use crate::http::upgrade;
 use crate::http::upstream::Connections;
 use crate::http::watchdog::{Limits, Looks};
-use crate::provider::{self, FeedFault};
+use crate::provider::fetch::Fetcher;
+use crate::provider::source::Way;
+use crate::provider::{FeedFault, Feeds, Refresher};
 use crate::session::CookieNames;
 use crate::telemetry::Telemetry;
 
@@ -32,6 +35,7 @@ pub(super) struct Workshop {
     pub(super) forms: Arc<FormRoom>,
     pub(super) made: Mutex<MadeKeys>,
     pub(super) cores: usize,
+    pub(super) side: Side,
 }
 
 /// A generation, with what else is known of it.
@@ -52,7 +56,15 @@ impl Workshop {
         let keys = load_keys(&config, &*self.random, &mut made).map_err(StartError::Keys)?;
         drop(made);
         warnings.extend(keys.warnings.iter().cloned());
-        let (snapshot, faults) = provider::load(&config, self.clock.now());
+        // What the generation before holds of a feed that has not changed is kept.
+        let held = before.and_then(|before| before.gate.refresher()).map(|refresher| Arc::clone(refresher.feeds()));
+        let feeds = Arc::new(Feeds::open_after(&config, self.clock.now(), held.as_deref()));
+        let faults = feeds.faults();
+        let ours: Vec<FeedFault> = faults.iter().filter(|fault| fault.is_ours()).cloned().collect();
+        if !ours.is_empty() {
+            tell_faults(&ours);
+            return Err(StartError::DemoKeys(ours));
+        }
 
         let providers = config.providers.iter().map(|provider| provider.id.clone());
         let routes = config.routes.all().map(|route| route.name.clone());
@@ -64,13 +76,14 @@ impl Workshop {
         let gate = Gate::new(Parts {
             config: Arc::clone(&config),
             keys,
-            snapshot,
+            snapshot: feeds.snapshot(),
             lasting: Arc::clone(&self.lasting),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
             telemetry: Arc::clone(&telemetry),
         });
         let gate = Arc::new(gate?);
+        self.refresh(&config, feeds, &gate, &telemetry)?;
 
         let base = &config.service.base_url;
         let site = Arc::new(site(&config));
@@ -109,6 +122,26 @@ impl Workshop {
         Ok(Built { generation, faults, warnings })
     }
 
+    /// Begins to keep a gate's providers up to date, for as long as there is the gate.
+    fn refresh(
+        &self,
+        config: &Config,
+        feeds: Arc<Feeds>,
+        gate: &Gate,
+        telemetry: &Arc<Telemetry>,
+    ) -> Result<(), StartError> {
+        let runtime = self.side.handle();
+        let fetcher = if feeds.need_network() {
+            Some(Fetcher::new(&config.network, Arc::clone(&self.clock), runtime.clone()).map_err(StartError::Tls)?)
+        } else {
+            None
+        };
+        let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
+        let way = Way { fetcher, clock, random, telemetry: Arc::clone(telemetry) };
+        gate.look_for_keys_by(Refresher::start(feeds, way, runtime, gate.registry()));
+        Ok(())
+    }
+
     /// Connections of its own for each core.
     fn upstreams(&self, config: &Config) -> Arc<[Connections]> {
         let connections = || Connections::new(config.service.upstream.clone(), config.upstream.protocol);
@@ -122,7 +155,7 @@ pub(super) fn tell_faults(faults: &[FeedFault]) {
         let entity = fault.entity_id.as_deref().unwrap_or("");
         tracing::error!(
             event = "metadata_fault",
-            feed = fault.feed,
+            feed = %fault.feed,
             entity,
             code = fault.cause.code(),
             detail = fault.cause.detail()

@@ -2,6 +2,7 @@
 
 mod generation;
 mod reload;
+mod side;
 mod status;
 
 use std::io;
@@ -24,8 +25,11 @@ use crate::http::body::FormRoom;
 use crate::http::server::{Bound, Phase, Times};
 use crate::http::service::Service;
 use crate::http::watchdog::Leftover;
+use crate::provider::FeedFault;
+use crate::provider::fetch::TlsSetup;
 use generation::{Built, Generation, Workshop, tell_faults};
 use reload::{Newest, Watcher};
+use side::Side;
 
 pub use reload::ReloadError;
 
@@ -35,12 +39,18 @@ pub enum StartError {
     /// Keys that cannot be read.
     #[error("{}", list(.0))]
     Keys(Vec<Problem>),
+    /// Feeds that hold keys of the demo, outside of development.
+    #[error("{}", faults(.0))]
+    DemoKeys(Vec<FeedFault>),
     /// The gate cannot be put together.
     #[error(transparent)]
     Gate(#[from] GateError),
     /// No random bytes.
     #[error(transparent)]
     Random(#[from] NoRandomness),
+    /// No way out by TLS.
+    #[error(transparent)]
+    Tls(TlsSetup),
     /// An address that cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
@@ -54,6 +64,10 @@ pub enum StartError {
 
 fn list(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn faults(faults: &[FeedFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// A sidecar that serves.
@@ -99,6 +113,7 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
         forms: Arc::new(FormRoom::default()),
         made: Mutex::new(MadeKeys::default()),
         cores,
+        side: Side::start().map_err(StartError::Thread)?,
     };
     // Before keys and feeds are read: what changes meanwhile is then seen to have changed.
     let newest = Newest::first(paths, Arc::clone(&config));

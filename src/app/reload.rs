@@ -102,8 +102,8 @@ impl Shared {
         let lost: Vec<String> = built
             .faults
             .iter()
-            .filter(|fault| fault.entity_id.is_none() && feed_was_good(before, &fault.feed, &self.workshop))
-            .map(|fault| format!("metadata {:?}: {}", fault.feed, fault.cause))
+            .filter(|fault| fault.entity_id.is_none() && feed_was_good(before, fault.feed.as_str(), &self.workshop))
+            .map(|fault| format!("metadata {:?}: {}", fault.feed.as_str(), fault.cause))
             .collect();
         if !lost.is_empty() {
             return Err(lost);

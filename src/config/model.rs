@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BaseUrl, KeyFiles, KeySource, Network, Problem, Upstream};
-use crate::base::{EidId, ProviderId, ServiceId};
+use super::{BaseUrl, KeyFiles, KeySource, Network, Outbound, Problem, RemoteUrl, Upstream};
+use crate::base::{EidId, FeedId, ProviderId, ServiceId};
+use crate::crypto::trusted::AlgorithmSet;
 use crate::identity::Field;
 use crate::policy::Routes;
+use crate::verify::jose::OidcProfile;
 use crate::verify::saml::{Profile, Signed, SsoBinding};
 
 /// Everything that a sidecar is told.
@@ -32,6 +34,8 @@ pub struct Config {
     pub store: Store,
     /// Where files of our own are kept.
     pub state_dir: Option<PathBuf>,
+    /// How our own requests get out.
+    pub network: Outbound,
     /// The feeds.
     pub metadata: Vec<MetadataSource>,
     /// The providers, in the order of the configuration.
@@ -193,14 +197,50 @@ pub enum Store {
 }
 
 /// `[[metadata]]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataSource {
     /// Its name for providers.
-    pub id: String,
-    /// The file.
-    pub file: PathBuf,
-    /// Pinned certificates; none: the file is trusted as it is.
+    pub id: FeedId,
+    /// Where it is.
+    pub place: FeedPlace,
+    /// Pinned certificates. None is possible for a file only, which is then trusted as it is.
     pub signers: Vec<PathBuf>,
+}
+
+/// Where a feed is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeedPlace {
+    /// On disk, put there by somebody else.
+    File(PathBuf),
+    /// At an address, fetched and refreshed.
+    Url(Remote),
+    /// At a metadata query service, one entity at a time.
+    Mdq {
+        /// The service: entities are under it.
+        remote: Remote,
+        /// How an entity is asked for.
+        by: MdqId,
+    },
+}
+
+/// What is fetched, and what stands in for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// The address, and its mirrors in the order that they are tried.
+    pub urls: Vec<RemoteUrl>,
+    /// A copy shipped with the sidecar, verified like any other.
+    pub seed: Option<PathBuf>,
+    /// How long after its last confirmation it may be used, whatever its own validity.
+    pub max_stale: Duration,
+}
+
+/// How a metadata query service is asked (draft-young-md-query-saml, 2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MdqId {
+    /// By the entityID, percent-encoded.
+    Uri,
+    /// By its SHA-1, for services that keep files: `{sha1}…`. A name, not a protection.
+    Sha1,
 }
 
 /// With what a person proves who they are.
@@ -347,36 +387,29 @@ pub struct OidcProvider {
     pub client: ClientAuth,
     /// Its keys, pinned in a file instead of found by discovery.
     pub jwks_file: Option<PathBuf>,
+    /// What is read from its tokens, and how.
+    pub tokens: TokenSettings,
+    /// Whether its ID tokens must come encrypted.
+    pub encryption: Encryption,
+    /// Who else its ID tokens may be for, beside us.
+    pub trusted_audiences: Vec<String>,
+    /// Whether it is the eIDAS connector.
+    pub eidas_connector: bool,
 }
 
-/// The rules of an OpenID provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OidcProfile {
-    /// OpenID Connect Core.
-    Generic,
-    /// Freja.
-    Freja,
-    /// Inera, for SITHS.
-    Inera,
-    /// The Swedish OpenID Connect profile.
-    OidcSweden,
-    /// Sweden Connect's profile.
-    SwedenConnect,
+/// What is read from a provider's tokens, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenSettings {
+    /// What it may sign with.
+    pub algorithms: AlgorithmSet,
+    /// (field, the claim that holds it), before what the profile says. `loa` among them names the claim of the level.
+    pub claims: Vec<(Field, String)>,
 }
 
-impl OidcProfile {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Generic, Self::OidcSweden, Self::SwedenConnect, Self::Freja, Self::Inera];
-
-    /// Its name in the configuration.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Generic => "generic",
-            Self::Freja => "freja",
-            Self::Inera => "inera",
-            Self::OidcSweden => "oidc-sweden",
-            Self::SwedenConnect => "sweden-connect",
-        }
+impl TokenSettings {
+    /// The claim of the level, where the configuration names one.
+    pub fn loa_claim(&self) -> Option<&str> {
+        self.claims.iter().find(|(field, _)| *field == Field::Loa).map(|(_, claim)| claim.as_str())
     }
 }
 
@@ -392,6 +425,8 @@ pub enum ClientAuth {
 /// A `[[provider]]` with `protocol = "jwt"`.
 #[derive(Clone, Debug)]
 pub struct JwtProvider {
+    /// Where claims are.
+    pub profile: OidcProfile,
     /// Its issuer, compared exactly.
     pub issuer: String,
     /// What a token must be meant for: one of these.
@@ -400,6 +435,12 @@ pub struct JwtProvider {
     pub jwks_file: Option<PathBuf>,
     /// Whether only tokens of the type `at+jwt` pass (RFC 9068, 2.1).
     pub require_at_jwt: bool,
+    /// Whether only tokens that are bound to a key pass (RFC 9449).
+    pub require_dpop: bool,
+    /// Whether a proof of the key must hold a nonce of ours (RFC 9449, 9).
+    pub dpop_nonce: bool,
+    /// What is read from its tokens, and how.
+    pub tokens: TokenSettings,
 }
 
 /// `[organisation]`: what the federation wants to know (TAR 3.1). Texts are by language.

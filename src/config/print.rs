@@ -2,7 +2,11 @@
 
 use toml::{Table, Value};
 
-use super::{ClientAuth, Config, Encryption, KeySource, OidcProvider, Protocol, Provider, SamlProvider, SecondReader};
+use super::{
+    ClientAuth, Config, Encryption, FeedPlace, KeySource, MdqId, OidcProvider, Protocol, Provider, SamlProvider,
+    SecondReader, TokenSettings,
+};
+use crate::crypto::trusted::JwsAlgorithm;
 use crate::policy::Access;
 use crate::verify::saml::{Profile, Signed, SsoBinding};
 
@@ -75,10 +79,45 @@ pub fn print(config: &Config) -> String {
     session.insert("lifetime".into(), seconds(config.session.lifetime));
     root.insert("session".into(), Value::Table(session));
 
+    if let Some(dir) = &config.state_dir {
+        let mut state = Table::new();
+        state.insert("dir".into(), text(&dir.display().to_string()));
+        root.insert("state".into(), Value::Table(state));
+    }
+    // Proxies are the environment's: they are no key of the configuration, and their passwords are nobody's.
+    if let Some(file) = &config.network.ca_file {
+        let mut network = Table::new();
+        network.insert("ca_file".into(), text(&file.display().to_string()));
+        root.insert("network".into(), Value::Table(network));
+    }
+
     let feeds = config.metadata.iter().map(|source| {
         let mut table = Table::new();
-        table.insert("id".into(), text(&source.id));
-        table.insert("file".into(), text(&source.file.display().to_string()));
+        table.insert("id".into(), text(source.id.as_str()));
+        let (remote, key) = match &source.place {
+            FeedPlace::File(file) => {
+                table.insert("file".into(), text(&file.display().to_string()));
+                (None, "file")
+            }
+            FeedPlace::Url(remote) => (Some(remote), "url"),
+            FeedPlace::Mdq { remote, by } => {
+                let by = match by {
+                    MdqId::Uri => "uri",
+                    MdqId::Sha1 => "sha1",
+                };
+                table.insert("mdq_id".into(), text(by));
+                (Some(remote), "mdq")
+            }
+        };
+        if let Some(remote) = remote {
+            let mut urls = remote.urls.iter().map(|url| url.as_str().to_owned());
+            table.insert(key.into(), text(&urls.next().unwrap_or_default()));
+            some(&mut table, "mirrors", urls.collect());
+            table.insert("max_stale".into(), seconds(remote.max_stale));
+            if let Some(seed) = &remote.seed {
+                table.insert("seed".into(), text(&seed.display().to_string()));
+            }
+        }
         some(&mut table, "signer", source.signers.iter().map(|p| p.display().to_string()).collect());
         Value::Table(table)
     });
@@ -96,6 +135,8 @@ pub fn print(config: &Config) -> String {
         some(&mut table, "loa", route.loa.iter().map(|l| l.uri().to_owned()).collect());
         some(&mut table, "require", route.require.iter().map(|f| f.name().to_owned()).collect());
         some(&mut table, "eid", route.eid.iter().map(|e| e.as_str().to_owned()).collect());
+        some(&mut table, "bearer", route.bearer.iter().map(|id| id.as_str().to_owned()).collect());
+        some(&mut table, "scopes", route.scopes.clone());
         table.insert("forward".into(), list(route.forward.iter().map(|f| f.name().to_owned()).collect()));
         Value::Table(table)
     });
@@ -126,10 +167,18 @@ fn provider(provider: &Provider) -> Table {
         Protocol::Saml(own) => saml(&mut table, own),
         Protocol::Oidc(own) => oidc(&mut table, own),
         Protocol::Jwt(own) => {
+            table.insert("profile".into(), text(own.profile.name()));
             table.insert("issuer".into(), text(&own.issuer));
             some(&mut table, "audience", own.audience.clone());
             some(&mut table, "jwks_file", own.jwks_file.iter().map(|p| p.display().to_string()).collect());
-            table.insert("require_at_jwt".into(), Value::Boolean(own.require_at_jwt));
+            for (key, value) in [
+                ("require_at_jwt", own.require_at_jwt),
+                ("require_dpop", own.require_dpop),
+                ("dpop_nonce", own.dpop_nonce),
+            ] {
+                table.insert(key.into(), Value::Boolean(value));
+            }
+            tokens(&mut table, &own.tokens);
         }
     }
     table
@@ -145,10 +194,6 @@ fn saml(table: &mut Table, own: &SamlProvider) {
         Signed::Assertion => "assertion",
         Signed::Either => "either",
     };
-    let encryption = match own.encryption {
-        Encryption::Required => "required",
-        Encryption::Optional => "optional",
-    };
     let binding = own.binding.map(|binding| match binding {
         SsoBinding::Redirect => "redirect",
         SsoBinding::Post => "post",
@@ -158,7 +203,7 @@ fn saml(table: &mut Table, own: &SamlProvider) {
         ("entity_id", &own.entity_id),
         ("metadata", &own.metadata),
         ("signed", signed),
-        ("encryption", encryption),
+        ("encryption", encryption(own.encryption)),
     ]
     .into_iter()
     .chain(binding.map(|binding| ("binding", binding)))
@@ -187,6 +232,24 @@ fn oidc(table: &mut Table, own: &OidcProvider) {
     .chain(own.jwks_file.iter().map(|path| ("jwks_file", path.display().to_string())))
     {
         table.insert(key.into(), Value::String(value));
+    }
+    tokens(table, &own.tokens);
+    table.insert("encryption".into(), Value::String(encryption(own.encryption).to_owned()));
+    some(table, "trusted_audiences", own.trusted_audiences.clone());
+    table.insert("eidas_connector".into(), Value::Boolean(own.eidas_connector));
+}
+
+fn tokens(table: &mut Table, own: &TokenSettings) {
+    let algorithms = JwsAlgorithm::ALL.into_iter().filter(|algorithm| own.algorithms.contains(*algorithm));
+    table.insert("algorithms".into(), list(algorithms.map(|algorithm| algorithm.name().to_owned()).collect()));
+    let claims = own.claims.iter().map(|(field, claim)| (field.name().to_owned(), Value::String(claim.clone())));
+    table.insert("claims".into(), Value::Table(claims.collect()));
+}
+
+const fn encryption(setting: Encryption) -> &'static str {
+    match setting {
+        Encryption::Required => "required",
+        Encryption::Optional => "optional",
     }
 }
 

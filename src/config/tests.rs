@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::crypto::trusted::{AlgorithmSet, JwsAlgorithm};
 use crate::identity::Field;
 use crate::policy::Access;
 use crate::verify::saml::{Profile, Signed};
@@ -70,6 +71,16 @@ fn a_provider_speaks_one_of_three_protocols() {
         matches!(&own.client, ClientAuth::PrivateKeyJwt(KeySource::File(path)) if path == Path::new("dir/client.pem"))
     );
     assert!(oidc.has_login() && oidc.force_authn && oidc.loa.len() == 1);
+    assert_eq!((own.tokens.algorithms, own.encryption), (AlgorithmSet::ALL, Encryption::Optional));
+    let more = OTHERS.replacen(
+        "loa = [\"loa3\"]",
+        "loa = [\"loa3\"]\nalgorithms = [\"ES256\", \"EdDSA\"]\nclaims = { loa = \"level\", name = \"display\" }",
+        1,
+    );
+    let config = read(&format!("{GOOD}{more}")).unwrap();
+    let tokens = &config.providers[1].oidc().unwrap().tokens;
+    assert!(tokens.algorithms.contains(JwsAlgorithm::EdDsa) && !tokens.algorithms.contains(JwsAlgorithm::Rs256));
+    assert_eq!((tokens.loa_claim(), tokens.claims.len()), (Some("level"), 2));
     let own = jwt.jwt().unwrap();
     assert_eq!(own.audience, ["https://etjanst.example.se/api"]);
     assert_eq!(own.jwks_file.as_deref(), Some(Path::new("dir/as-jwks.json")));
@@ -88,6 +99,11 @@ fn a_provider_speaks_one_of_three_protocols() {
         ("audience = \"https://etjanst.example.se/api\"\n", "", "`audience` is missing"),
         ("audience", "entity_id = \"x\"\naudience", "`entity_id` is not known here"),
         ("eid = \"freja\"\n", "", "`eid` is missing"),
+        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = [\"HS256\"]", "`algorithms`: \"HS256\" is not taken"),
+        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = [\"none\"]", "`algorithms`: \"none\" is not taken"),
+        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = []", "`algorithms` is an empty list"),
+        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nclaims = { shoe_size = \"x\" }", "`shoe_size` is no field"),
+        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nclaims = { eid = \"x\" }", "`eid` is no field"),
     ] {
         let problems = read(&format!("{GOOD}{}", OTHERS.replacen(from, to, 1))).unwrap_err();
         assert!(problems.len() == 1 && problems[0].contains(problem), "{problem}: {problems:?}");
@@ -122,7 +138,7 @@ fn the_smallest_configuration_has_safe_defaults() {
     assert_eq!(config.verification.clock_skew.as_secs(), 60);
     assert_eq!((config.session.idle_timeout.as_secs(), config.session.lifetime.as_secs()), (1800, 28800));
     assert_eq!(config.acs_urls(), ["https://etjanst.example.se/eid/saml/acs"]);
-    assert_eq!(config.metadata[0].file, Path::new("dir/feed.xml"), "paths are relative to their file");
+    assert_eq!(config.metadata[0].place, FeedPlace::File("dir/feed.xml".into()), "paths are relative to their file");
 
     let route = config.routes.find("/ansokan/1");
     let loa: Vec<_> = route.loa.iter().filter_map(|l| l.short()).collect();
@@ -169,6 +185,14 @@ fn every_mistake_is_named_with_its_line() {
             ],
         ),
         (
+            "[store]\n",
+            "[organisation]\nname = { sv = \"A\", sv_SE = \"B\", \"\" = \"C\", en-GB = \"D\" }\n[store]\n",
+            &[
+                "dir/g.toml:9: organisation.name: \"\" is no language tag such as \"sv\" or \"en-GB\": providers would refuse our metadata",
+                "dir/g.toml:9: organisation.name: \"sv_SE\" is no language tag such as \"sv\" or \"en-GB\": providers would refuse our metadata",
+            ],
+        ),
+        (
             "single_replica = true",
             "kind = \"redis\"\nnodes = [\"127.0.0.1:6379\"]",
             &[
@@ -177,11 +201,54 @@ fn every_mistake_is_named_with_its_line() {
             ],
         ),
         (
-            "file = \"feed.xml\"",
+            "file = \"feed.xml\"\nsigner = [\"fed.crt\"]",
             "url = \"https://md.example.se\"",
+            &["dir/g.toml:10: metadata \"fed\": `signer` is missing: what is fetched must be signed by a pinned key; \
+             name its certificate"],
+        ),
+        (
+            "file = \"feed.xml\"\n",
+            "",
             &[
-                "dir/g.toml:10: metadata \"fed\": `file` is missing: the feed",
-                "dir/g.toml:12: metadata \"fed\": this version does not support `url` yet",
+                "dir/g.toml:10: metadata \"fed\": `file` is missing: a feed is a `file`, a `url` or an `mdq` service",
+                "dir/g.toml:19: provider \"bankid-a\": `metadata`: no [[metadata]] has the id \"fed\"",
+            ],
+        ),
+        (
+            "file = \"feed.xml\"",
+            "file = \"feed.xml\"\nseed = \"seed.xml\"\nmax_stale = \"1d\"",
+            &[
+                "dir/g.toml:10: metadata \"fed\": `seed` belongs to a feed with `url`",
+                "dir/g.toml:10: metadata \"fed\": `max_stale` belongs to a feed with `url`",
+            ],
+        ),
+        (
+            "file = \"feed.xml\"",
+            "url = \"http://md.example.se\"\nmirrors = [\"https://user@md.example.se\"]\nmdq_id = \"sha1\"",
+            &[
+                "dir/g.toml:10: metadata \"fed\": `mdq_id` belongs to a feed with `mdq`",
+                "dir/g.toml:12: metadata \"fed\": `url` must be an https address (http only on localhost, *.localhost and \
+             loopback addresses)",
+                "dir/g.toml:13: metadata \"fed\": `mirrors` must be an https address (http only on localhost, *.localhost \
+             and loopback addresses)",
+                "dir/g.toml:22: provider \"bankid-a\": `metadata`: no [[metadata]] has the id \"fed\"",
+            ],
+        ),
+        (
+            "file = \"feed.xml\"",
+            "url = \"https://qa.md.swedenconnect.se/role/idp.xml\"",
+            &[
+                "dir/g.toml:12: metadata \"fed\": `url`: qa.md.swedenconnect.se publishes a test federation, and this is \
+             production",
+                "dir/g.toml:20: provider \"bankid-a\": `metadata`: no [[metadata]] has the id \"fed\"",
+            ],
+        ),
+        (
+            "id = \"fed\"",
+            "id = \"../fed\"",
+            &[
+                "dir/g.toml:11: metadata \"../fed\": `id` must be 1 to 64 characters of a-z, 0-9, '-' and '_', and begin \
+             with a letter or digit",
                 "dir/g.toml:20: provider \"bankid-a\": `metadata`: no [[metadata]] has the id \"fed\"",
             ],
         ),
@@ -213,6 +280,14 @@ fn every_mistake_is_named_with_its_line() {
             "path = \"/om/*\"",
             "path = \"/ansokan/*\"",
             &["dir/g.toml:28: route \"/ansokan/*\": another [[route]] has the path \"/ansokan/*\""],
+        ),
+        (
+            "path = \"/om/*\"",
+            "path = \"/Ansokan/*\"",
+            &[
+                "dir/g.toml:28: route \"/Ansokan/*\": `path` is for the same paths as \"/ansokan/*\": what is guarded is \
+             guarded in any case",
+            ],
         ),
         (
             "path = \"/om/*\"",
@@ -379,4 +454,29 @@ fn keys_that_are_not_named_are_made_with_a_warning() {
     let missing = GOOD.replace("[store]", "[keys]\nsealing = [\"none.key\"]\n[store]");
     let problems = load_keys(&read(&missing).unwrap(), &random, &mut made).err().unwrap();
     assert!(problems[0].to_string().starts_with("dir/none.key: cannot be read"), "{}", problems[0]);
+}
+
+#[test]
+fn a_feed_is_a_file_an_address_or_a_query_service() {
+    let with = |place: &str| read(&GOOD.replacen("file = \"feed.xml\"", place, 1)).unwrap();
+    let config =
+        with("url = \"https://md.example.se/idp.xml\"\nmirrors = [\"https://m.example.se/\"]\nseed = \"s.xml\"");
+    let FeedPlace::Url(remote) = &config.metadata[0].place else { panic!("{:?}", config.metadata) };
+    let urls: Vec<_> = remote.urls.iter().map(RemoteUrl::as_str).collect();
+    assert_eq!(urls, ["https://md.example.se/idp.xml", "https://m.example.se/"], "in the order that they are tried");
+    assert_eq!((remote.seed.as_deref(), remote.max_stale.as_secs()), (Some(Path::new("dir/s.xml")), 14 * 86_400));
+    let warnings = |config: &Config| -> Vec<String> {
+        let of_feeds = config.warnings.iter().filter(|warning| warning.place.starts_with("metadata"));
+        of_feeds.map(|warning| warning.message.clone()).collect()
+    };
+    assert_eq!(warnings(&config), [""; 0]);
+    let printed = print(&config);
+    assert!(printed.contains("mirrors = [\"https://m.example.se/\"]") && printed.contains("max_stale"), "{printed}");
+
+    let config = with("mdq = \"https://mdq.example.se\"\nmdq_id = \"sha1\"\nmax_stale = \"2d\"");
+    assert!(
+        matches!(&config.metadata[0].place, FeedPlace::Mdq { by: MdqId::Sha1, remote } if remote.max_stale.as_secs() == 172_800)
+    );
+    let config = with("url = \"https://md.example.se\"");
+    assert!(warnings(&config)[0].contains("without `[state] dir` or a `seed`"), "{:?}", warnings(&config));
 }

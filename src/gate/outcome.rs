@@ -20,15 +20,15 @@ pub enum Decision {
 /// says when it is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    pub(super) session: SessionId,
+    pub(super) session: Option<SessionId>,
     pub(super) provider: ProviderId,
     pub(super) eid: EidId,
     pub(super) ends: UnixTime,
 }
 
 impl Lease {
-    /// The session's handle as in `X-Eid-Session`.
-    pub const fn session(&self) -> SessionId {
+    /// The session's handle as in `X-Eid-Session`; none for a bearer token, which no browser sends by itself.
+    pub const fn session(&self) -> Option<SessionId> {
         self.session
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Cookies, Gate, Lease, Logout, SameSite, SessionInfo, SetCookie};
 use crate::base::UnixTime;
+use crate::identity::SubjectKind;
 use crate::replay::SessionId;
 use crate::session::{SealError, Session};
 use crate::telemetry::SessionEnded;
@@ -11,7 +12,7 @@ const SAME_NAME: usize = 4;
 
 impl Gate {
     /// The live session among `cookies`: sealed by us, within its times, not ended by a logout, and of a provider that
-    /// is still configured (T54).
+    /// still stands by it (T54).
     pub(super) fn live_session(&self, cookies: &Cookies<'_>, now: UnixTime) -> Option<Session> {
         let name = self.names.session();
         cookies.all(name).take(SAME_NAME).find_map(|text| {
@@ -21,15 +22,21 @@ impl Gate {
                 return None;
             }
             let providers = self.registry.current();
-            let provider = providers.by_id(session.provider())?;
-            (provider.config().eid == *session.eid()).then_some(session)
+            let stands = providers.by_id(session.provider())?.stands_by(&session, now);
+            (stands && self.still_accepts(&session)).then_some(session)
         })
+    }
+
+    /// Whether the service still takes people of this kind at all.
+    fn still_accepts(&self, session: &Session) -> bool {
+        let kind = session.subject().split(':').next().unwrap_or_default();
+        kind != SubjectKind::CoordinationNumber.name() || self.config.service.accept_coordination_number
     }
 
     /// What of a session goes along with what it opened.
     pub(super) fn lease(&self, session: &Session) -> Lease {
         Lease {
-            session: session.id(),
+            session: Some(session.id()),
             provider: session.provider().clone(),
             eid: session.eid().clone(),
             ends: session.latest_end(&self.times),
@@ -43,7 +50,7 @@ impl Gate {
             let providers = self.registry.current();
             providers.by_id(&lease.provider).is_none_or(|provider| provider.config().eid != lease.eid)
         };
-        self.clock.now() >= lease.ends || self.lasting.revoked.contains(lease.session) || gone()
+        self.clock.now() >= lease.ends || lease.session.is_some_and(|id| self.lasting.revoked.contains(id)) || gone()
     }
 
     /// Waits until some session is ended by someone. One that ends just before the call may be missed: whoever holds

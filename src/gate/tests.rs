@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use super::fixture::*;
 use super::*;
+use crate::config::Provider;
+use crate::provider::ProviderEntry;
+use crate::provider::fixture::{idp, provider, saml};
 use crate::session::live::tests::session;
 use crate::session::{Locale, LoginState, Session};
-use crate::verify::Reason;
+use crate::verify::saml::SsoBinding;
+use crate::verify::{Reason, Reject};
 
-const LOA2: &str = "http://id.elegnamnden.se/loa/1.0/loa2";
 const LOA3: &str = "http://id.elegnamnden.se/loa/1.0/loa3";
 
 fn person(loa: &str) -> Session {
@@ -38,7 +41,7 @@ fn a_session_opens_what_it_meets_and_nothing_else() {
     assert_eq!(headers.get(IdentityHeader::Name).unwrap(), "%C3%85sa%20%C3%96berg");
     assert!(headers.get(IdentityHeader::Loa).is_none(), "this route forwards no level");
     assert!(permit.set_cookie.is_none());
-    assert_eq!(permit.lease.unwrap().session().to_string(), *headers.get(IdentityHeader::Session).unwrap());
+    assert_eq!(permit.lease.unwrap().session().unwrap().to_string(), *headers.get(IdentityHeader::Session).unwrap());
 
     // Deny by default: a path that no route names needs a session, and gets what the service forwards.
     let headers = decide(&world, &browser, "/annat").unwrap().headers.unwrap();
@@ -109,15 +112,36 @@ fn a_tampered_foreign_or_planted_cookie_opens_nothing() {
     assert_eq!(code(decide(&world, &browser, "/x")), "permit");
 }
 
+/// T54: what a provider no longer stands by is over with the next request, whatever the cookie says.
 #[test]
-fn a_session_of_a_provider_that_is_gone_is_over() {
+fn t54_a_session_that_its_provider_does_not_stand_by_is_over() {
     let world = world();
     let browser = world.signed_in(&person(LOA3));
-    world.gate.replace_providers(crate::provider::Snapshot::new(entries().into_iter().skip(1).collect()));
-    assert_eq!(code(decide(&world, &browser, "/x")), "needs_login");
+    let with = |entries: Vec<ProviderEntry>| {
+        world.gate.replace_providers(crate::provider::Snapshot::new(entries));
+        code(decide(&world, &browser, "/x"))
+    };
+    let of = |config: Provider, levels: &[&str]| {
+        let metadata = idp("https://bankid-a.example.se", levels, &[SsoBinding::Redirect]);
+        vec![ProviderEntry::new(config, Ok(Arc::new(metadata)))]
+    };
+    let withdrawn = |why: Reason| {
+        let entries = entries();
+        let entry = entries.first().unwrap();
+        vec![ProviderEntry::new(entry.config().clone(), Err(Reject::new(why, "a test")))]
+    };
+    let same = || provider("bankid-a", "bankid");
+    assert_eq!(with(of(same(), &["loa3"])), "permit");
+    assert_eq!(with(entries().into_iter().skip(1).collect()), "needs_login", "no longer configured");
+    assert_eq!(with(of(provider("bankid-a", "annat"), &["loa3"])), "needs_login", "of another e-ID");
+    let other = saml(same(), |own| own.entity_id = "https://another.example.se".to_owned());
+    assert_eq!(with(of(other, &["loa3"])), "needs_login", "somebody else under the same name");
+    assert_eq!(with(of(same(), &["loa4"])), "needs_login", "no longer certified for the level");
+    assert_eq!(with(withdrawn(Reason::EntityMissing)), "needs_login", "taken out of a feed that is good");
     // In trouble is not gone: one outage does not stop the e-service.
-    world.gate.replace_providers(crate::provider::Snapshot::new(entries().iter().map(in_trouble).collect()));
-    assert_eq!(code(decide(&world, &browser, "/x")), "permit");
+    for why in [Reason::MetadataExpired, Reason::ProviderWithoutKeys, Reason::XmlMalformed, Reason::SignatureInvalid] {
+        assert_eq!(with(withdrawn(why)), "permit", "{why:?}");
+    }
     assert!(!world.gate.any_provider_usable());
 }
 
@@ -246,7 +270,7 @@ async fn a_login_asks_the_provider_for_what_the_route_takes_and_it_may_assert() 
     assert_eq!(asked, loa(&["loa3", "loa4"]));
 
     let [cookie] = cookies.as_slice() else { panic!("one cookie") };
-    assert_eq!(cookie.name, format!("__Host-eid-etjanst-{relay_state}"));
+    assert_eq!(cookie.name, format!("__Host-eid-etjanst-{}", handle_of(&relay_state)));
     assert_eq!((cookie.same_site, cookie.secure), (SameSite::None, true));
     assert_eq!(cookie.max_age, Some(Duration::from_secs(3600)));
     let value = cookie.value.as_deref().unwrap();
@@ -312,7 +336,7 @@ async fn of_ten_logins_the_newest_five_are_left() {
         let (_, handle, cookies) = sent(begin(&world, &browser, "/hog/1", None, false).await.unwrap());
         assert!(cookies.iter().filter(|cookie| cookie.value.is_none()).count() <= 1);
         browser.takes(&cookies);
-        handles.push(handle);
+        handles.push(handle_of(&handle).to_owned());
     }
     let left: Vec<&str> = browser.0.iter().filter_map(|(name, _)| name.strip_prefix("__Host-eid-etjanst-")).collect();
     assert_eq!(left, handles.iter().skip(5).map(String::as_str).collect::<Vec<_>>());
@@ -341,6 +365,11 @@ async fn someone_who_is_signed_in_is_not_asked_again_unless_it_takes_more() {
     assert!(nobody.on_top_of.is_none());
 }
 
+/// The handle in a RelayState, which the login's cookie is named by.
+fn handle_of(relay_state: &str) -> &str {
+    relay_state.get(..27).unwrap()
+}
+
 async fn finish(world: &World, browser: &Browser, xml: &str, relay_state: Option<&str>) -> Refusal {
     let pairs: Vec<(&str, &str)> = browser.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let cookies = Cookies::new(&pairs);
@@ -361,17 +390,20 @@ async fn an_answer_to_no_login_of_this_browser_is_refused() {
     browser.takes(&cookies);
 
     let refusal = finish(&world, &Browser::default(), EMPTY, Some(&handle)).await;
-    assert_eq!((refusal.denial.code(), refusal.retry, refusal.repost), ("state_missing", None, false));
+    assert_eq!((refusal.denial.code(), refusal.repost), ("state_missing", false));
+    assert_eq!(refusal.retry.as_deref(), Some("/hog"), "the way on is to the same route");
     for relay_state in [None, Some(""), Some("x"), Some("https://evil.example/")] {
-        assert_eq!(finish(&world, &browser, EMPTY, relay_state).await.denial.code(), "state_missing");
+        let refusal = finish(&world, &browser, EMPTY, relay_state).await;
+        assert_eq!((refusal.denial.code(), refusal.retry), ("state_missing", None));
     }
     // Another login's state under this one's name.
     let (_, other, _) = sent(begin(&world, &Browser::default(), "/hog/1", None, false).await.unwrap());
     let value = browser.0.first().unwrap().1.clone();
-    let mixed = Browser(vec![(format!("__Host-eid-etjanst-{other}"), value)]);
+    let mixed = Browser(vec![(format!("__Host-eid-etjanst-{}", handle_of(&other)), value)]);
     let refusal = finish(&world, &mixed, EMPTY, Some(&other)).await;
     assert_eq!(refusal.denial.code(), "state_invalid");
     assert_eq!(refusal.set_cookies.len(), 1, "it opens nothing: away with it");
+    assert_eq!(refusal.retry.as_deref(), Some("/hog"));
 }
 
 #[tokio::test]
@@ -414,7 +446,7 @@ async fn on_loopback_http_cookies_are_lax_and_a_lost_one_may_come_by_our_own_pag
     let world = world_with("http://localhost:8080", entries());
     let (_, handle, cookies) = sent(begin(&world, &Browser::default(), "/hog/1", None, false).await.unwrap());
     let cookie = cookies.first().unwrap();
-    assert_eq!(cookie.name, format!("eid-etjanst-{handle}"));
+    assert_eq!(cookie.name, format!("eid-etjanst-{}", handle_of(&handle)));
     assert_eq!((cookie.same_site, cookie.secure), (SameSite::Lax, false));
     let refusal = finish(&world, &Browser::default(), EMPTY, Some(&handle)).await;
     assert!(refusal.repost && refusal.denial.code() == "state_missing");
@@ -425,7 +457,7 @@ async fn on_loopback_http_cookies_are_lax_and_a_lost_one_may_come_by_our_own_pag
 #[tokio::test]
 async fn an_unasked_question_cannot_be_answered() {
     let world = world();
-    let pending = super::confirm::Pending::new(person(LOA2), "/x".to_owned(), Locale::Sv, NOW);
+    let pending = super::confirm::Pending::new(person(LOA3), "/x".to_owned(), Locale::Sv, NOW);
     let Ok(LoginDone::Confirm(page)) = world.gate.confirm_page(pending, Some("Åsa Öberg".to_owned()), "e".to_owned())
     else {
         panic!("a page")

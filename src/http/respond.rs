@@ -52,6 +52,10 @@ fn judge(denial: &Denial) -> Verdict {
         Denial::StepUp { lacks, .. } => verdict(StatusCode::FORBIDDEN, lacking(lacks.reason())),
         Denial::Rejected(reject) => rejected(reject.reason()),
         Denial::Replayed(_) => verdict(StatusCode::FORBIDDEN, Problem::Used),
+        // A program reads the challenge beside it.
+        Denial::Token { .. } => verdict(StatusCode::UNAUTHORIZED, Problem::Token),
+        Denial::TokenLacks { .. } => verdict(StatusCode::FORBIDDEN, Problem::TokenLacks),
+        Denial::BothCredentials => verdict(StatusCode::BAD_REQUEST, Problem::BothCredentials),
         Denial::OtherPerson => verdict(StatusCode::FORBIDDEN, Problem::OtherPerson),
         Denial::ProvidersDown => later(Problem::NoProvider),
         Denial::StoreDown(_) | Denial::Overloaded => later(Problem::Busy),
@@ -70,7 +74,8 @@ const fn lacking(reason: Reason) -> Problem {
 /// operator.
 const fn rejected(reason: Reason) -> Verdict {
     match reason {
-        Reason::StateMissing | Reason::StateInvalid | Reason::StateExpired | Reason::LoginOtherInstance => {
+        Reason::StateMissing => verdict(StatusCode::BAD_REQUEST, Problem::Elsewhere),
+        Reason::StateInvalid | Reason::StateExpired | Reason::LoginOtherInstance => {
             verdict(StatusCode::BAD_REQUEST, Problem::Lost)
         }
         Reason::MessageEncoding => verdict(StatusCode::BAD_REQUEST, Problem::Form),

@@ -9,6 +9,8 @@ use crate::config::{Config, Encryption, Protocol, Provider, SamlProvider};
 use crate::crypto::encryption::UnwrapKey;
 use crate::identity::IdentityRules;
 use crate::policy::Route;
+use crate::session::{Maker, Session};
+use crate::verify::jose::KeySet;
 use crate::verify::saml::{Binding, Endpoint, Expect, IdpMetadata, SsoBinding};
 use crate::verify::{Reason, Reject};
 
@@ -17,6 +19,9 @@ use crate::verify::{Reason, Reject};
 pub struct ProviderEntry {
     config: Provider,
     known: Known,
+    /// The hard age of what was fetched, beside the metadata's own end.
+    limit: Option<UnixTime>,
+    maker: Maker,
 }
 
 /// What we know of a provider beside its configuration, or why nothing.
@@ -24,12 +29,26 @@ pub struct ProviderEntry {
 pub enum Known {
     /// Its verified metadata.
     Saml(Result<Arc<IdpMetadata>, Reject>),
+    /// The keys that sign its tokens.
+    Tokens(Result<Arc<KeySet>, Reject>),
 }
 
 impl ProviderEntry {
     /// A SAML provider with its verified metadata, or with why there is none.
     pub fn new(config: Provider, idp: Result<Arc<IdpMetadata>, Reject>) -> Self {
-        Self { config, known: Known::Saml(idp) }
+        Self { maker: maker(&config), config, known: Known::Saml(idp), limit: None }
+    }
+
+    /// Usable until `limit` at the most, whatever the metadata says of itself.
+    #[must_use]
+    pub const fn until_at_most(mut self, limit: Option<UnixTime>) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// A provider of tokens with its keys, or with why there are none.
+    pub fn of_tokens(config: Provider, keys: Result<Arc<KeySet>, Reject>) -> Self {
+        Self { maker: maker(&config), config, known: Known::Tokens(keys), limit: None }
     }
 
     /// What the configuration says.
@@ -37,12 +56,38 @@ impl ProviderEntry {
         &self.config
     }
 
+    /// Who it is, whatever we call it.
+    pub const fn maker(&self) -> Maker {
+        self.maker
+    }
+
+    /// Whether it still stands by a session that it made (T54): it is the same provider, of the same e-ID, may assert the
+    /// session's level, and has not been withdrawn from a feed that is good itself. That its metadata cannot be had is
+    /// no withdrawal: one outage does not stop the e-service.
+    pub fn stands_by(&self, session: &Session, now: UnixTime) -> bool {
+        let may_assert = || match (&self.known, self.saml(now)) {
+            (Known::Saml(Ok(_)), Ok(saml)) => saml.certified().any(|loa| loa == session.loa()),
+            (Known::Saml(Err(why)), _) => why.reason() != Reason::EntityMissing,
+            (Known::Saml(Ok(_)), Err(_)) => true,
+            (Known::Tokens(_), _) => self.config.loa.iter().any(|loa| loa == session.loa()),
+        };
+        self.maker == session.maker() && self.config.eid == *session.eid() && may_assert()
+    }
+
+    pub(super) const fn known(&self) -> &Known {
+        &self.known
+    }
+
     /// Whether it has valid keys now.
     ///
     /// # Errors
     /// `provider_without_keys`, with the cause in the detail.
     pub fn usable(&self, now: UnixTime) -> Result<(), Reject> {
-        self.saml(now).map(drop)
+        match &self.config.protocol {
+            Protocol::Saml(_) => self.saml(now).map(drop),
+            Protocol::Oidc(_) => self.oidc().map(drop),
+            Protocol::Jwt(_) => self.jwt().map(drop),
+        }
     }
 
     /// The provider as one that speaks SAML, while its metadata is valid.
@@ -54,16 +99,29 @@ impl ProviderEntry {
             Reject::new(Reason::ProviderWithoutKeys, format_args!("no metadata of {}: {why}", self.config.id))
         };
         match (&self.config.protocol, &self.known) {
-            (Protocol::Saml(own), Known::Saml(Ok(idp))) => match idp.valid_until {
-                Some(until) if now >= until => {
-                    let detail =
-                        format_args!("the metadata of {} was valid until {until}; it is {now}", self.config.id);
-                    Err(Reject::new(Reason::ProviderWithoutKeys, detail))
+            (Protocol::Saml(own), Known::Saml(Ok(idp))) => {
+                match [idp.valid_until, self.limit].into_iter().flatten().min() {
+                    Some(until) if now >= until => {
+                        let detail =
+                            format_args!("the metadata of {} was valid until {until}; it is {now}", self.config.id);
+                        Err(Reject::new(Reason::ProviderWithoutKeys, detail))
+                    }
+                    _ => Ok(SamlEntry { config: &self.config, own, idp }),
                 }
-                _ => Ok(SamlEntry { config: &self.config, own, idp }),
-            },
+            }
             (Protocol::Saml(_), Known::Saml(Err(why))) => Err(without(why)),
-            (Protocol::Oidc(_) | Protocol::Jwt(_), _) => Err(without(&"it does not speak SAML")),
+            (Protocol::Oidc(_) | Protocol::Jwt(_), _) | (_, Known::Tokens(_)) => {
+                Err(without(&"it does not speak SAML"))
+            }
+        }
+    }
+
+    /// Its signing keys, by their fingerprints; none without metadata.
+    pub(super) fn fingerprints(&self) -> Vec<[u8; 32]> {
+        match &self.known {
+            Known::Saml(idp) => idp.iter().flat_map(|idp| &idp.signing_keys).map(|key| *key.fingerprint()).collect(),
+            // They are in a file: what changes it is a reload, which tells of itself.
+            Known::Tokens(_) => Vec::new(),
         }
     }
 
@@ -176,6 +234,15 @@ impl<'a> SamlEntry<'a> {
     }
 }
 
+fn maker(config: &Provider) -> Maker {
+    let issuer = match &config.protocol {
+        Protocol::Saml(own) => &own.entity_id,
+        Protocol::Oidc(own) => &own.issuer,
+        Protocol::Jwt(own) => &own.issuer,
+    };
+    Maker::new(config.protocol.name(), issuer)
+}
+
 /// The levels of the federation's own eIDAS connector. Those that a broker relays are called `uncertified-eidas-*`.
 fn is_eidas(loa: &str) -> bool {
     loa.starts_with("http://id.elegnamnden.se/loa/1.0/eidas-")
@@ -206,6 +273,15 @@ impl Snapshot {
     /// A SAML provider by its entityID, compared exactly.
     pub fn by_entity_id(&self, entity_id: &str) -> Option<&ProviderEntry> {
         self.entries.iter().find(|entry| entry.config.saml().is_some_and(|saml| saml.entity_id == entity_id))
+    }
+
+    /// Providers of tokens by their issuer, compared exactly: one of logins and one of bearer tokens may share it.
+    pub fn by_issuer<'a, 'i>(&'a self, issuer: &'i str) -> impl Iterator<Item = &'a ProviderEntry> + use<'a, 'i> {
+        self.entries.iter().filter(move |entry| match &entry.config.protocol {
+            Protocol::Saml(_) => false,
+            Protocol::Oidc(own) => own.issuer == issuer,
+            Protocol::Jwt(own) => own.issuer == issuer,
+        })
     }
 
     /// Those by which people log in for `route`, in its order of preference, and within one e-ID in the order of the
@@ -274,6 +350,8 @@ mod tests {
             loa: levels.iter().map(|name| Loa::parse(name).unwrap()).collect(),
             require: Vec::new(),
             eid: eid.iter().map(|name| EidId::new(name).unwrap()).collect(),
+            bearer: Vec::new(),
+            scopes: Vec::new(),
             forward: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Maker;
 use crate::base::{EidId, ProviderId, UnixTime};
 use crate::identity::{Field, Identity};
 use crate::policy::MeetsRoute;
@@ -45,6 +46,8 @@ pub struct SessionParams<'a> {
     pub id: SessionId,
     /// Who verified the person.
     pub provider: ProviderId,
+    /// The same, as the world knows them.
+    pub maker: Maker,
     /// The e-ID.
     pub eid: EidId,
     /// What the routes forward or require, together: nothing else of the person is kept.
@@ -75,6 +78,7 @@ pub struct Session {
     id: SessionId,
     subject: String,
     provider: ProviderId,
+    maker: Maker,
     eid: EidId,
     loa: String,
     authenticated_at: UnixTime,
@@ -119,6 +123,7 @@ pub fn open_session(who: &Identity, meets: MeetsRoute, once: FirstUse, params: S
         id: params.id,
         subject: who.subject().to_string(),
         provider: params.provider,
+        maker: params.maker,
         eid: params.eid,
         loa: who.loa().uri().to_owned(),
         authenticated_at: who.authenticated_at(),
@@ -192,6 +197,11 @@ impl Session {
         &self.provider
     }
 
+    /// Who verified the person, as the world knows them.
+    pub const fn maker(&self) -> Maker {
+        self.maker
+    }
+
     /// The e-ID.
     pub const fn eid(&self) -> &EidId {
         &self.eid
@@ -239,6 +249,7 @@ pub(crate) mod tests {
             id: SessionId::new(&SystemRandom::new()).unwrap(),
             subject: "personal-number:9KMXYHw1fCJwXqQqfVHrLNvAx0KYl3uJ9q9c4dP0J0k".to_owned(),
             provider: ProviderId::new("bankid-a").unwrap(),
+            maker: Maker::new("saml", "https://bankid-a.example.se"),
             eid: EidId::new("bankid").unwrap(),
             loa: loa.to_owned(),
             authenticated_at: now,

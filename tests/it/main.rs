@@ -1,19 +1,36 @@
 //! The integration tests, in one binary: each file is a story, `support` holds what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
+mod attacks_headers;
+mod attacks_paths;
+mod attacks_sessions;
+mod bearer;
+#[cfg(feature = "peers")]
+mod browser_login;
 #[cfg(feature = "peers")]
 mod canonical_oracle;
 mod commands;
 mod demo;
+mod dev_mode;
 mod encryption_oracle;
+#[cfg(feature = "peers")]
+mod examples;
+mod feeds;
+mod fetch;
 mod grpc;
+mod hostile_limits;
 mod http2;
+mod jose_vectors;
 mod login;
 mod metadata_vectors;
+#[cfg(feature = "peers")]
+mod peer_saml;
 mod process;
 mod proxy;
 mod reload;
 mod saml_vectors;
+#[cfg(feature = "peers")]
+mod sent_documents;
 mod smuggling;
 mod streams;
 mod support;
