@@ -2,6 +2,7 @@
 
 mod generation;
 mod reload;
+mod side;
 mod status;
 
 use std::io;
@@ -21,10 +22,14 @@ use crate::crypto::digest::{NoRandomness, Random, SystemRandom};
 use crate::gate::{GateError, Lasting};
 use crate::http::admin::Admin;
 use crate::http::body::FormRoom;
-use crate::http::server::{Bound, Phase};
+use crate::http::server::{Bound, Phase, Times};
 use crate::http::service::Service;
+use crate::http::watchdog::Leftover;
+use crate::provider::FeedFault;
+use crate::provider::fetch::TlsSetup;
 use generation::{Built, Generation, Workshop, tell_faults};
 use reload::{Newest, Watcher};
+use side::Side;
 
 pub use reload::ReloadError;
 
@@ -34,12 +39,18 @@ pub enum StartError {
     /// Keys that cannot be read.
     #[error("{}", list(.0))]
     Keys(Vec<Problem>),
+    /// Feeds that hold keys of the demo, outside of development.
+    #[error("{}", faults(.0))]
+    DemoKeys(Vec<FeedFault>),
     /// The gate cannot be put together.
     #[error(transparent)]
     Gate(#[from] GateError),
     /// No random bytes.
     #[error(transparent)]
     Random(#[from] NoRandomness),
+    /// No way out by TLS.
+    #[error(transparent)]
+    Tls(TlsSetup),
     /// An address that cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
@@ -55,6 +66,10 @@ fn list(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
+fn faults(faults: &[FeedFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
 /// A sidecar that serves.
 pub struct Running {
     public: SocketAddr,
@@ -62,8 +77,8 @@ pub struct Running {
     shared: Arc<Shared>,
     phase: watch::Sender<Phase>,
     admin_phase: watch::Sender<Phase>,
-    threads: Vec<JoinHandle<()>>,
-    admin_threads: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<Leftover>>,
+    admin_threads: Vec<JoinHandle<Leftover>>,
     watcher: Option<Watcher>,
 }
 
@@ -98,6 +113,7 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
         forms: Arc::new(FormRoom::default()),
         made: Mutex::new(MadeKeys::default()),
         cores,
+        side: Side::start().map_err(StartError::Thread)?,
     };
     // Before keys and feeds are read: what changes meanwhile is then seen to have changed.
     let newest = Newest::first(paths, Arc::clone(&config));
@@ -123,9 +139,11 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
         newest: Mutex::new(newest),
     });
     let service = |core| Service { current: Arc::clone(&current), core };
-    let threads = public.serve(service, &phases, config.listen.drain_timeout).map_err(StartError::Thread)?;
+    let keep_alive = config.listen.keep_alive_timeout;
+    let times = |drain| Times { keep_alive, drain };
+    let threads = public.serve(service, &phases, times(config.listen.drain_timeout)).map_err(StartError::Thread)?;
     let admin_threads = admin
-        .serve(|_| Admin(Arc::clone(&shared)), &admin_phases, Duration::from_secs(1))
+        .serve(|_| Admin(Arc::clone(&shared)), &admin_phases, times(Duration::from_secs(1)))
         .map_err(StartError::Thread)?;
     let watcher =
         if paths.is_empty() { None } else { Some(Watcher::start(Arc::clone(&shared)).map_err(StartError::Thread)?) };
@@ -168,8 +186,21 @@ impl Running {
         drop(self.watcher);
         std::thread::sleep(self.shared.current.load().config.listen.shutdown_delay);
         self.phase.send_replace(Phase::Draining);
+        let mut cut = Leftover::default();
         for thread in self.threads {
-            let _ = thread.join();
+            cut += thread.join().unwrap_or_default();
+        }
+        let Leftover { connections, requests, tunnels } = cut;
+        if cut == Leftover::default() {
+            tracing::info!(event = "drained");
+        } else {
+            tracing::warn!(
+                event = "drain_deadline_passed",
+                connections,
+                requests,
+                tunnels,
+                "what was still open was cut"
+            );
         }
         // The admin address tells of the end until it comes.
         self.admin_phase.send_replace(Phase::Draining);

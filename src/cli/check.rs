@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::base::{Clock as _, SystemClock};
+use crate::provider::FeedFault;
 use crate::{config, provider};
 
 /// Check a configuration: every problem at once, each with its file and line. Opens no socket.
@@ -32,8 +33,12 @@ pub fn run(args: &Args) -> ExitCode {
     // Feeds are the providers': what is wrong with one today is told, and is no mistake of the configuration.
     let (_, faults) = provider::load(&config, SystemClock.now());
     for fault in &faults {
-        let entity = fault.entity_id.as_deref().map_or_else(String::new, |id| format!(", {id}"));
-        super::warn(format_args!("warning: metadata {:?}{entity}: {}", fault.feed, fault.cause));
+        let weight = if fault.is_ours() { "" } else { "warning: " };
+        super::warn(format_args!("{weight}{fault}"));
+    }
+    let demo_keys = config::demo_keys(&config);
+    if faults.iter().any(FeedFault::is_ours) || !demo_keys.is_empty() {
+        return super::problems(&demo_keys);
     }
     if let Some(path) = &args.explain {
         return match config::explain(&config, path) {

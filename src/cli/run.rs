@@ -13,7 +13,7 @@ use crate::{config, telemetry};
 ///
 /// When a file of the configuration changes, or one that it names, the whole is read again within two seconds and put in
 /// force at once, or refused with every problem in the log; SIGHUP does it without a change. Only the addresses under
-/// `[listen]`, `drain_timeout` and `log` need a restart.
+/// `[listen]`, `keep_alive_timeout`, `drain_timeout` and `log` need a restart.
 ///
 /// SIGTERM and SIGINT stop it in order: not ready at once, serving on for `listen.shutdown_delay`, then draining for at
 /// most `listen.drain_timeout`.
@@ -35,6 +35,10 @@ pub fn run(args: &Args) -> ExitCode {
     let running = match app::start(config, &args.config) {
         Ok(running) => running,
         Err(StartError::Keys(problems)) => return super::problems(&problems),
+        Err(e @ StartError::DemoKeys(_)) => {
+            super::warn(e);
+            return ExitCode::from(super::CONFIG);
+        }
         Err(e) => {
             let _ = writeln!(std::io::stderr(), "grindvakt: {e}");
             return ExitCode::from(super::REFUSED);

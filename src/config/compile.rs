@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 
 use super::keys::read_keys;
+use super::network::read_network;
 use super::reader::{Problems, Section};
 use super::tree::Table;
-use super::{Config, Encryption, Environment, LogFormat, Problem, Provider, Store, provider, route, service};
+use super::{Config, Encryption, Environment, LogFormat, Problem, Provider, Store, feed, provider, route, service};
 
 /// Compiles the whole.
 ///
@@ -33,7 +34,8 @@ fn read(table: Table, problems: &Problems) -> Option<Config> {
     let log = root.choice("log", &log).unwrap_or(LogFormat::Auto);
 
     let service = service::read_service(&mut root, environment);
-    let listen = service::read_listen(&mut root);
+    let upstream = service::read_upstream(&mut root);
+    let listen = service::read_listen(&mut root, environment);
     let verification = service::read_verification(&mut root);
     let session = service::read_session(&mut root);
     let mut warnings = Vec::new();
@@ -44,7 +46,8 @@ fn read(table: Table, problems: &Problems) -> Option<Config> {
         state.finish();
         dir
     });
-    let metadata = provider::read_metadata(&mut root);
+    let network = read_network(&mut root);
+    let metadata = feed::read_metadata(&mut root, environment, state_dir.is_some(), &mut warnings);
     let providers = provider::read_providers(&mut root, &metadata);
     if let (true, Some(one)) = (keys.decryption.is_empty(), providers.iter().find(|one| must_encrypt(one))) {
         let message = format!(
@@ -66,12 +69,14 @@ fn read(table: Table, problems: &Problems) -> Option<Config> {
     Some(Config {
         environment: environment?,
         service: service?,
+        upstream,
         listen,
         verification,
         keys,
         session,
         store,
         state_dir,
+        network,
         metadata,
         providers,
         routes,

@@ -97,6 +97,17 @@ static P256: CurveAlgorithms = [&lc::ECDSA_P256_SHA256_ASN1, &lc::ECDSA_P256_SHA
 static P384: CurveAlgorithms = [&lc::ECDSA_P384_SHA256_ASN1, &lc::ECDSA_P384_SHA384_ASN1, &lc::ECDSA_P384_SHA512_ASN1];
 static P521: CurveAlgorithms = [&lc::ECDSA_P521_SHA256_ASN1, &lc::ECDSA_P521_SHA384_ASN1, &lc::ECDSA_P521_SHA512_ASN1];
 
+/// What `grindvakt-demo` writes into the names of every certificate that it makes for itself. Whoever runs a demo provider
+/// can log in as anyone, so its keys are known by this and refused outside of development. The sidecar depends on nothing
+/// of the demo; this text is all that they share.
+pub const DEMO_MARK: &str = "Grindvakt demo key: for development only";
+
+/// Whether a certificate (DER) says of itself that it belongs to a demo. Otherwise nothing in a certificate but its key is
+/// looked at; this can only refuse.
+pub fn is_demo_certificate(der: &[u8]) -> bool {
+    memchr::memmem::find(der, DEMO_MARK.as_bytes()).is_some()
+}
+
 /// Why a public key is not taken. The provider then has one key less, which the operator is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
@@ -142,6 +153,7 @@ pub struct PublicKey {
     kind: Kind,
     name: &'static str,
     fingerprint: [u8; 32],
+    demo: bool,
 }
 
 impl PublicKey {
@@ -154,7 +166,7 @@ impl PublicKey {
         let certificate = CertificateInner::<Raw>::from_der(der).map_err(|_| KeyError::Certificate)?;
         let spki =
             certificate.tbs_certificate().subject_public_key_info().to_der().map_err(|_| KeyError::Certificate)?;
-        Self::from_spki(&spki)
+        Ok(Self { demo: is_demo_certificate(der), ..Self::from_spki(&spki)? })
     }
 
     /// From a SubjectPublicKeyInfo in DER (RFC 5280, 4.1.2.7).
@@ -191,12 +203,17 @@ impl PublicKey {
             }
             _ => return Err(KeyError::Type),
         };
-        Ok(Self { kind, name, fingerprint: sha256(der) })
+        Ok(Self { kind, name, fingerprint: sha256(der), demo: false })
     }
 
     /// The key's type, for the operator: `RSA`, `P-256`…
     pub const fn type_name(&self) -> &'static str {
         self.name
+    }
+
+    /// Whether it came in a certificate that [`is_demo_certificate`] knows.
+    pub const fn is_demo(&self) -> bool {
+        self.demo
     }
 
     /// SHA-256 of the SubjectPublicKeyInfo.

@@ -1,6 +1,6 @@
 //! Live sessions: finding one among a request's cookies, telling about it, ending it.
 
-use super::{Cookies, Gate, Logout, SameSite, SessionInfo, SetCookie};
+use super::{Cookies, Gate, Lease, Logout, SameSite, SessionInfo, SetCookie};
 use crate::base::UnixTime;
 use crate::identity::SubjectKind;
 use crate::replay::SessionId;
@@ -18,19 +18,37 @@ impl Gate {
         cookies.all(name).take(SAME_NAME).find_map(|text| {
             let session: Session = self.sessions.open(name, text)?;
             session.alive(now, &self.times).ok()?;
-            if self.lasting.revoked.contains(session.id()) {
-                return None;
-            }
-            let providers = self.registry.current();
-            let stands = providers.by_id(session.provider())?.stands_by(&session, now);
-            (stands && self.still_accepts(&session)).then_some(session)
+            let ended = self.lasting.revoked.contains(session.id());
+            (!ended && self.is_vouched_for(&session, now)).then_some(session)
         })
     }
 
-    /// Whether the service still takes people of this kind at all.
-    fn still_accepts(&self, session: &Session) -> bool {
+    /// Whether the service still takes people of this kind, and the provider still stands by the session.
+    fn is_vouched_for(&self, session: &Session, now: UnixTime) -> bool {
         let kind = session.subject().split(':').next().unwrap_or_default();
-        kind != SubjectKind::CoordinationNumber.name() || self.config.service.accept_coordination_number
+        let taken = kind != SubjectKind::CoordinationNumber.name() || self.config.service.accept_coordination_number;
+        let providers = self.registry.current();
+        taken && providers.by_id(session.provider()).is_some_and(|provider| provider.stands_by(session, now))
+    }
+
+    /// What of a session goes along with what it opened.
+    pub(super) fn lease(&self, session: Session) -> Lease {
+        Lease { ends: session.latest_end(&self.times), session }
+    }
+
+    /// Whether what a session opened must end now: its absolute end has come, it was ended by someone, or its provider
+    /// no longer stands by it. Its idle time does not count: whoever reads a long answer is there.
+    pub fn is_over(&self, lease: &Lease) -> bool {
+        let now = self.clock.now();
+        now >= lease.ends
+            || self.lasting.revoked.contains(lease.session.id())
+            || !self.is_vouched_for(&lease.session, now)
+    }
+
+    /// Waits until some session is ended by someone. One that ends just before the call may be missed: whoever holds
+    /// leases looks at them now and then as well.
+    pub async fn session_ended(&self) {
+        self.lasting.revoked.changed().await;
     }
 
     pub(super) fn session_cookie(&self, session: &Session) -> Result<SetCookie, SealError> {

@@ -41,7 +41,7 @@ fn a_session_opens_what_it_meets_and_nothing_else() {
     assert_eq!(headers.get(IdentityHeader::Name).unwrap(), "%C3%85sa%20%C3%96berg");
     assert!(headers.get(IdentityHeader::Loa).is_none(), "this route forwards no level");
     assert!(permit.set_cookie.is_none());
-    assert_eq!(permit.session.unwrap().to_string(), *headers.get(IdentityHeader::Session).unwrap());
+    assert_eq!(permit.lease.unwrap().session().to_string(), *headers.get(IdentityHeader::Session).unwrap());
 
     // Deny by default: a path that no route names needs a session, and gets what the service forwards.
     let headers = decide(&world, &browser, "/annat").unwrap().headers.unwrap();
@@ -61,7 +61,7 @@ fn what_is_public_tells_nothing_of_who_looks() {
     let world = world();
     for browser in [Browser::default(), world.signed_in(&person(LOA3))] {
         let permit = decide(&world, &browser, "/om/oss").unwrap();
-        assert!(permit.headers.is_none() && permit.session.is_none() && permit.set_cookie.is_none());
+        assert!(permit.headers.is_none() && permit.lease.is_none() && permit.set_cookie.is_none());
     }
 }
 
@@ -143,6 +143,39 @@ fn t54_a_session_that_its_provider_does_not_stand_by_is_over() {
         assert_eq!(with(withdrawn(why)), "permit", "{why:?}");
     }
     assert!(!world.gate.any_provider_usable());
+}
+
+#[test]
+fn what_a_session_opened_is_over_with_it() {
+    let open = || {
+        let world = world();
+        let browser = world.signed_in(&person(LOA3));
+        let lease = decide(&world, &browser, "/x").unwrap().lease.unwrap();
+        assert!(!world.gate.is_over(&lease));
+        (world, browser, lease)
+    };
+    let (world, _, lease) = open();
+    world.clock.advance(Duration::from_secs(8 * 3600 - 1));
+    assert!(!world.gate.is_over(&lease), "whoever reads a long answer is not idle");
+    world.clock.advance(Duration::from_secs(1));
+    assert!(world.gate.is_over(&lease), "the absolute end");
+
+    let (world, browser, lease) = open();
+    browser.with(|cookies| world.gate.logout(cookies));
+    assert!(world.gate.is_over(&lease), "a logout");
+
+    let (world, _, lease) = open();
+    world.gate.replace_providers(crate::provider::Snapshot::new(entries().into_iter().skip(1).collect()));
+    assert!(world.gate.is_over(&lease), "a provider that is gone");
+}
+
+#[tokio::test]
+async fn a_logout_wakes_whoever_waits_for_the_end_of_a_session() {
+    let world = world();
+    let browser = world.signed_in(&person(LOA3));
+    let ended = async { tokio::time::timeout(Duration::from_secs(10), world.gate.session_ended()).await.is_ok() };
+    let (ended, ()) = tokio::join!(biased; ended, async { _ = browser.with(|cookies| world.gate.logout(cookies)) });
+    assert!(ended);
 }
 
 #[test]
@@ -237,7 +270,7 @@ async fn a_login_asks_the_provider_for_what_the_route_takes_and_it_may_assert() 
     assert_eq!(asked, loa(&["loa3", "loa4"]));
 
     let [cookie] = cookies.as_slice() else { panic!("one cookie") };
-    assert_eq!(cookie.name, format!("__Host-eid-etjanst-{relay_state}"));
+    assert_eq!(cookie.name, format!("__Host-eid-etjanst-{}", handle_of(&relay_state)));
     assert_eq!((cookie.same_site, cookie.secure), (SameSite::None, true));
     assert_eq!(cookie.max_age, Some(Duration::from_secs(3600)));
     let value = cookie.value.as_deref().unwrap();
@@ -303,7 +336,7 @@ async fn of_ten_logins_the_newest_five_are_left() {
         let (_, handle, cookies) = sent(begin(&world, &browser, "/hog/1", None, false).await.unwrap());
         assert!(cookies.iter().filter(|cookie| cookie.value.is_none()).count() <= 1);
         browser.takes(&cookies);
-        handles.push(handle);
+        handles.push(handle_of(&handle).to_owned());
     }
     let left: Vec<&str> = browser.0.iter().filter_map(|(name, _)| name.strip_prefix("__Host-eid-etjanst-")).collect();
     assert_eq!(left, handles.iter().skip(5).map(String::as_str).collect::<Vec<_>>());
@@ -332,6 +365,11 @@ async fn someone_who_is_signed_in_is_not_asked_again_unless_it_takes_more() {
     assert!(nobody.on_top_of.is_none());
 }
 
+/// The handle in a RelayState, which the login's cookie is named by.
+fn handle_of(relay_state: &str) -> &str {
+    relay_state.get(..27).unwrap()
+}
+
 async fn finish(world: &World, browser: &Browser, xml: &str, relay_state: Option<&str>) -> Refusal {
     let pairs: Vec<(&str, &str)> = browser.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let cookies = Cookies::new(&pairs);
@@ -352,17 +390,20 @@ async fn an_answer_to_no_login_of_this_browser_is_refused() {
     browser.takes(&cookies);
 
     let refusal = finish(&world, &Browser::default(), EMPTY, Some(&handle)).await;
-    assert_eq!((refusal.denial.code(), refusal.retry, refusal.repost), ("state_missing", None, false));
+    assert_eq!((refusal.denial.code(), refusal.repost), ("state_missing", false));
+    assert_eq!(refusal.retry.as_deref(), Some("/hog"), "the way on is to the same route");
     for relay_state in [None, Some(""), Some("x"), Some("https://evil.example/")] {
-        assert_eq!(finish(&world, &browser, EMPTY, relay_state).await.denial.code(), "state_missing");
+        let refusal = finish(&world, &browser, EMPTY, relay_state).await;
+        assert_eq!((refusal.denial.code(), refusal.retry), ("state_missing", None));
     }
     // Another login's state under this one's name.
     let (_, other, _) = sent(begin(&world, &Browser::default(), "/hog/1", None, false).await.unwrap());
     let value = browser.0.first().unwrap().1.clone();
-    let mixed = Browser(vec![(format!("__Host-eid-etjanst-{other}"), value)]);
+    let mixed = Browser(vec![(format!("__Host-eid-etjanst-{}", handle_of(&other)), value)]);
     let refusal = finish(&world, &mixed, EMPTY, Some(&other)).await;
     assert_eq!(refusal.denial.code(), "state_invalid");
     assert_eq!(refusal.set_cookies.len(), 1, "it opens nothing: away with it");
+    assert_eq!(refusal.retry.as_deref(), Some("/hog"));
 }
 
 #[tokio::test]
@@ -405,7 +446,7 @@ async fn on_loopback_http_cookies_are_lax_and_a_lost_one_may_come_by_our_own_pag
     let world = world_with("http://localhost:8080", entries());
     let (_, handle, cookies) = sent(begin(&world, &Browser::default(), "/hog/1", None, false).await.unwrap());
     let cookie = cookies.first().unwrap();
-    assert_eq!(cookie.name, format!("eid-etjanst-{handle}"));
+    assert_eq!(cookie.name, format!("eid-etjanst-{}", handle_of(&handle)));
     assert_eq!((cookie.same_site, cookie.secure), (SameSite::Lax, false));
     let refusal = finish(&world, &Browser::default(), EMPTY, Some(&handle)).await;
     assert!(refusal.repost && refusal.denial.code() == "state_missing");

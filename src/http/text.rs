@@ -44,9 +44,12 @@ problems! {
     /// The provider or we refused the login.
     Failed = "Inloggningen misslyckades", "Din e-legitimation kunde inte godkännas den här gången. Ingen är inloggad.";
         "The login failed", "Your e-ID could not be accepted this time. Nobody is logged in.";
-    /// The login's own cookie is gone, or it took too long.
-    Lost = "Inloggningen hann inte bli klar", "Det tog för lång tid, eller så tillåter webbläsaren inte de kakor som inloggningen behöver. Börja om från början.";
-        "The login could not be finished", "It took too long, or the browser does not allow the cookies that the login needs. Start again from the beginning.";
+    /// This browser holds nothing of the login: another one began it, or it has been finished already.
+    Elsewhere = "Inloggningen kan inte slutföras här", "Den började i en annan webbläsare, eller så är den redan klar. Börja om här. Händer det igen behöver du tillåta kakor för den här webbplatsen.";
+        "The login cannot be finished here", "It began in another browser, or it has been finished already. Start again here. If this happens again, allow cookies for this site.";
+    /// It took too long, or whoever began it is gone.
+    Lost = "Inloggningen hann inte bli klar", "Det tog för lång tid, eller så startade tjänsten om under tiden. Börja om från början.";
+        "The login could not be finished", "It took too long, or the service was restarted in the meantime. Start again from the beginning.";
     /// The message or the login was used before.
     Used = "Inloggningen är redan använd", "Sidan har öppnats en gång till, till exempel med bakåtknappen. Börja om från början.";
         "The login has already been used", "The page was opened a second time, for example with the back button. Start again from the beginning.";
@@ -86,9 +89,22 @@ problems! {
     /// Posted from another site.
     CrossSite = "Begäran kom från en annan webbplats", "Av säkerhetsskäl gjordes ingenting. Gå till tjänsten och försök därifrån.";
         "The request came from another site", "For your safety nothing was done. Go to the service and try from there.";
+    /// A form was posted without a session: it is never posted again in a person's name.
+    NotSent = "Det du skrev har inte skickats", "Du är inte längre inloggad, och uppgifterna kom inte fram till tjänsten. Gå tillbaka med webbläsarens bakåtknapp och kopiera det som du vill behålla. Logga sedan in och skicka på nytt.";
+        "What you wrote was not sent", "You are no longer logged in, and the data did not reach the service. Go back with the browser's back button and copy what you want to keep. Then log in and send it again.";
+    /// A form was posted with a session that is not enough for it.
+    NotSentLevel = "Det du skrev har inte skickats", "Den här delen av tjänsten kräver en annan e-legitimation eller en högre tillitsnivå. Gå tillbaka med webbläsarens bakåtknapp och kopiera det som du vill behålla. Logga sedan in med en annan e-legitimation och skicka på nytt.";
+        "What you wrote was not sent", "This part of the service needs another e-ID or a higher level of assurance. Go back with the browser's back button and copy what you want to keep. Then log in with another e-ID and send it again.";
     /// Not logged in.
     NotSignedIn = "Du är inte inloggad", "Logga in för att fortsätta.";
         "You are not logged in", "Log in to continue.";
+}
+
+impl Problem {
+    /// Whether the way on is to begin again, rather than to try the same once more.
+    pub const fn begins_again(self) -> bool {
+        matches!(self, Self::Elsewhere | Self::Lost | Self::Used)
+    }
 }
 
 /// The words of our pages besides problems.
@@ -98,8 +114,12 @@ pub struct Words {
     pub choose_title: &'static str,
     /// Beside an e-ID without valid keys.
     pub not_now: &'static str,
-    /// A link that begins again.
+    /// A link that tries again.
     pub try_again: &'static str,
+    /// A link that begins again.
+    pub begin_again: &'static str,
+    /// A link that begins a login.
+    pub log_in: &'static str,
     /// Before the eight characters.
     pub reference: &'static str,
     /// What they are for.
@@ -150,6 +170,8 @@ static SV: Words = Words {
     choose_title: "Välj hur du vill logga in",
     not_now: "fungerar inte just nu",
     try_again: "Försök igen",
+    begin_again: "Börja om",
+    log_in: "Logga in",
     reference: "Referens",
     reference_hint: "Uppge den om du kontaktar supporten.",
     back_to_service: "Till tjänsten",
@@ -183,6 +205,8 @@ static EN: Words = Words {
     choose_title: "Choose how to log in",
     not_now: "does not work right now",
     try_again: "Try again",
+    begin_again: "Start again",
+    log_in: "Log in",
     reference: "Reference",
     reference_hint: "Give it if you contact support.",
     back_to_service: "To the service",

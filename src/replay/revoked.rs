@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::base::UnixTime;
 use crate::crypto::digest::{NoRandomness, Random, random_bytes};
@@ -45,11 +46,13 @@ const SWEEP_FROM: usize = 1024;
 pub struct Revoked {
     ids: DashMap<SessionId, UnixTime>,
     sweep_at: AtomicUsize,
+    /// Wakes those who hold on to something that a session opened.
+    changed: watch::Sender<()>,
 }
 
 impl Default for Revoked {
     fn default() -> Self {
-        Self { ids: DashMap::new(), sweep_at: AtomicUsize::new(SWEEP_FROM) }
+        Self { ids: DashMap::new(), sweep_at: AtomicUsize::new(SWEEP_FROM), changed: watch::Sender::new(()) }
     }
 }
 
@@ -61,6 +64,13 @@ impl Revoked {
             self.sweep_at.store(self.ids.len().saturating_mul(2).max(SWEEP_FROM), Ordering::Relaxed);
         }
         self.ids.insert(session, until);
+        self.changed.send_replace(());
+    }
+
+    /// Waits until the next session is ended.
+    pub async fn changed(&self) {
+        // The sender is `self`: it cannot go away meanwhile.
+        let _ = self.changed.subscribe().changed().await;
     }
 
     /// Whether `session` was ended.

@@ -323,6 +323,10 @@ reasons! {
     NotMetadata = "not_metadata",
     /// Past validUntil.
     MetadataExpired = "metadata_expired",
+    /// Older than the feed in use.
+    MetadataRolledBack = "metadata_rolled_back",
+    /// A feed of another environment: a test federation's, in production.
+    MetadataOtherEnvironment = "metadata_other_environment",
     /// No such entity in the feed.
     EntityMissing = "entity_missing",
     /// One entityID twice in a feed.
@@ -331,6 +335,8 @@ reasons! {
     EntityWithoutKey = "entity_without_key",
     /// An endpoint that no browser should be sent to.
     EndpointMalformed = "endpoint_malformed",
+    /// A key of `grindvakt-demo`, outside of development.
+    DemoKey = "demo_key",
 
     // --- documents of OpenID Connect providers (OpenID Connect Discovery; RFC 7517; RFC 6749) ---
     /// A discovery document with a member that is missing or malformed.

@@ -5,17 +5,33 @@ mod attacks_headers;
 mod attacks_paths;
 mod attacks_sessions;
 #[cfg(feature = "peers")]
+mod browser_login;
+#[cfg(feature = "peers")]
 mod canonical_oracle;
 mod commands;
 mod demo;
+mod dev_mode;
 mod encryption_oracle;
+#[cfg(feature = "peers")]
+mod examples;
+mod feeds;
+mod fetch;
+mod grpc;
 mod hostile_limits;
+mod http2;
 mod login;
 mod metadata_vectors;
+#[cfg(feature = "peers")]
+mod peer_saml;
+mod process;
 mod proxy;
 mod reload;
 mod saml_vectors;
+#[cfg(feature = "peers")]
+mod sent_documents;
 mod smuggling;
+mod streams;
 mod support;
+mod websocket;
 mod xml_differential;
 mod xml_vectors;

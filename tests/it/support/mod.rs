@@ -1,6 +1,20 @@
 //! A sidecar with an e-service behind it and a provider beside it, and a client that keeps cookies.
 
+#[cfg(feature = "peers")]
+pub mod browser;
+pub mod process;
+#[cfg(feature = "peers")]
+pub mod program;
 pub mod raw;
+pub mod remote;
+pub mod service;
+pub mod stand;
+#[cfg(feature = "peers")]
+pub mod tls;
+#[cfg(feature = "peers")]
+pub mod web;
+#[cfg(feature = "peers")]
+pub mod webdriver;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -291,6 +305,11 @@ impl Client {
         self
     }
 
+    /// Its cookies, as the `Cookie` header has them.
+    pub fn cookie(&self) -> String {
+        self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join("; ")
+    }
+
     pub async fn get(&mut self, target: &str) -> Reply {
         self.send(Method::GET, target, &[], "").await
     }
@@ -312,8 +331,7 @@ impl Client {
             request = request.header(*name, *value);
         }
         if !self.cookies.is_empty() {
-            let pairs: Vec<_> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
-            request = request.header("cookie", pairs.join("; "));
+            request = request.header("cookie", self.cookie());
         }
         let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
         let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
