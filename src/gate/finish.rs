@@ -336,7 +336,10 @@ fn ends_login(denial: &Denial) -> bool {
                 | R::LoginOtherInstance
                 | R::StateExpired
         ),
-        Denial::NeedsLogin { .. }
+        Denial::Token { .. }
+        | Denial::TokenLacks { .. }
+        | Denial::BothCredentials
+        | Denial::NeedsLogin { .. }
         | Denial::StepUp { .. }
         | Denial::ProvidersDown
         | Denial::StoreDown(_)

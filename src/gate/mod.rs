@@ -4,6 +4,7 @@
 //! `http/respond.rs` turns a [`Denial`] into a status.
 
 mod authorize;
+mod bearer;
 mod begin;
 mod confirm;
 pub mod cookies;
@@ -37,12 +38,14 @@ use crate::provider::{Refresher, Registry, Snapshot};
 use crate::replay::{MemoryGuard, Revoked};
 use crate::session::{CookieKey, CookieNames, CookieSealer, Instance, SessionTimes};
 use crate::telemetry::Telemetry;
+use bearer::Tokens;
 use headers::HeaderCache;
 use judge::Judge;
 use pool::Pool;
 use target::Targets;
 use token::TokenSigner;
 
+pub use bearer::Presented;
 pub use cookies::{Cookies, SameSite, SetCookie};
 pub use denial::{Denial, Reference, Refusal};
 pub use headers::{IdentityHeader, IdentityHeaders};
@@ -129,6 +132,8 @@ pub struct Gate {
     keep: Vec<Field>,
     lasting: Arc<Lasting>,
     headers: HeaderCache,
+    /// Bearer tokens that held, by this configuration's rules.
+    tokens_seen: Tokens,
     pool: Pool,
 }
 
@@ -173,6 +178,7 @@ impl Gate {
             keep,
             lasting,
             headers: HeaderCache::default(),
+            tokens_seen: Tokens::default(),
             pool: Pool::default(),
             clock,
             random,

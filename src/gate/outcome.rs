@@ -20,14 +20,17 @@ pub enum Decision {
 /// says when it is over. It has no `Debug`: the session in it is personal data.
 #[derive(Clone)]
 pub struct Lease {
-    pub(super) session: Session,
+    /// None for a bearer token.
+    pub(super) session: Option<Session>,
+    pub(super) provider: ProviderId,
+    pub(super) eid: EidId,
     pub(super) ends: UnixTime,
 }
 
 impl Lease {
-    /// The session's handle as in `X-Eid-Session`.
-    pub const fn session(&self) -> SessionId {
-        self.session.id()
+    /// The session's handle as in `X-Eid-Session`; none for a bearer token, which no browser sends by itself.
+    pub fn session(&self) -> Option<SessionId> {
+        self.session.as_ref().map(Session::id)
     }
 }
 

@@ -33,16 +33,26 @@ impl Gate {
 
     /// What of a session goes along with what it opened.
     pub(super) fn lease(&self, session: Session) -> Lease {
-        Lease { ends: session.latest_end(&self.times), session }
+        Lease {
+            provider: session.provider().clone(),
+            eid: session.eid().clone(),
+            ends: session.latest_end(&self.times),
+            session: Some(session),
+        }
     }
 
     /// Whether what a session opened must end now: its absolute end has come, it was ended by someone, or its provider
     /// no longer stands by it. Its idle time does not count: whoever reads a long answer is there.
     pub fn is_over(&self, lease: &Lease) -> bool {
         let now = self.clock.now();
-        now >= lease.ends
-            || self.lasting.revoked.contains(lease.session.id())
-            || !self.is_vouched_for(&lease.session, now)
+        let over = |session: &Session| {
+            self.lasting.revoked.contains(session.id()) || !self.is_vouched_for(session, now)
+        };
+        let gone = || {
+            let providers = self.registry.current();
+            providers.by_id(&lease.provider).is_none_or(|provider| provider.config().eid != lease.eid)
+        };
+        now >= lease.ends || lease.session.as_ref().is_some_and(over) || gone()
     }
 
     /// Waits until some session is ended by someone. One that ends just before the call may be missed: whoever holds

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::path::folded;
-use crate::base::{EidId, RouteName};
+use crate::base::{EidId, ProviderId, RouteName};
 use crate::identity::{Field, Loa};
 
 /// Who may use a route.
@@ -28,6 +28,10 @@ pub struct Route {
     pub require: Vec<Field>,
     /// The e-IDs that it takes, in order of preference; empty takes all.
     pub eid: Vec<EidId>,
+    /// The providers whose bearer tokens open it, beside sessions.
+    pub bearer: Vec<ProviderId>,
+    /// What a bearer token must be allowed.
+    pub scopes: Vec<String>,
     /// What the e-service is told of the person on this route.
     pub forward: Vec<Field>,
 }
@@ -111,6 +115,8 @@ impl Routes {
             loa: Vec::new(),
             require: Vec::new(),
             eid: Vec::new(),
+            bearer: Vec::new(),
+            scopes: Vec::new(),
             forward,
         };
         let mut routes: Vec<_> = routes.into_iter().map(|route| (Pattern::of(&route), Arc::new(route))).collect();
@@ -146,6 +152,8 @@ mod tests {
             loa: Vec::new(),
             require: Vec::new(),
             eid: Vec::new(),
+            bearer: Vec::new(),
+            scopes: Vec::new(),
             forward: Vec::new(),
         }
     }

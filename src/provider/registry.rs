@@ -19,9 +19,9 @@ use crate::verify::{Reason, Reject};
 pub struct ProviderEntry {
     config: Provider,
     known: Known,
-    maker: Maker,
     /// The hard age of what was fetched, beside the metadata's own end.
     limit: Option<UnixTime>,
+    maker: Maker,
 }
 
 /// What we know of a provider beside its configuration, or why nothing.
@@ -350,6 +350,8 @@ mod tests {
             loa: levels.iter().map(|name| Loa::parse(name).unwrap()).collect(),
             require: Vec::new(),
             eid: eid.iter().map(|name| EidId::new(name).unwrap()).collect(),
+            bearer: Vec::new(),
+            scopes: Vec::new(),
             forward: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@
 mod attacks_headers;
 mod attacks_paths;
 mod attacks_sessions;
+mod bearer;
 #[cfg(feature = "peers")]
 mod browser_login;
 #[cfg(feature = "peers")]
@@ -19,6 +20,7 @@ mod fetch;
 mod grpc;
 mod hostile_limits;
 mod http2;
+mod jose_vectors;
 mod login;
 mod metadata_vectors;
 #[cfg(feature = "peers")]

@@ -184,8 +184,11 @@ proptest! {
         text[at] = byte;
         let wide = JsonLimits { bytes: 1 << 20, depth: 16, nodes: 1 << 16, members: 256 };
         if let Ok(document) = Document::read(text.clone(), &wide) {
-            let theirs: serde_json::Value = serde_json::from_slice(&text).unwrap();
-            prop_assert_eq!(as_serde(document.root().value()), theirs);
+            match serde_json::from_slice::<serde_json::Value>(&text) {
+                Ok(theirs) => prop_assert_eq!(as_serde(document.root().value()), theirs),
+                // A number that is too large for it. To us it is a number, until a claim reads it as something.
+                Err(error) => prop_assert!(error.to_string().contains("out of range"), "{}", error),
+            }
         }
     }
 }
