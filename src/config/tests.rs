@@ -99,6 +99,11 @@ fn a_provider_speaks_one_of_three_protocols() {
         ("audience = \"https://etjanst.example.se/api\"\n", "", "`audience` is missing"),
         ("audience", "entity_id = \"x\"\naudience", "`entity_id` is not known here"),
         ("eid = \"freja\"\n", "", "`eid` is missing"),
+        (
+            "issuer = \"https://as.example.se\"\naudience = \"https://etjanst.example.se/api\"",
+            "issuer = \"https://op.example.se\"\naudience = [\"etjanst\"]",
+            "its ID tokens would pass for access tokens",
+        ),
         ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = [\"HS256\"]", "`algorithms`: \"HS256\" is not taken"),
         ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = [\"none\"]", "`algorithms`: \"none\" is not taken"),
         ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = []", "`algorithms` is an empty list"),
@@ -408,7 +413,10 @@ fn what_is_printed_can_be_read_again_and_shows_no_secret() {
     assert_eq!(again["route"][0]["loa"].as_array().map(Vec::len), Some(2));
     let upstream = &again["upstream"];
     assert_eq!((upstream["protocol"].as_str(), upstream["response_timeout"].as_str()), (Some("h2c"), Some("0s")));
-    assert_eq!((upstream["idle_timeout"].as_str(), upstream["tunnel_idle_timeout"].as_str()), (Some("1500ms"), Some("3600s")));
+    assert_eq!(
+        (upstream["idle_timeout"].as_str(), upstream["tunnel_idle_timeout"].as_str()),
+        (Some("1500ms"), Some("3600s"))
+    );
 }
 
 #[test]

@@ -31,7 +31,10 @@ impl Gate {
         let needs_login = || Denial::NeedsLogin { route: route.name.clone() };
         let session = self.live_session(cookies, now).ok_or_else(needs_login)?;
         meets(&session, route).map_err(|lacks| Denial::StepUp { route: route.name.clone(), lacks })?;
-        let headers = self.headers.get(&session, route, &self.tokens, now).map_err(|error| self.internal(&error))?;
+        let headers = self
+            .headers
+            .get(session.id().bytes(), &session, route, &self.tokens, now)
+            .map_err(|error| self.internal(&error))?;
         let set_cookie = match session.refreshed(now, &self.times) {
             Some(refreshed) => Some(self.session_cookie(&refreshed).map_err(|error| self.internal(&error))?),
             None => None,

@@ -17,6 +17,9 @@ pub enum SubjectKind {
     HsaId,
     /// Issuer and NameID (or `sub`): one provider's own name for the person.
     Provider,
+    /// Issuer and name of a program that acts for itself. A kind of its own: a program whose name is somebody's `sub` must
+    /// not be taken for them (RFC 9068, 5).
+    Client,
 }
 
 impl SubjectKind {
@@ -28,12 +31,13 @@ impl SubjectKind {
             Self::Prid => "prid",
             Self::HsaId => "hsa-id",
             Self::Provider => "provider",
+            Self::Client => "client",
         }
     }
 
     /// Whether another provider names the same person alike. If not, silent failover would make a stranger of them.
     pub const fn holds_across_providers(self) -> bool {
-        !matches!(self, Self::Provider)
+        !matches!(self, Self::Provider | Self::Client)
     }
 }
 

@@ -24,6 +24,13 @@ impl SessionId {
     }
 }
 
+impl SessionId {
+    /// Its bytes.
+    pub const fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+}
+
 impl fmt::Display for SessionId {
     /// base64url without padding, 22 characters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
