@@ -309,7 +309,7 @@ fn every_mistake_is_named_with_its_line() {
         (
             "access = \"anonymous\"",
             "bearer = [\"api\"]",
-            &["dir/g.toml:29: route \"/om/*\": this version does not support `bearer` yet"],
+            &["dir/g.toml:29: route \"/om/*\": `bearer`: no [[provider]] has the id \"api\""],
         ),
         (
             "forward = [\"personal_number\"]",
@@ -327,6 +327,30 @@ fn every_mistake_is_named_with_its_line() {
                 "dir/g.toml:8: verification: `clock_skew` may be five minutes at the most; set the clocks instead",
                 "dir/g.toml:10: verification: `fail_open` is not known here",
             ],
+        ),
+        (
+            "[store]",
+            "[upstream]\nprotocol = \"h2\"\nresponse_timeout = \"soon\"\ntimeout = 1\n[store]",
+            &[
+                "dir/g.toml:9: upstream: `protocol` must be \"http1\" or \"h2c\", not \"h2\"",
+                "dir/g.toml:10: upstream: `response_timeout` must be a duration such as \"60s\", \"30m\" or \"8h\"",
+                "dir/g.toml:11: upstream: `timeout` is not known here",
+            ],
+        ),
+        (
+            "[store]",
+            "websocket_origins = [\"https://a.example.se/x\", \"a.example.se\", \"https://b.example.se\"]\n[store]",
+            &[
+                "dir/g.toml:8: service: `websocket_origins` must hold origins such as \"https://other.example.se\", not \
+                 \"https://a.example.se/x\"",
+                "dir/g.toml:8: service: `websocket_origins` \"a.example.se\" must be an https address (http only on localhost, \
+                 *.localhost and loopback addresses)",
+            ],
+        ),
+        (
+            "[store]",
+            "[listen]\nkeep_alive_timeout = \"500ms\"\n[store]",
+            &["dir/g.toml:8: listen: `keep_alive_timeout` must be a second at the least"],
         ),
         (
             "[store]",
@@ -376,11 +400,15 @@ fn files_merge_by_id_and_one_key_stands_once() {
 #[test]
 fn what_is_printed_can_be_read_again_and_shows_no_secret() {
     let text = GOOD.replace("[store]", "[keys]\nsealing_env = [\"SEAL\"]\ndigest = \"digest.key\"\n[store]");
+    let text = format!("{text}[upstream]\nprotocol = \"h2c\"\nresponse_timeout = 0\nidle_timeout = \"1500ms\"\n");
     let printed = print(&read(&text).unwrap());
     assert!(printed.contains("<the environment variable SEAL>") && printed.contains("<dir/digest.key>"), "{printed}");
     let again: toml::Table = printed.parse().unwrap();
     assert_eq!(again["provider"][0]["encryption"].as_str(), Some("required"));
     assert_eq!(again["route"][0]["loa"].as_array().map(Vec::len), Some(2));
+    let upstream = &again["upstream"];
+    assert_eq!((upstream["protocol"].as_str(), upstream["response_timeout"].as_str()), (Some("h2c"), Some("0s")));
+    assert_eq!((upstream["idle_timeout"].as_str(), upstream["tunnel_idle_timeout"].as_str()), (Some("1500ms"), Some("3600s")));
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Gate {
             Some(refreshed) => Some(self.session_cookie(&refreshed).map_err(|error| self.internal(&error))?),
             None => None,
         };
-        let lease = Some(self.lease(&session));
+        let lease = Some(self.lease(session));
         Ok(Permit { route: route.name.clone(), headers: Some(headers), lease, set_cookie })
     }
 }

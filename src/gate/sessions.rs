@@ -18,39 +18,41 @@ impl Gate {
         cookies.all(name).take(SAME_NAME).find_map(|text| {
             let session: Session = self.sessions.open(name, text)?;
             session.alive(now, &self.times).ok()?;
-            if self.lasting.revoked.contains(session.id()) {
-                return None;
-            }
-            let providers = self.registry.current();
-            let stands = providers.by_id(session.provider())?.stands_by(&session, now);
-            (stands && self.still_accepts(&session)).then_some(session)
+            let ended = self.lasting.revoked.contains(session.id());
+            (!ended && self.is_vouched_for(&session, now)).then_some(session)
         })
     }
 
-    /// Whether the service still takes people of this kind at all.
-    fn still_accepts(&self, session: &Session) -> bool {
+    /// Whether the service still takes people of this kind, and the provider still stands by the session.
+    fn is_vouched_for(&self, session: &Session, now: UnixTime) -> bool {
         let kind = session.subject().split(':').next().unwrap_or_default();
-        kind != SubjectKind::CoordinationNumber.name() || self.config.service.accept_coordination_number
+        let taken = kind != SubjectKind::CoordinationNumber.name() || self.config.service.accept_coordination_number;
+        let providers = self.registry.current();
+        taken && providers.by_id(session.provider()).is_some_and(|provider| provider.stands_by(session, now))
     }
 
     /// What of a session goes along with what it opened.
-    pub(super) fn lease(&self, session: &Session) -> Lease {
+    pub(super) fn lease(&self, session: Session) -> Lease {
         Lease {
-            session: Some(session.id()),
             provider: session.provider().clone(),
             eid: session.eid().clone(),
             ends: session.latest_end(&self.times),
+            session: Some(session),
         }
     }
 
     /// Whether what a session opened must end now: its absolute end has come, it was ended by someone, or its provider
-    /// is no longer configured. Its idle time does not count: whoever reads a long answer is there.
+    /// no longer stands by it. Its idle time does not count: whoever reads a long answer is there.
     pub fn is_over(&self, lease: &Lease) -> bool {
+        let now = self.clock.now();
+        let over = |session: &Session| {
+            self.lasting.revoked.contains(session.id()) || !self.is_vouched_for(session, now)
+        };
         let gone = || {
             let providers = self.registry.current();
             providers.by_id(&lease.provider).is_none_or(|provider| provider.config().eid != lease.eid)
         };
-        self.clock.now() >= lease.ends || lease.session.is_some_and(|id| self.lasting.revoked.contains(id)) || gone()
+        now >= lease.ends || lease.session.as_ref().is_some_and(over) || gone()
     }
 
     /// Waits until some session is ended by someone. One that ends just before the call may be missed: whoever holds
