@@ -11,6 +11,7 @@ use std::time::Duration;
 use moka::sync::Cache;
 
 use super::headers::{IdentityHeaders, Told, build};
+use super::outcome::Leased;
 use super::{Cookies, Decision, Denial, Gate, Lease, Permit};
 use crate::base::{EidId, ProviderId, RouteName, Secret, UnixTime};
 use crate::config::JwtProvider;
@@ -197,8 +198,8 @@ impl Gate {
         policy::meets_by_token(route, &vouched.loa, &vouched.provider, has)
             .map_err(|reject| Denial::TokenLacks { reject, scopes: Vec::new() })?;
         let headers = self.headers_of(&vouched, route, now).map_err(|error| self.internal(&error))?;
-        let lease =
-            Lease { session: None, provider: vouched.provider.clone(), eid: vouched.eid.clone(), ends: vouched.until };
+        let (provider, eid, until) = (vouched.provider.clone(), vouched.eid.clone(), vouched.until);
+        let lease = Lease(Leased::Token { provider, eid, until });
         Ok(Permit { route: route.name.clone(), headers: Some(headers), lease: Some(lease), set_cookie: None })
     }
 

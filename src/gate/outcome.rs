@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Cookies, Denial, IdentityHeaders, SetCookie};
 use crate::base::{EidId, ProviderId, RouteName, UnixTime};
 use crate::replay::SessionId;
-use crate::session::Locale;
+use crate::session::{Locale, Session};
 
 /// The answer to a request.
 pub enum Decision {
@@ -16,20 +16,30 @@ pub enum Decision {
     Denied(Denial),
 }
 
-/// How long a session lets go on what it opened: a download, a stream of events, a WebSocket. [`super::Gate::is_over`]
-/// says when it is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lease {
-    pub(super) session: Option<SessionId>,
-    pub(super) provider: ProviderId,
-    pub(super) eid: EidId,
-    pub(super) ends: UnixTime,
+/// How long a session or a token lets go on what it opened: a download, a stream of events, a WebSocket.
+/// [`super::Gate::is_over`] says when it is over. It has no `Debug`: it is about a person.
+pub struct Lease(pub(super) Leased);
+
+/// What opened it.
+pub(super) enum Leased {
+    /// A session, without what it says of the person.
+    Session(Session),
+    /// A bearer token of a provider.
+    Token {
+        provider: ProviderId,
+        eid: EidId,
+        /// The end of the token.
+        until: UnixTime,
+    },
 }
 
 impl Lease {
     /// The session's handle as in `X-Eid-Session`; none for a bearer token, which no browser sends by itself.
     pub const fn session(&self) -> Option<SessionId> {
-        self.session
+        match &self.0 {
+            Leased::Session(session) => Some(session.id()),
+            Leased::Token { .. } => None,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Live sessions: finding one among a request's cookies, telling about it, ending it.
 
+use super::outcome::Leased;
 use super::{Cookies, Gate, Lease, Logout, SameSite, SessionInfo, SetCookie};
 use crate::base::UnixTime;
 use crate::identity::SubjectKind;
@@ -18,13 +19,17 @@ impl Gate {
         cookies.all(name).take(SAME_NAME).find_map(|text| {
             let session: Session = self.sessions.open(name, text)?;
             session.alive(now, &self.times).ok()?;
-            if self.lasting.revoked.contains(session.id()) {
-                return None;
-            }
-            let providers = self.registry.current();
-            let stands = providers.by_id(session.provider())?.stands_by(&session, now);
-            (stands && self.still_accepts(&session)).then_some(session)
+            self.still_counts(&session, now).then_some(session)
         })
+    }
+
+    /// Whether nobody has ended a session, and its provider and the service still stand by it.
+    fn still_counts(&self, session: &Session, now: UnixTime) -> bool {
+        let stands = || {
+            let providers = self.registry.current();
+            providers.by_id(session.provider()).is_some_and(|provider| provider.stands_by(session, now))
+        };
+        !self.lasting.revoked.contains(session.id()) && stands() && self.still_accepts(session)
     }
 
     /// Whether the service still takes people of this kind at all.
@@ -33,24 +38,17 @@ impl Gate {
         kind != SubjectKind::CoordinationNumber.name() || self.config.service.accept_coordination_number
     }
 
-    /// What of a session goes along with what it opened.
-    pub(super) fn lease(&self, session: &Session) -> Lease {
-        Lease {
-            session: Some(session.id()),
-            provider: session.provider().clone(),
-            eid: session.eid().clone(),
-            ends: session.latest_end(&self.times),
-        }
-    }
-
-    /// Whether what a session opened must end now: its absolute end has come, it was ended by someone, or its provider
-    /// is no longer configured. Its idle time does not count: whoever reads a long answer is there.
+    /// Whether what a session or a token opened must end now: its absolute end has come, somebody ended it, or it would
+    /// open nothing any more. A session's idle time does not count: whoever reads a long answer is there.
     pub fn is_over(&self, lease: &Lease) -> bool {
-        let gone = || {
-            let providers = self.registry.current();
-            providers.by_id(&lease.provider).is_none_or(|provider| provider.config().eid != lease.eid)
-        };
-        self.clock.now() >= lease.ends || lease.session.is_some_and(|id| self.lasting.revoked.contains(id)) || gone()
+        let now = self.clock.now();
+        match &lease.0 {
+            Leased::Session(session) => now >= session.latest_end(&self.times) || !self.still_counts(session, now),
+            Leased::Token { provider, eid, until } => {
+                let providers = self.registry.current();
+                now >= *until || providers.by_id(provider).is_none_or(|provider| provider.config().eid != *eid)
+            }
+        }
     }
 
     /// Waits until some session is ended by someone. One that ends just before the call may be missed: whoever holds
