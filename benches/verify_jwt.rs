@@ -4,7 +4,11 @@
 //! `make bench` prints a table of it. Compare within one run: machines differ, and so does one machine from hour to hour.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
+mod support;
+
+use std::future::Future as _;
 use std::hint::black_box;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
@@ -17,7 +21,9 @@ use grindvakt::crypto::digest::HmacKey;
 use grindvakt::crypto::encryption::NoKeys;
 use grindvakt::crypto::own::DecryptionKeys;
 use grindvakt::crypto::trusted::AlgorithmSet;
+use grindvakt::gate::{Decision, Presented};
 use grindvakt::identity::{ClaimRules, from_claims};
+use grindvakt::provider::ProviderEntry;
 use grindvakt::verify::jose::json::Document;
 use grindvakt::verify::jose::{
     AccessTokenExpect, Asked, Decryption, IdTokenExpect, KeySet, LevelRules, Nonce, OidcProfile, Received,
@@ -203,6 +209,54 @@ fn tokens(c: &mut Criterion) {
     group.finish();
 }
 
+const API: &str = r#"environment = "production"
+[service]
+id = "etjanst"
+entity_id = "https://etjanst.example.se/sp"
+base_url = "https://etjanst.example.se"
+upstream = "http://127.0.0.1:8000"
+[store]
+single_replica = true
+[[provider]]
+id = "api"
+protocol = "jwt"
+profile = "oidc-sweden"
+issuer = "https://op.example.se"
+audience = "https://etjanst.example.se/api"
+loa = ["loa3"]
+[[route]]
+path = "/api/*"
+bearer = ["api"]
+scopes = ["cases.read"]
+forward = ["personal_number", "loa"]
+"#;
+
+/// A token that was seen before, decided on by the gate: all that a request with it pays but the header's way to there.
+fn seen_before(c: &mut Criterion) {
+    let signer = Signer::es256();
+    let gate = support::front::gate_of(API, |provider| {
+        ProviderEntry::of_tokens(provider.clone(), Ok(std::sync::Arc::new(signer.keys())))
+    });
+    let presented = Presented {
+        token: Secret::new(signer.token("at+jwt", &access_claims())),
+        dpop: false,
+        proof: None,
+        method: "GET".to_owned(),
+        path: "/api/cases".to_owned(),
+    };
+    let decide = || {
+        let decision = std::pin::pin!(gate.authorize_token("/api/cases", &presented, false));
+        // It waits for nobody.
+        match decision.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Decision::Permit(_)) => {}
+            Poll::Ready(Decision::Denied(denial)) => panic!("{}: {}", denial.code(), denial.detail()),
+            Poll::Pending => panic!("it waits"),
+        }
+    };
+    decide();
+    c.benchmark_group("jwt").bench_function("seen-before", |b| b.iter(decide));
+}
+
 /// The parts that are ours.
 fn parts(c: &mut Criterion) {
     let claims = id_claims().to_string();
@@ -252,6 +306,6 @@ fn encrypted(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
-    targets = parts, tokens, encrypted
+    targets = parts, tokens, seen_before, encrypted
 }
 criterion_main!(benches);

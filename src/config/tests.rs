@@ -309,7 +309,7 @@ fn every_mistake_is_named_with_its_line() {
         (
             "access = \"anonymous\"",
             "bearer = [\"api\"]",
-            &["dir/g.toml:29: route \"/om/*\": this version does not support `bearer` yet"],
+            &["dir/g.toml:29: route \"/om/*\": `bearer`: no [[provider]] has the id \"api\""],
         ),
         (
             "forward = [\"personal_number\"]",

@@ -25,17 +25,15 @@ impl Gate {
 
     /// Whether nobody has ended a session, and its provider and the service still stand by it.
     fn still_counts(&self, session: &Session, now: UnixTime) -> bool {
-        let stands = || {
-            let providers = self.registry.current();
-            providers.by_id(session.provider()).is_some_and(|provider| provider.stands_by(session, now))
-        };
-        !self.lasting.revoked.contains(session.id()) && stands() && self.still_accepts(session)
+        !self.lasting.revoked.contains(session.id()) && self.is_vouched_for(session, now)
     }
 
-    /// Whether the service still takes people of this kind at all.
-    fn still_accepts(&self, session: &Session) -> bool {
+    /// Whether the service still takes people of this kind, and the provider still stands by the session.
+    fn is_vouched_for(&self, session: &Session, now: UnixTime) -> bool {
         let kind = session.subject().split(':').next().unwrap_or_default();
-        kind != SubjectKind::CoordinationNumber.name() || self.config.service.accept_coordination_number
+        let taken = kind != SubjectKind::CoordinationNumber.name() || self.config.service.accept_coordination_number;
+        let providers = self.registry.current();
+        taken && providers.by_id(session.provider()).is_some_and(|provider| provider.stands_by(session, now))
     }
 
     /// Whether what a session or a token opened must end now: its absolute end has come, somebody ended it, or it would
