@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Cookies, Decision, Denial, Gate, Permit};
+use super::outcome::Leased;
+use super::{Cookies, Decision, Denial, Gate, Lease, Permit};
 use crate::identity::Loa;
 use crate::policy::{self, Access, MeetsRoute, Route};
 use crate::session::Session;
@@ -39,7 +40,7 @@ impl Gate {
             Some(refreshed) => Some(self.session_cookie(&refreshed).map_err(|error| self.internal(&error))?),
             None => None,
         };
-        let lease = Some(self.lease(session));
+        let lease = Some(Lease(Leased::Session(session.without_person())));
         Ok(Permit { route: route.name.clone(), headers: Some(headers), lease, set_cookie })
     }
 }

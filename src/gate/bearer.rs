@@ -11,6 +11,7 @@ use std::time::Duration;
 use moka::sync::Cache;
 
 use super::headers::Told;
+use super::outcome::Leased;
 use super::{Cookies, Decision, Denial, Gate, Lease, Permit};
 use crate::base::{EidId, ProviderId, Secret, UnixTime};
 use crate::config::JwtProvider;
@@ -205,8 +206,8 @@ impl Gate {
         })?;
         let headers = self.headers.get(vouched.id, &*vouched, route, &self.tokens, now);
         let headers = headers.map_err(|error| self.internal(&error))?;
-        let lease =
-            Lease { session: None, provider: vouched.provider.clone(), eid: vouched.eid.clone(), ends: vouched.until };
+        let (provider, eid, until) = (vouched.provider.clone(), vouched.eid.clone(), vouched.until);
+        let lease = Lease(Leased::Token { provider, eid, until });
         Ok(Permit { route: route.name.clone(), headers: Some(headers), lease: Some(lease), set_cookie: None })
     }
 
