@@ -408,7 +408,10 @@ fn what_is_printed_can_be_read_again_and_shows_no_secret() {
     assert_eq!(again["route"][0]["loa"].as_array().map(Vec::len), Some(2));
     let upstream = &again["upstream"];
     assert_eq!((upstream["protocol"].as_str(), upstream["response_timeout"].as_str()), (Some("h2c"), Some("0s")));
-    assert_eq!((upstream["idle_timeout"].as_str(), upstream["tunnel_idle_timeout"].as_str()), (Some("1500ms"), Some("3600s")));
+    assert_eq!(
+        (upstream["idle_timeout"].as_str(), upstream["tunnel_idle_timeout"].as_str()),
+        (Some("1500ms"), Some("3600s"))
+    );
 }
 
 #[test]

@@ -45,9 +45,8 @@ impl Gate {
     /// no longer stands by it. Its idle time does not count: whoever reads a long answer is there.
     pub fn is_over(&self, lease: &Lease) -> bool {
         let now = self.clock.now();
-        let over = |session: &Session| {
-            self.lasting.revoked.contains(session.id()) || !self.is_vouched_for(session, now)
-        };
+        let over =
+            |session: &Session| self.lasting.revoked.contains(session.id()) || !self.is_vouched_for(session, now);
         let gone = || {
             let providers = self.registry.current();
             providers.by_id(&lease.provider).is_none_or(|provider| provider.config().eid != lease.eid)
