@@ -204,6 +204,7 @@ def access(made):
     ok("at-plain", "A plain access token that says `JWT`.", {**plain, "typ": "JWT"}, by="pyjwt")
     ok("at-untyped", "One that says nothing.", plain, by="pyjwt")
     ok("at-sparse", "Without iat, jti and client_id, which only RFC 9068 demands.", plain, iat=DROP, jti=DROP, client_id=DROP)
+    ok("at-client", "A client for itself, and no `sub`.", plain, sub=DROP, identity={"subject": "app"})
     ok("at-es256", "By another key.", {"alg": "ES256", "kid": "as-p256"}, key="jose-as-p256", by="jwcrypto")
     ok("at-strict", "Where only `at+jwt` passes.", issuer="https://strict.example.se")
     ok("at-audiences", "Among several audiences.", tests=["55"], aud=["urn:x", "https://sp.example.se/api"])

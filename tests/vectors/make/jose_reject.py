@@ -81,7 +81,7 @@ def types(made):
     for claim in ("sub", "iat", "jti", "client_id"):
         att(made, f"at-missing-{claim}", "claim_missing", f"RFC 9068 demands `{claim}`.", ["T35"], **{claim: DROP})
     att(made, "at-nobody", "claim_missing", "A plain token that speaks of nobody.", header={"alg": "RS256", "kid": "as-1"},
-        sub=DROP)
+        sub=DROP, client_id=DROP)
     idt(made, "sub-too-long", "claim_type", "256 bytes of `sub`.", sub="x" * 256)
     idt(made, "jti-too-long", "claim_type", "513 bytes of `jti`.", jti="x" * 513)
 
