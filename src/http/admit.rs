@@ -4,19 +4,21 @@
 //! None of it decides who may do what: the path alone does, and the host is ours whatever is said. But what stands
 //! before us may have decided by what is refused here (T45, T57).
 
-use http::header::{EXPECT, HOST};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST};
 use http::{Method, Request, Version};
 use hyper::body::Body;
 
+use super::framing::number;
 use super::respond::Fault;
 
 /// Looks at a request's form.
 ///
 /// # Errors
-/// `bad_request` for a host that is missing, doubled, malformed or another one than the target's, and for a body on GET
-/// or HEAD; `bad_expectation`.
+/// `bad_request` for a host that is missing, doubled, malformed or another one than the target's, for a length that is
+/// doubled or no number, and for a body on GET or HEAD; `bad_expectation`.
 pub fn admit<B: Body>(request: &Request<B>) -> Result<(), Fault> {
     one_host(request)?;
+    one_length(request)?;
     // It has no meaning (RFC 9110, 9.3.1), and a server that leaves it unread reads it as the next request: one that we
     // have not seen, on a connection that others share.
     if matches!(*request.method(), Method::GET | Method::HEAD) && !request.body().is_end_stream() {
@@ -48,6 +50,17 @@ fn one_host<B>(request: &Request<B>) -> Result<(), Fault> {
         (Some(one), Some(other)) => is_host(one) && one.eq_ignore_ascii_case(other),
     };
     if good && known_scheme { Ok(()) } else { Err(Fault::BadRequest) }
+}
+
+/// One length at the most, written in one way. HTTP/1 has no other by now; HTTP/2 has its frames, and of a length only
+/// demands that it agrees with them: two of the same would stand there twice on the way to the e-service (T57).
+fn one_length<B>(request: &Request<B>) -> Result<(), Fault> {
+    let mut lengths = request.headers().get_all(CONTENT_LENGTH).iter();
+    match (lengths.next(), lengths.next()) {
+        (None, _) => Ok(()),
+        (Some(length), None) if number(length.as_bytes()).is_some() => Ok(()),
+        _ => Err(Fault::BadRequest),
+    }
 }
 
 /// Whether a text is a name or an address, and perhaps a port (RFC 3986, 3.2.2, less what no host has).
@@ -120,6 +133,25 @@ mod tests {
             "[::1]x", "e%00", "\u{e5}",
         ] {
             assert_eq!(said(Version::HTTP_11, "/x", &[("host", bad.as_bytes())]), BAD, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_length_stands_once_and_is_a_number() {
+        for (lengths, expect) in [
+            (&[][..], Ok(())),
+            (&["0"], Ok(())),
+            (&["12"], Ok(())),
+            (&["3", "3"], Err(Fault::BadRequest)),
+            (&["3", "4"], Err(Fault::BadRequest)),
+            (&["3, 3"], Err(Fault::BadRequest)),
+            (&["03"], Err(Fault::BadRequest)),
+            (&["+3"], Err(Fault::BadRequest)),
+            (&[""], Err(Fault::BadRequest)),
+        ] {
+            let mut headers: Vec<(&str, &[u8])> = vec![("host", b"e")];
+            headers.extend(lengths.iter().map(|value| ("content-length", value.as_bytes())));
+            assert_eq!(said(Version::HTTP_2, "/x", &headers), expect, "{lengths:?}");
         }
     }
 

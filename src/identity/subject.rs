@@ -75,3 +75,28 @@ impl fmt::Display for Subject {
         f.write_str(&self.text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Secret;
+
+    #[test]
+    fn t51_the_parts_of_an_identity_do_not_run_into_each_other() {
+        let key = HmacKey::new(&Secret::new([7; 32]));
+        let subject = |kind, parts: &[&str]| Subject::new(kind, parts, &key).as_str().to_owned();
+        let provider = |parts: &[&str]| subject(SubjectKind::Provider, parts);
+        let one = provider(&["https://idp", "a@evil@good"]);
+        for other in [
+            provider(&["https://idp", "a@evil", "@good"]),
+            provider(&["https://idpa", "@evil@good"]),
+            provider(&["https://idp", "a@evil@good", ""]),
+            provider(&["https://idpa@evil@good"]),
+            provider(&["a@evil@good", "https://idp"]),
+            subject(SubjectKind::HsaId, &["https://idp", "a@evil@good"]),
+        ] {
+            assert_ne!(one, other);
+        }
+        assert_eq!(one, provider(&["https://idp", "a@evil@good"]));
+    }
+}
