@@ -40,7 +40,6 @@ impl Gate {
     /// open nothing any more. A session's idle time does not count: whoever reads a long answer is there.
     pub fn is_over(&self, lease: &Lease) -> bool {
         let now = self.clock.now();
-<<<<<<< HEAD
         match &lease.0 {
             Leased::Session(session) => now >= session.latest_end(&self.times) || !self.still_counts(session, now),
             Leased::Token { provider, eid, until } => {
@@ -48,15 +47,6 @@ impl Gate {
                 now >= *until || providers.by_id(provider).is_none_or(|provider| provider.config().eid != *eid)
             }
         }
-=======
-        let over =
-            |session: &Session| self.lasting.revoked.contains(session.id()) || !self.is_vouched_for(session, now);
-        let gone = || {
-            let providers = self.registry.current();
-            providers.by_id(&lease.provider).is_none_or(|provider| provider.config().eid != lease.eid)
-        };
-        now >= lease.ends || lease.session.as_ref().is_some_and(over) || gone()
->>>>>>> attacks
     }
 
     /// Waits until some session is ended by someone. One that ends just before the call may be missed: whoever holds

@@ -10,15 +10,23 @@ use hyper::body::Body;
 
 use super::framing::number;
 use super::respond::Fault;
+use crate::base::limits;
 
 /// Looks at a request's form.
 ///
 /// # Errors
 /// `bad_request` for a host that is missing, doubled, malformed or another one than the target's, for a length that is
-/// doubled or no number, and for a body on GET or HEAD; `bad_expectation`.
+/// doubled or no number, for a method that is a known one but for its case, and for a body on GET or HEAD;
+/// `too_many_headers`; `bad_expectation`.
 pub fn admit<B: Body>(request: &Request<B>) -> Result<(), Fault> {
+    if request.headers().len() > limits::HEADERS {
+        return Err(Fault::TooManyHeaders);
+    }
     one_host(request)?;
     one_length(request)?;
+    if is_disguised(request.method()) {
+        return Err(Fault::BadRequest);
+    }
     // It has no meaning (RFC 9110, 9.3.1), and a server that leaves it unread reads it as the next request: one that we
     // have not seen, on a connection that others share.
     if matches!(*request.method(), Method::GET | Method::HEAD) && !request.body().is_end_stream() {
@@ -63,6 +71,13 @@ fn one_length<B>(request: &Request<B>) -> Result<(), Fault> {
     }
 }
 
+/// Methods have their case (RFC 9110, 9.1), and some servers do not know: what is `get` here would be `GET` there.
+fn is_disguised(method: &Method) -> bool {
+    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+    let method = method.as_str();
+    KNOWN.iter().any(|known| method.eq_ignore_ascii_case(known) && method != *known)
+}
+
 /// Whether a text is a name or an address, and perhaps a port (RFC 3986, 3.2.2, less what no host has).
 fn is_host(text: &[u8]) -> bool {
     let of = |text: &[u8], good: fn(&u8) -> bool| !text.is_empty() && text.iter().all(good);
@@ -88,6 +103,28 @@ fn is_host(text: &[u8]) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    #[test]
+    fn headers_are_counted_and_methods_have_their_case() {
+        for (count, expect) in [(99, Ok(())), (100, Err(Fault::TooManyHeaders))] {
+            let mut request = Request::builder().uri("/x").header(HOST, "e.example.se");
+            for _ in 0..count {
+                request = request.header("a", "");
+            }
+            assert_eq!(admit(&request.body(Empty::<Bytes>::new()).unwrap()), expect, "{count} and Host");
+        }
+        for (method, expect) in [
+            ("GET", Ok(())),
+            ("get", Err(Fault::BadRequest)),
+            ("Trace", Err(Fault::BadRequest)),
+            ("connecT", Err(Fault::BadRequest)),
+            ("PROPFIND", Ok(())),
+            ("propfind", Ok(())),
+        ] {
+            let request = Request::builder().method(method).uri("/x").header(HOST, "e.example.se");
+            assert_eq!(admit(&request.body(Empty::<Bytes>::new()).unwrap()), expect, "{method}");
+        }
+    }
+
     use bytes::Bytes;
     use http_body_util::{Empty, Full};
 

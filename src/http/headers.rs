@@ -21,9 +21,9 @@ const OURS: &str = "x-eid-";
 /// Beside them single names of the same kind, and those by which a request asks to be taken for another one: for another
 /// path (`Script-Name` reaches WSGI as the mount point), another method, or another proxy to call (`Proxy`, "httpoxy").
 fn is_told_by_others(name: &str) -> bool {
-    name.starts_with("x-forwarded-")
-        || name.starts_with("x-auth-request-")
-        || name.starts_with("x-original-")
+    const FAMILIES: [&str; 7] =
+        ["x-forwarded-", "x-auth-request-", "x-original-", "x-envoy-", "x-ssl-", "ssl-client-", "x-arr-"];
+    FAMILIES.iter().any(|family| name.starts_with(family))
         || matches!(
             name,
             "cf-connecting-ip"
@@ -35,6 +35,7 @@ fn is_told_by_others(name: &str) -> bool {
                 | "script-name"
                 | "true-client-ip"
                 | "x-client-ip"
+                | "x-forwarded"
                 | "x-cluster-client-ip"
                 | "x-host"
                 | "x-http-method"
