@@ -2,7 +2,9 @@
 
 mod generation;
 mod reload;
+mod side;
 mod status;
+mod store;
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,10 +25,15 @@ use crate::http::admin::Admin;
 use crate::http::body::FormRoom;
 use crate::http::server::{Bound, Phase};
 use crate::http::service::Service;
+use crate::replay::Store;
+use crate::replay::shared::{Shared as SharedStore, StoreObserver};
+use crate::telemetry::Telemetry;
 use generation::{Built, Generation, Workshop, tell_faults};
 use reload::{Newest, Watcher};
+use side::Side;
 
 pub use reload::ReloadError;
+pub use store::settings as store_settings;
 
 /// Why a sidecar does not start.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +72,7 @@ pub struct Running {
     threads: Vec<JoinHandle<()>>,
     admin_threads: Vec<JoinHandle<()>>,
     watcher: Option<Watcher>,
+    side: Option<Side>,
 }
 
 /// What all threads know.
@@ -91,8 +99,21 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let telemetry = Telemetry::new([], []).map_err(|e| StartError::Internal(e.to_string()))?;
+    let telemetry = Arc::new(telemetry);
+    let (lasting, side) = match store::settings(&config) {
+        None => (Lasting::new(&*random, clock.now())?, None),
+        Some(settings) => {
+            telemetry.metrics().store.know_shared();
+            let observer = Arc::clone(&telemetry) as Arc<dyn StoreObserver>;
+            let (shared, driver) = SharedStore::open(settings, Arc::clone(&clock), Arc::clone(&random), observer);
+            let side = Side::start(driver.run()).map_err(StartError::Thread)?;
+            (Lasting::with(Store::shared(shared)), Some(side))
+        }
+    };
     let workshop = Workshop {
-        lasting: Arc::new(Lasting::new(&*random, clock.now())?),
+        lasting: Arc::new(lasting),
+        telemetry,
         clock,
         random,
         forms: Arc::new(FormRoom::default()),
@@ -138,6 +159,7 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
         threads,
         admin_threads,
         watcher,
+        side,
     })
 }
 
@@ -176,5 +198,6 @@ impl Running {
         for thread in self.admin_threads {
             let _ = thread.join();
         }
+        drop(self.side);
     }
 }

@@ -14,15 +14,16 @@ mod provider;
 mod reader;
 mod route;
 mod service;
+mod store;
 mod tree;
 mod url;
 
 pub use explain::explain;
 pub use keys::{KeyFiles, KeySource, LoadedKeys, MadeKeys, load_decryption, load_keys};
-pub use load::{load, load_text, sources};
+pub use load::{load, load_text, load_to_serve, sources};
 pub use model::{
     ClientAuth, Config, Contact, Encryption, Environment, HeaderNames, JwtProvider, Listen, LogFormat, MetadataSource,
-    Method, OidcProfile, OidcProvider, Organisation, Pages, Protocol, Provider, SamlProvider, SecondReader,
+    Method, OidcProfile, OidcProvider, Organisation, Pages, Protocol, Provider, RedisStore, SamlProvider, SecondReader,
     ServiceConfig, SessionConfig, Store, Verification,
 };
 pub use print::print;

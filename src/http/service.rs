@@ -106,7 +106,12 @@ impl<U: Upstream> Generation<U> {
         }
         let decision = {
             let pairs = cookies::pairs(request.headers());
-            self.gate.authorize(&path, &Cookies::new(&pairs))
+            let held = Cookies::new(&pairs);
+            if self.gate.may_lack_fields(&held) {
+                // Rare, and only the first time that this replica meets such a session.
+                Box::pin(self.gate.fetch_session(&held)).await;
+            }
+            self.gate.authorize(&path, &held)
         };
         match decision {
             Decision::Denied(denial) => self.denied(&request, &path, &denial),
@@ -147,6 +152,9 @@ impl<U: Upstream> Generation<U> {
         } else {
             Bytes::new()
         };
+        if self.gate.may_lack_fields(&own.cookies) {
+            Box::pin(self.gate.fetch_session(&own.cookies)).await;
+        }
         self.own.answer(path, &own, &form).await.map(AnswerBody::from)
     }
 

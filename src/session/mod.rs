@@ -6,8 +6,9 @@ pub mod locale;
 pub mod login;
 pub mod names;
 
-pub use codec::{CookieKey, CookieSealer, SealError};
-pub use live::{Ended, Session, SessionParams, SessionTimes, open_session};
+pub use crate::replay::Instance;
+pub use codec::{CookieKey, CookieSealer, SealError, Sealed};
+pub use live::{Ended, Fields, Session, SessionParams, SessionTimes, open_session};
 pub use locale::Locale;
-pub use login::{Handle, Instance, LoginState, StepUpFrom};
+pub use login::{Handle, LoginState, StepUpFrom};
 pub use names::CookieNames;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
+use super::StoreMetrics;
 use crate::base::{ProviderId, RouteName};
 
 /// Every family. A clone counts on in the same ones.
@@ -23,6 +24,8 @@ pub struct Metrics {
     pub(super) sessions_ended: IntCounterVec,
     pub(super) forged_headers: IntCounter,
     pub(super) upstream_failures: IntCounter,
+    /// The shared store.
+    pub store: StoreMetrics,
     /// Requests being answered now.
     pub in_flight: IntGauge,
     /// 1 for each provider that has valid keys now, else 0.
@@ -113,6 +116,7 @@ impl Metrics {
                 "grindvakt_upstream_failures_total",
                 "Requests that the e-service did not answer.",
             )?,
+            store: StoreMetrics::new(&registry)?,
             begun,
             finished,
             in_flight,

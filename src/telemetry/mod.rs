@@ -6,6 +6,7 @@
 mod events;
 mod log;
 mod metrics;
+mod store;
 
 pub use events::{
     ConfigRefused, ConfigReloaded, Event, ForgedHeaders, LoginBegun, LoginFinished, LoginRefused, RequestDenied,
@@ -13,6 +14,7 @@ pub use events::{
 };
 pub use log::init as init_log;
 pub use metrics::Metrics;
+pub use store::{StoreAsked, StoreConnected, StoreLost, StoreMetrics, StoreWarned};
 
 use crate::base::{ProviderId, RouteName};
 
