@@ -62,6 +62,7 @@ pub struct Browser {
     pub jar: Jar,
     /// Headers that it sends with every request, besides its own.
     pub extra: Vec<(String, String)>,
+    program: bool,
 }
 
 struct Target {
@@ -104,6 +105,11 @@ impl Browser {
     /// A browser without cookies.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One that asks for JSON and says nothing of navigation: the answers are then for a program.
+    pub fn program() -> Self {
+        Self { program: true, ..Self::default() }
     }
 
     /// Visits an address as if a person typed it, and follows redirects.
@@ -200,19 +206,22 @@ impl Browser {
             .method(method.clone())
             .uri(&target.path)
             .header(HOST, format!("{}:{}", target.host, target.port))
-            .header(ACCEPT, "text/html,application/xhtml+xml,*/*;q=0.8")
-            .header("accept-language", "sv,en;q=0.5")
-            .header("sec-fetch-mode", "navigate")
-            .header("sec-fetch-dest", "document")
-            .header(
-                "sec-fetch-site",
-                match (&from_site, same) {
-                    (None, _) => "none",
-                    (Some(f), _) if f.host == target.host && f.port == target.port => "same-origin",
-                    (Some(_), true) => "same-site",
-                    (Some(_), false) => "cross-site",
-                },
-            );
+            .header("accept-language", "sv,en;q=0.5");
+        request = if self.program {
+            request.header(ACCEPT, "application/json")
+        } else {
+            let site = match (&from_site, same) {
+                (None, _) => "none",
+                (Some(f), _) if f.host == target.host && f.port == target.port => "same-origin",
+                (Some(_), true) => "same-site",
+                (Some(_), false) => "cross-site",
+            };
+            request
+                .header(ACCEPT, "text/html,application/xhtml+xml,*/*;q=0.8")
+                .header("sec-fetch-mode", "navigate")
+                .header("sec-fetch-dest", "document")
+                .header("sec-fetch-site", site)
+        };
         if let Some(cookies) = self.jar.header(&target.host, &target.scheme, context) {
             request = request.header(COOKIE, cookies);
         }

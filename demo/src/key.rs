@@ -1,4 +1,7 @@
 //! Keys and certificates that are made on the spot and trusted by nobody but the demo and the tests.
+//!
+//! Whatever the programs of this crate make is [`DemoKey::marked`]: the sidecar knows it and refuses it outside of
+//! development. A test leaves the mark out where its key stands in for a real provider's.
 #![expect(
     clippy::expect_used,
     reason = "a machine without randomness can run neither demo nor tests; nothing here comes from outside"
@@ -10,6 +13,7 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RsaKeyPair,
 };
+use grindvakt::crypto::trusted::DEMO_MARK;
 use rustls_pki_types::PrivatePkcs8KeyDer;
 
 /// How a signature is made.
@@ -48,6 +52,7 @@ pub struct DemoKey {
     pair: Pair,
     algorithm: Algorithm,
     pkcs8: Vec<u8>,
+    common_name: String,
     certificate: Vec<u8>,
 }
 
@@ -67,16 +72,19 @@ impl DemoKey {
             let der: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().expect("PKCS#8");
             der.as_ref().to_vec()
         };
-        let certificate = self_signed(&pkcs8, common_name);
-        Self { pair: Pair::Rsa(pair), algorithm: Algorithm::RsaSha256, pkcs8, certificate }
+        Self::with_certificate(Pair::Rsa(pair), Algorithm::RsaSha256, pkcs8, common_name)
     }
 
     /// A new P-256 key.
     pub fn p256(common_name: &str) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("P-256 key");
         let pkcs8 = pair.to_pkcs8v1().expect("PKCS#8").as_ref().to_vec();
-        let certificate = self_signed(&pkcs8, common_name);
-        Self { pair: Pair::P256(pair), algorithm: Algorithm::EcdsaP256, pkcs8, certificate }
+        Self::with_certificate(Pair::P256(pair), Algorithm::EcdsaP256, pkcs8, common_name)
+    }
+
+    fn with_certificate(pair: Pair, algorithm: Algorithm, pkcs8: Vec<u8>, common_name: &str) -> Self {
+        let certificate = self_signed(&pkcs8, common_name, None);
+        Self { pair, algorithm, pkcs8, common_name: common_name.to_owned(), certificate }
     }
 
     /// The same key, signing by another algorithm of its type. A P-256 key stays with its one algorithm.
@@ -85,6 +93,13 @@ impl DemoKey {
         if matches!(self.pair, Pair::Rsa(_)) && algorithm != Algorithm::EcdsaP256 {
             self.algorithm = algorithm;
         }
+        self
+    }
+
+    /// The same key in a certificate that says what it is: a demo's.
+    #[must_use]
+    pub fn marked(mut self) -> Self {
+        self.certificate = self_signed(&self.pkcs8, &self.common_name, Some(DEMO_MARK));
         self
     }
 
@@ -132,11 +147,14 @@ impl DemoKey {
     }
 }
 
-fn self_signed(pkcs8: &[u8], common_name: &str) -> Vec<u8> {
+fn self_signed(pkcs8: &[u8], common_name: &str, organisation: Option<&str>) -> Vec<u8> {
     let key = rcgen::KeyPair::try_from(&PrivatePkcs8KeyDer::from(pkcs8)).expect("a key that was just made");
     let mut params = rcgen::CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(rcgen::DnType::CommonName, common_name);
+    if let Some(organisation) = organisation {
+        params.distinguished_name.push(rcgen::DnType::OrganizationName, organisation);
+    }
     params.self_signed(&key).expect("a self-signed certificate").der().to_vec()
 }
 

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod check;
 pub mod cookies;
 pub mod demo_idp;
+pub mod dev;
 pub mod encrypt;
 pub mod form;
 pub mod idp;

@@ -8,9 +8,9 @@ use std::borrow::Cow;
 pub struct Person {
     /// Personal or coordination number, 12 digits; none for a person whom the provider knows by name only.
     pub number: Option<Cow<'static, str>>,
-    /// Given names.
+    /// Given names; empty where the provider gives none.
     pub given_name: Cow<'static, str>,
-    /// Surname.
+    /// Surname; empty where the provider gives none.
     pub surname: Cow<'static, str>,
     /// Date of birth, `YYYY-MM-DD`.
     pub date_of_birth: Option<Cow<'static, str>>,
@@ -29,12 +29,51 @@ impl Person {
 
     /// Given names and surname.
     pub fn display_name(&self) -> String {
-        format!("{} {}", self.given_name, self.surname)
+        format!("{} {}", self.given_name, self.surname).trim().to_owned()
     }
 
     /// What a provider tells persons apart by: the number, else the name.
     pub fn key(&self) -> String {
         self.number.as_deref().map_or_else(|| self.display_name(), str::to_owned)
+    }
+}
+
+/// A person as a provider's page offers them: with a name to be picked by, and with what a provider of their kind adds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestPerson {
+    /// What they are picked by.
+    pub id: String,
+    /// A line about them, for whoever picks; may be empty.
+    pub about: String,
+    /// Who they are.
+    pub person: Person,
+    /// The e-IDs that they have; the first is the one they would use. Empty: all.
+    pub eid: Vec<String>,
+    /// The level that they log in at, as a URI; none: the first that was asked for and the provider may assert.
+    pub loa: Option<String>,
+    /// Further attributes: a name and its values.
+    pub attributes: Vec<(String, Vec<String>)>,
+}
+
+impl TestPerson {
+    /// The persons of the demo, picked by their place in [`PERSONS`].
+    pub fn of_the_demo() -> Vec<Self> {
+        let all = PERSONS.iter().enumerate().map(|(at, person)| Self {
+            id: at.to_string(),
+            about: match person.number.as_deref() {
+                // A coordination number has 60 added to its day.
+                Some(number) if number.get(6..7).is_some_and(|tens| tens >= "6") => {
+                    "samordningsnummer, coordination number".to_owned()
+                }
+                Some(_) => String::new(),
+                None => "utan nummer, no number".to_owned(),
+            },
+            person: person.clone(),
+            eid: Vec::new(),
+            loa: None,
+            attributes: Vec::new(),
+        });
+        all.collect()
     }
 }
 

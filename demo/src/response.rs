@@ -255,9 +255,15 @@ impl<'a> ResponseBuilder<'a> {
         if let Some(number) = &person.number {
             all.push(attribute(PERSONAL_IDENTITY_NUMBER, Some("personalIdentityNumber"), &[number]));
         }
-        all.push(attribute(GIVEN_NAME, Some("givenName"), &[&person.given_name]));
-        all.push(attribute(SURNAME, Some("sn"), &[&person.surname]));
-        all.push(attribute(DISPLAY_NAME, Some("displayName"), &[&person.display_name()]));
+        let whole = person.display_name();
+        let names = [
+            (GIVEN_NAME, "givenName", person.given_name.as_ref()),
+            (SURNAME, "sn", person.surname.as_ref()),
+            (DISPLAY_NAME, "displayName", whole.as_str()),
+        ];
+        // An attribute is there with a value, or is not there (ATTR 3.1.1).
+        let given = names.into_iter().filter(|(.., value)| !value.is_empty());
+        all.extend(given.map(|(name, friendly, value)| attribute(name, Some(friendly), &[value])));
         if let Some(date) = &person.date_of_birth {
             all.push(attribute(DATE_OF_BIRTH, Some("dateOfBirth"), &[date]));
         }

@@ -10,14 +10,13 @@ use grindvakt::base::{Clock, SystemClock};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::browser::Browser;
 use crate::demo_idp::DemoIdp;
 use crate::idp::IdpSite;
 use crate::key::DemoKey;
 use crate::metadata::Feed;
-use crate::request::KnownService;
 use crate::serve::{bind_or_any, serve};
 use crate::service;
+use crate::sidecar::known_service;
 
 /// The configuration file of the demo, with the ports that it has when they are free.
 pub const CONFIG: &str = include_str!("../grindvakt.toml");
@@ -93,7 +92,8 @@ impl Stage {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let idp = |name: &str, likeness: &str, port: u16, loa: &[&str]| {
             let base = here(&format!("http://{name}.localhost:{port}"));
-            DemoIdp::new(&format!("{base}/idp"), &base).named(likeness).certified(loa)
+            let key = Arc::new(DemoKey::rsa(likeness).marked());
+            DemoIdp::with_key(&format!("{base}/idp"), &base, key).named(likeness).certified(loa)
         };
         let idps = [
             // A provider in front of BankID that nobody has reviewed says "uncertified" (Sweden Connect registry 3.1.1.2).
@@ -102,14 +102,14 @@ impl Stage {
         ];
 
         let folder = tempfile::Builder::new().prefix("grindvakt-demo-").tempdir()?;
-        let operator = DemoKey::rsa("Demo metadata signer");
+        let operator = DemoKey::rsa("Demo metadata signer").marked();
         let feed = idps.iter().fold(Feed::new().valid_for(clock.now(), 7 * DAY), Feed::idp);
         let write = |name: &str, text: String| write_private(&folder.path().join(name), &text);
         write("metadata.xml", feed.build_signed(&operator))?;
         write("metadata-signer.crt", operator.certificate_pem())?;
-        write("sp-signing.pem", DemoKey::rsa("Demo e-service").private_pem())?;
-        write("sp-decrypt.pem", DemoKey::rsa("Demo e-service, decryption").private_pem())?;
-        write("identity.pem", DemoKey::p256("Demo identity token").private_pem())?;
+        write("sp-signing.pem", DemoKey::rsa("Demo e-service").marked().private_pem())?;
+        write("sp-decrypt.pem", DemoKey::rsa("Demo e-service, decryption").marked().private_pem())?;
+        write("identity.pem", DemoKey::p256("Demo identity token").marked().private_pem())?;
         write("session.key", random_line()?)?;
         write("digest.key", random_line()?)?;
         write("grindvakt.toml", here(CONFIG))?;
@@ -139,33 +139,22 @@ impl Stage {
     /// # Errors
     /// A sentence when it does not answer in time or its metadata cannot be used.
     pub async fn introduce(&self, within: Duration) -> Result<(), String> {
-        let url = self.url("/eid/saml/metadata");
-        let waiting = async {
-            loop {
-                match Browser::new().open(&url).await {
-                    Ok(page) if page.status.is_success() => return page.body,
-                    _ => tokio::time::sleep(Duration::from_millis(50)).await,
-                }
-            }
-        };
-        let metadata = tokio::time::timeout(within, waiting)
-            .await
-            .map_err(|_| format!("the sidecar did not answer at {url} within {} s", within.as_secs()))?;
+        let service = Arc::new(known_service(&self.url("/eid/saml/metadata"), within).await?);
         for idp in &self.idps {
-            idp.knows(KnownService::from_metadata(&metadata).map_err(|e| e.to_string())?);
+            idp.knows(Arc::clone(&service));
         }
         Ok(())
     }
 }
 
-fn random_line() -> io::Result<String> {
+pub(crate) fn random_line() -> io::Result<String> {
     let mut bytes = [0; 32];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("no random bytes"))?;
     Ok(base64_simd::STANDARD.encode_to_string(bytes) + "\n")
 }
 
 /// The folder is the visitor's own already (mode 0700); the files are made so too, as key files should be.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
@@ -176,6 +165,7 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::browser::Browser;
 
     #[test]
     fn a_port_that_moved_is_never_taken_for_another() {
@@ -200,7 +190,9 @@ mod tests {
             .map(|key| written["keys"].get(key).unwrap());
         let names = files.iter().flat_map(|v| v.as_array().cloned().unwrap_or_else(|| vec![(*v).clone()]));
         for name in names {
-            assert!(stage.config().with_file_name(name.as_str().unwrap()).is_file(), "{name}");
+            let text = std::fs::read(stage.config().with_file_name(name.as_str().unwrap())).unwrap();
+            let marked = grindvakt::crypto::own::is_demo_pem(&grindvakt::base::Secret::new(text));
+            assert_eq!(marked, name.as_str().unwrap().ends_with(".pem"), "{name}");
         }
         for idp in &stage.idps {
             let home = idp.idp().sso_url().replace("/sso", "/");

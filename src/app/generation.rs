@@ -53,6 +53,11 @@ impl Workshop {
         drop(made);
         warnings.extend(keys.warnings.iter().cloned());
         let (snapshot, faults) = provider::load(&config, self.clock.now());
+        let ours: Vec<FeedFault> = faults.iter().filter(|fault| fault.is_ours()).cloned().collect();
+        if !ours.is_empty() {
+            tell_faults(&ours);
+            return Err(StartError::DemoKeys(ours));
+        }
 
         let providers = config.providers.iter().map(|provider| provider.id.clone());
         let routes = config.routes.all().map(|route| route.name.clone());

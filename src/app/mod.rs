@@ -25,6 +25,7 @@ use crate::http::admin::Admin;
 use crate::http::body::FormRoom;
 use crate::http::server::{Bound, Phase};
 use crate::http::service::Service;
+use crate::provider::FeedFault;
 use crate::replay::Store;
 use crate::replay::shared::{Shared as SharedStore, StoreObserver};
 use crate::telemetry::Telemetry;
@@ -41,6 +42,9 @@ pub enum StartError {
     /// Keys that cannot be read.
     #[error("{}", list(.0))]
     Keys(Vec<Problem>),
+    /// Feeds that hold keys of the demo, outside of development.
+    #[error("{}", faults(.0))]
+    DemoKeys(Vec<FeedFault>),
     /// The gate cannot be put together.
     #[error(transparent)]
     Gate(#[from] GateError),
@@ -60,6 +64,10 @@ pub enum StartError {
 
 fn list(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn faults(faults: &[FeedFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// A sidecar that serves.

@@ -67,3 +67,38 @@ pub const STORED_SESSION_BYTES: usize = 64 * 1024;
 
 /// RSA keys shorter than this are refused when they are loaded (profile 3.4).
 pub const RSA_MIN_BITS: usize = 2048;
+
+/// What a JSON text may hold. One value for tokens, one for documents that a provider publishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JsonLimits {
+    /// Bytes of source.
+    pub bytes: usize,
+    /// Objects and arrays within each other, the outermost counted.
+    pub depth: usize,
+    /// Values and member names together.
+    pub nodes: usize,
+    /// Members of one object. Names are compared with each other, so this bounds a quadratic step.
+    pub members: usize,
+}
+
+/// A token in compact form, all parts together: an ID token with a certificate, a signature and an OCSP answer in it has
+/// some 40 KB, and one more base64 around it when it comes encrypted.
+pub const TOKEN_BYTES: usize = 128 * 1024;
+
+/// The header of a token, decoded: one with a whole certificate chain in `x5c`, which is not read, fits.
+pub const TOKEN_HEADER: JsonLimits = JsonLimits { bytes: 16 * 1024, depth: 8, nodes: 256, members: 64 };
+
+/// The claims of a token, or of UserInfo: OpenID Connect for Identity Assurance, the deepest that is known, needs 8.
+pub const TOKEN_CLAIMS: JsonLimits = JsonLimits { bytes: TOKEN_BYTES, depth: 16, nodes: 4_096, members: 256 };
+
+/// A JWKS, a discovery document, the answer of a token endpoint: the largest JWKS that were seen have some 60 KB.
+pub const PROVIDER_DOCUMENT: JsonLimits = JsonLimits { bytes: 512 * 1024, depth: 16, nodes: 16_384, members: 256 };
+
+/// Keys that are read from one JWKS.
+pub const JWKS_KEYS: usize = 128;
+
+/// `kid`, `jti` and `sid`: names to look up and to remember, not to think about.
+pub const TOKEN_NAME_BYTES: usize = 512;
+
+/// `sub` of an ID token (OpenID Connect Core, 2).
+pub const SUBJECT_BYTES: usize = 255;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::base::{Clock as _, SystemClock};
 use crate::crypto::digest::SystemRandom;
+use crate::provider::FeedFault;
 use crate::replay::shared::{Settings, StoreFault, probe};
 use crate::{app, config, provider};
 
@@ -38,8 +39,12 @@ pub fn run(args: &Args) -> ExitCode {
     // Feeds are the providers': what is wrong with one today is told, and is no mistake of the configuration.
     let (_, faults) = provider::load(&config, SystemClock.now());
     for fault in &faults {
-        let entity = fault.entity_id.as_deref().map_or_else(String::new, |id| format!(", {id}"));
-        super::warn(format_args!("warning: metadata {:?}{entity}: {}", fault.feed, fault.cause));
+        let weight = if fault.is_ours() { "" } else { "warning: " };
+        super::warn(format_args!("{weight}{fault}"));
+    }
+    let demo_keys = config::demo_keys(&config);
+    if faults.iter().any(FeedFault::is_ours) || !demo_keys.is_empty() {
+        return super::problems(&demo_keys);
     }
     if args.online
         && let Some(settings) = app::store_settings(&config)

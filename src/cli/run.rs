@@ -35,6 +35,10 @@ pub fn run(args: &Args) -> ExitCode {
     let running = match app::start(config, &args.config) {
         Ok(running) => running,
         Err(StartError::Keys(problems)) => return super::problems(&problems),
+        Err(e @ StartError::DemoKeys(_)) => {
+            super::warn(e);
+            return ExitCode::from(super::CONFIG);
+        }
         Err(e) => {
             let _ = writeln!(std::io::stderr(), "grindvakt: {e}");
             return ExitCode::from(super::REFUSED);

@@ -37,7 +37,7 @@ fn read(table: Table, problems: &Problems, unfit: &mut Vec<Problem>) -> Option<C
     let log = root.choice("log", &log).unwrap_or(LogFormat::Auto);
 
     let service = service::read_service(&mut root, environment);
-    let listen = service::read_listen(&mut root);
+    let listen = service::read_listen(&mut root, environment);
     let verification = service::read_verification(&mut root);
     let session = service::read_session(&mut root);
     let mut warnings = Vec::new();

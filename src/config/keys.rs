@@ -4,10 +4,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::reader::Section;
-use super::{Config, Problem};
+use super::{Config, Environment, Problem};
 use crate::base::Secret;
 use crate::crypto::digest::{Random, random_bytes};
-use crate::crypto::own::{DecryptionKeys, OwnKeyError, SigningKey, generate_p256_pem, generate_rsa_pem};
+use crate::crypto::own::{
+    DecryptionKeys, OwnKeyError, SigningKey, generate_p256_pem, generate_rsa_pem, is_demo_pem, is_demo_secret,
+};
 
 /// Where one secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,14 +144,14 @@ pub fn load_keys(config: &Config, random: &dyn Random, made: &mut MadeKeys) -> R
 
     let mut signing = Vec::new();
     for source in &config.keys.signing {
-        match read(source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string())) {
+        match pem(config, source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string())) {
             Ok(key) => signing.push(key),
             Err(e) => fail(source, e),
         }
     }
     let mut sealing = Vec::new();
     for source in &config.keys.sealing {
-        match read(source).and_then(|text| symmetric(&text)) {
+        match read(source).and_then(|text| symmetric(config, &text)) {
             Ok(key) => sealing.push(key),
             Err(e) => fail(source, e),
         }
@@ -161,15 +163,17 @@ pub fn load_keys(config: &Config, random: &dyn Random, made: &mut MadeKeys) -> R
             DecryptionKeys::default()
         }
     };
-    let digest = config.keys.digest.as_ref().and_then(|source| match read(source).and_then(|text| symmetric(&text)) {
-        Ok(key) => Some(key),
-        Err(e) => {
-            fail(source, e);
-            None
-        }
-    });
+    let digest =
+        config.keys.digest.as_ref().and_then(|source| match read(source).and_then(|text| symmetric(config, &text)) {
+            Ok(key) => Some(key),
+            Err(e) => {
+                fail(source, e);
+                None
+            }
+        });
     let token = config.keys.identity_token.as_ref().and_then(|source| {
-        let key = read(source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string()));
+        let key =
+            pem(config, source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string()));
         match key {
             Ok(key) if key.is_p256() => Some(key),
             Ok(_) => {
@@ -237,8 +241,8 @@ pub fn load_keys(config: &Config, random: &dyn Random, made: &mut MadeKeys) -> R
 pub fn load_decryption(config: &Config) -> Result<DecryptionKeys, Vec<Problem>> {
     let (mut keys, mut problems) = (DecryptionKeys::default(), Vec::new());
     for source in &config.keys.decryption {
-        let added =
-            read(source).and_then(|pem| keys.add(&pem, &config.service.entity_id).map_err(|error| error.to_string()));
+        let added = pem(config, source)
+            .and_then(|pem| keys.add(&pem, &config.service.entity_id).map_err(|error| error.to_string()));
         problems.extend(added.err().map(|message| source.problem(message)));
     }
     if problems.is_empty() { Ok(keys) } else { Err(problems) }
@@ -253,12 +257,40 @@ fn read(source: &KeySource) -> Result<Secret<Vec<u8>>, String> {
     }
 }
 
+/// What is said of a key of the demo.
+const DEMO_KEY: &str = "is a key that grindvakt-demo made: those are for environment \"dev\" alone; \
+                        `grindvakt keys generate` makes one of your own";
+
+/// A key file with a private key, which must not be the demo's outside of development.
+fn pem(config: &Config, source: &KeySource) -> Result<Secret<Vec<u8>>, String> {
+    let text = read(source)?;
+    if config.environment != Environment::Dev && is_demo_pem(&text) { Err(DEMO_KEY.to_owned()) } else { Ok(text) }
+}
+
+/// Every key of the demo that `config` names where it must not, of those that can be read: `check` needs no key to be
+/// there, but one that is there must be no demo's.
+pub fn demo_keys(config: &Config) -> Vec<Problem> {
+    if config.environment == Environment::Dev {
+        return Vec::new();
+    }
+    let keys = &config.keys;
+    let pem = keys.signing.iter().chain(&keys.decryption).chain(&keys.identity_token);
+    let pem = pem.filter(|source| read(source).is_ok_and(|text| is_demo_pem(&text)));
+    let lines = keys.sealing.iter().chain(&keys.digest);
+    let refused = |source: &&KeySource| read(source).and_then(|text| symmetric(config, &text)).err();
+    let lines = lines.filter(|source| refused(source).is_some_and(|said| said == DEMO_KEY));
+    pem.chain(lines).map(|source| source.problem(DEMO_KEY.to_owned())).collect()
+}
+
 /// One line: the base64 of 32 random bytes.
-fn symmetric(text: &Secret<Vec<u8>>) -> Result<Secret<[u8; 32]>, String> {
+fn symmetric(config: &Config, text: &Secret<Vec<u8>>) -> Result<Secret<[u8; 32]>, String> {
     let wrong = || "must hold one line, the base64 of 32 random bytes; `grindvakt keys generate` makes one".to_owned();
     let line = text.expose().trim_ascii();
     let bytes = base64_simd::STANDARD.decode_to_vec(line).map(Secret::new).map_err(|_| wrong())?;
     let key: [u8; 32] = bytes.expose().as_slice().try_into().map_err(|_| wrong())?;
+    if config.environment != Environment::Dev && is_demo_secret(&key) {
+        return Err(DEMO_KEY.to_owned());
+    }
     // All bytes alike is a placeholder that somebody forgot.
     if key.iter().all(|b| Some(b) == key.first()) {
         return Err("holds a placeholder, not random bytes".into());

@@ -18,13 +18,14 @@ mod store;
 mod tree;
 mod url;
 
+pub use crate::verify::jose::OidcProfile;
 pub use explain::explain;
-pub use keys::{KeyFiles, KeySource, LoadedKeys, MadeKeys, load_decryption, load_keys};
+pub use keys::{KeyFiles, KeySource, LoadedKeys, MadeKeys, demo_keys, load_decryption, load_keys};
 pub use load::{load, load_text, load_to_serve, sources};
 pub use model::{
     ClientAuth, Config, Contact, Encryption, Environment, HeaderNames, JwtProvider, Listen, LogFormat, MetadataSource,
-    Method, OidcProfile, OidcProvider, Organisation, Pages, Protocol, Provider, RedisStore, SamlProvider, SecondReader,
-    ServiceConfig, SessionConfig, Store, Verification,
+    Method, OidcProvider, Organisation, Pages, Protocol, Provider, RedisStore, SamlProvider, SecondReader,
+    ServiceConfig, SessionConfig, Store, TokenSettings, Verification,
 };
 pub use print::print;
 pub use problem::Problem;

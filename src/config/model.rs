@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use super::{BaseUrl, KeyFiles, KeySource, Network, Problem, Upstream};
 use crate::base::{EidId, ProviderId, ServiceId};
+use crate::crypto::trusted::AlgorithmSet;
 use crate::identity::Field;
 use crate::policy::Routes;
 use crate::replay::shared::{NodeAddress, StoreTls, Topology};
+use crate::verify::jose::OidcProfile;
 use crate::verify::saml::{Profile, Signed, SsoBinding};
 
 /// Everything that a sidecar is told.
@@ -340,36 +342,29 @@ pub struct OidcProvider {
     pub client: ClientAuth,
     /// Its keys, pinned in a file instead of found by discovery.
     pub jwks_file: Option<PathBuf>,
+    /// What is read from its tokens, and how.
+    pub tokens: TokenSettings,
+    /// Whether its ID tokens must come encrypted.
+    pub encryption: Encryption,
+    /// Who else its ID tokens may be for, beside us.
+    pub trusted_audiences: Vec<String>,
+    /// Whether it is the eIDAS connector.
+    pub eidas_connector: bool,
 }
 
-/// The rules of an OpenID provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OidcProfile {
-    /// OpenID Connect Core.
-    Generic,
-    /// Freja.
-    Freja,
-    /// Inera, for SITHS.
-    Inera,
-    /// The Swedish OpenID Connect profile.
-    OidcSweden,
-    /// Sweden Connect's profile.
-    SwedenConnect,
+/// What is read from a provider's tokens, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenSettings {
+    /// What it may sign with.
+    pub algorithms: AlgorithmSet,
+    /// (field, the claim that holds it), before what the profile says. `loa` among them names the claim of the level.
+    pub claims: Vec<(Field, String)>,
 }
 
-impl OidcProfile {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Generic, Self::OidcSweden, Self::SwedenConnect, Self::Freja, Self::Inera];
-
-    /// Its name in the configuration.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Generic => "generic",
-            Self::Freja => "freja",
-            Self::Inera => "inera",
-            Self::OidcSweden => "oidc-sweden",
-            Self::SwedenConnect => "sweden-connect",
-        }
+impl TokenSettings {
+    /// The claim of the level, where the configuration names one.
+    pub fn loa_claim(&self) -> Option<&str> {
+        self.claims.iter().find(|(field, _)| *field == Field::Loa).map(|(_, claim)| claim.as_str())
     }
 }
 
@@ -385,6 +380,8 @@ pub enum ClientAuth {
 /// A `[[provider]]` with `protocol = "jwt"`.
 #[derive(Clone, Debug)]
 pub struct JwtProvider {
+    /// Where claims are.
+    pub profile: OidcProfile,
     /// Its issuer, compared exactly.
     pub issuer: String,
     /// What a token must be meant for: one of these.
@@ -393,6 +390,8 @@ pub struct JwtProvider {
     pub jwks_file: Option<PathBuf>,
     /// Whether only tokens of the type `at+jwt` pass (RFC 9068, 2.1).
     pub require_at_jwt: bool,
+    /// What is read from its tokens, and how.
+    pub tokens: TokenSettings,
 }
 
 /// `[organisation]`: what the federation wants to know (TAR 3.1). Texts are by language.

@@ -4,7 +4,9 @@ use toml::{Table, Value};
 
 use super::{
     ClientAuth, Config, Encryption, KeySource, OidcProvider, Protocol, Provider, SamlProvider, SecondReader, Store,
+    TokenSettings,
 };
+use crate::crypto::trusted::JwsAlgorithm;
 use crate::policy::Access;
 use crate::replay::shared::Topology;
 use crate::verify::saml::{Profile, Signed, SsoBinding};
@@ -160,10 +162,12 @@ fn provider(provider: &Provider) -> Table {
         Protocol::Saml(own) => saml(&mut table, own),
         Protocol::Oidc(own) => oidc(&mut table, own),
         Protocol::Jwt(own) => {
+            table.insert("profile".into(), text(own.profile.name()));
             table.insert("issuer".into(), text(&own.issuer));
             some(&mut table, "audience", own.audience.clone());
             some(&mut table, "jwks_file", own.jwks_file.iter().map(|p| p.display().to_string()).collect());
             table.insert("require_at_jwt".into(), Value::Boolean(own.require_at_jwt));
+            tokens(&mut table, &own.tokens);
         }
     }
     table
@@ -179,10 +183,6 @@ fn saml(table: &mut Table, own: &SamlProvider) {
         Signed::Assertion => "assertion",
         Signed::Either => "either",
     };
-    let encryption = match own.encryption {
-        Encryption::Required => "required",
-        Encryption::Optional => "optional",
-    };
     let binding = own.binding.map(|binding| match binding {
         SsoBinding::Redirect => "redirect",
         SsoBinding::Post => "post",
@@ -192,7 +192,7 @@ fn saml(table: &mut Table, own: &SamlProvider) {
         ("entity_id", &own.entity_id),
         ("metadata", &own.metadata),
         ("signed", signed),
-        ("encryption", encryption),
+        ("encryption", encryption(own.encryption)),
     ]
     .into_iter()
     .chain(binding.map(|binding| ("binding", binding)))
@@ -221,6 +221,24 @@ fn oidc(table: &mut Table, own: &OidcProvider) {
     .chain(own.jwks_file.iter().map(|path| ("jwks_file", path.display().to_string())))
     {
         table.insert(key.into(), Value::String(value));
+    }
+    tokens(table, &own.tokens);
+    table.insert("encryption".into(), Value::String(encryption(own.encryption).to_owned()));
+    some(table, "trusted_audiences", own.trusted_audiences.clone());
+    table.insert("eidas_connector".into(), Value::Boolean(own.eidas_connector));
+}
+
+fn tokens(table: &mut Table, own: &TokenSettings) {
+    let algorithms = JwsAlgorithm::ALL.into_iter().filter(|algorithm| own.algorithms.contains(*algorithm));
+    table.insert("algorithms".into(), list(algorithms.map(|algorithm| algorithm.name().to_owned()).collect()));
+    let claims = own.claims.iter().map(|(field, claim)| (field.name().to_owned(), Value::String(claim.clone())));
+    table.insert("claims".into(), Value::Table(claims.collect()));
+}
+
+const fn encryption(setting: Encryption) -> &'static str {
+    match setting {
+        Encryption::Required => "required",
+        Encryption::Optional => "optional",
     }
 }
 

@@ -4,10 +4,11 @@ use super::keys::source;
 use super::reader::Section;
 use super::{
     ClientAuth, Encryption, JwtProvider, MetadataSource, Method, OidcProfile, OidcProvider, Protocol, Provider,
-    SamlProvider, url,
+    SamlProvider, TokenSettings, url,
 };
 use crate::base::{EidId, ProviderId};
-use crate::identity::Loa;
+use crate::crypto::trusted::{AlgorithmSet, JwsAlgorithm};
+use crate::identity::{Field, Loa};
 use crate::verify::saml::{Profile, Signed, SsoBinding};
 
 pub(super) fn read_metadata(root: &mut Section<'_>) -> Vec<MetadataSource> {
@@ -171,10 +172,52 @@ fn read_oidc(s: &mut Section<'_>) -> Option<OidcProvider> {
         }
     };
     let jwks_file = s.path("jwks_file");
-    Some(OidcProvider { profile, issuer: issuer?, client_id: client_id?.text, client: client?, jwks_file })
+    let tokens = tokens(s);
+    let encryption = s.choice("encryption", &[("required", Encryption::Required), ("optional", Encryption::Optional)]);
+    let trusted_audiences = s.some_texts("trusted_audiences").into_iter().map(|text| text.text).collect();
+    let eidas_connector = s.flag("eidas_connector", false);
+    Some(OidcProvider {
+        profile,
+        issuer: issuer?,
+        client_id: client_id?.text,
+        client: client?,
+        jwks_file,
+        tokens,
+        encryption: encryption.unwrap_or(Encryption::Optional),
+        trusted_audiences,
+        eidas_connector,
+    })
+}
+
+/// `algorithms` and `claims`.
+fn tokens(s: &mut Section<'_>) -> TokenSettings {
+    let mut algorithms = None;
+    for text in s.some_texts("algorithms") {
+        match JwsAlgorithm::from_name(&text.text) {
+            Some(algorithm) => algorithms = Some(algorithms.unwrap_or(AlgorithmSet::NONE).with(algorithm)),
+            None => {
+                let known: Vec<&str> = JwsAlgorithm::ALL.iter().map(|known| known.name()).collect();
+                s.problem(
+                    &text.at,
+                    format!("`algorithms`: {:?} is not taken; these are: {}", text.text, known.join(", ")),
+                );
+            }
+        }
+    }
+    let mut claims = Vec::new();
+    if let Some(mut table) = s.section("claims") {
+        for (name, text) in table.free_texts() {
+            match Field::parse(&name).filter(|field| *field != Field::Eid) {
+                Some(field) => claims.push((field, text.text)),
+                None => table.problem(&text.at, format!("`{name}` is no field that a claim can hold")),
+            }
+        }
+    }
+    TokenSettings { algorithms: algorithms.unwrap_or(AlgorithmSet::ALL), claims }
 }
 
 fn read_jwt(s: &mut Section<'_>) -> Option<JwtProvider> {
+    let profile = s.choice("profile", &OidcProfile::ALL.map(|p| (p.name(), p))).unwrap_or(OidcProfile::Generic);
     let issuer = issuer(s);
     if !s.has("audience") {
         s.missing("audience", "what the tokens must be meant for");
@@ -182,8 +225,9 @@ fn read_jwt(s: &mut Section<'_>) -> Option<JwtProvider> {
     let audience: Vec<String> = s.some_texts("audience").into_iter().map(|text| text.text).collect();
     let jwks_file = s.path("jwks_file");
     let require_at_jwt = s.flag("require_at_jwt", false);
+    let tokens = tokens(s);
     let issuer = issuer?;
-    (!audience.is_empty()).then_some(JwtProvider { issuer, audience, jwks_file, require_at_jwt })
+    (!audience.is_empty()).then_some(JwtProvider { profile, issuer, audience, jwks_file, require_at_jwt, tokens })
 }
 
 /// An issuer: https, or http on loopback, without query and fragment (OpenID Connect Discovery 3, RFC 8414, 2).

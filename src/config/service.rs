@@ -100,7 +100,7 @@ pub(super) fn fields(section: &mut Section<'_>, key: &'static str) -> Option<Vec
     Some(out)
 }
 
-pub(super) fn read_listen(root: &mut Section<'_>) -> Listen {
+pub(super) fn read_listen(root: &mut Section<'_>, environment: Option<Environment>) -> Listen {
     let mut listen = Listen {
         public: SocketAddr::from(([127, 0, 0, 1], 8080)),
         admin: SocketAddr::from(([127, 0, 0, 1], 9464)),
@@ -117,6 +117,9 @@ pub(super) fn read_listen(root: &mut Section<'_>) -> Listen {
         {
             *slot = address;
         }
+    }
+    if environment == Some(Environment::Dev) && !listen.public.ip().is_loopback() {
+        s.problem(&at, "environment \"dev\" lets demo keys and test persons in: `public` must be a loopback address");
     }
     if listen.public == listen.admin && listen.public.port() != 0 {
         s.problem(&at, "`public` and `admin` are the same address");
@@ -170,10 +173,20 @@ pub(super) fn read_session(root: &mut Section<'_>) -> SessionConfig {
 
 /// A text by language: `name = { sv = "…", en = "…" }`, or one text, which is Swedish.
 fn by_language(section: &mut Section<'_>, key: &'static str) -> BTreeMap<String, String> {
-    match section.section(key) {
-        Some(mut table) => table.free_texts().into_iter().map(|(language, text)| (language, text.text)).collect(),
-        None => BTreeMap::new(),
+    let Some(mut table) = section.section(key) else { return BTreeMap::new() };
+    let texts = table.free_texts();
+    for (language, text) in texts.iter().filter(|(language, _)| !is_language(language)) {
+        let message = "is no language tag such as \"sv\" or \"en-GB\": providers would refuse our metadata";
+        table.problem(&text.at, format!("{language:?} {message}"));
     }
+    texts.into_iter().map(|(language, text)| (language, text.text)).collect()
+}
+
+/// Whether `xml:lang` may hold it (XML Schema 2, 3.3.3).
+fn is_language(tag: &str) -> bool {
+    let part = |part: &str| matches!(part.len(), 1..=8) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    tag.split('-').all(part)
+        && tag.split('-').next().is_some_and(|first| first.bytes().all(|b| b.is_ascii_alphabetic()))
 }
 
 pub(super) fn read_organisation(root: &mut Section<'_>) -> Option<Organisation> {

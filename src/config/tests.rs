@@ -175,6 +175,14 @@ fn every_mistake_is_named_with_its_line() {
             ],
         ),
         (
+            "[store]\n",
+            "[organisation]\nname = { sv = \"A\", sv_SE = \"B\", \"\" = \"C\", en-GB = \"D\" }\n[store]\n",
+            &[
+                "dir/g.toml:9: organisation.name: \"\" is no language tag such as \"sv\" or \"en-GB\": providers would refuse our metadata",
+                "dir/g.toml:9: organisation.name: \"sv_SE\" is no language tag such as \"sv\" or \"en-GB\": providers would refuse our metadata",
+            ],
+        ),
+        (
             "single_replica = true",
             "kind = \"redis\"\nnodes = [\"127.0.0.1:6379\"]",
             &[

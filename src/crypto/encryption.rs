@@ -1,4 +1,4 @@
-//! Opening what was encrypted to us (XML Encryption 1.1): content by AES, its key by RSA-OAEP.
+//! Opening what was encrypted to us (XML Encryption 1.1, JSON Web Encryption): content by AES, its key by RSA-OAEP.
 //!
 //! What does not open tells nothing of why. RSA 1.5 and Triple DES are not here, and no setting brings them back.
 
@@ -32,6 +32,18 @@ pub struct KeyTransport {
     pub hash: OaepHash,
     /// The label (OAEPparams); empty as a rule.
     pub label: Vec<u8>,
+}
+
+impl KeyTransport {
+    /// By its name in `alg` of a JWE (RFC 7518, 4.3); none for anything outside the list.
+    pub fn from_jwe(name: &str) -> Option<Self> {
+        let hash = match name {
+            "RSA-OAEP" => OaepHash::Sha1,
+            "RSA-OAEP-256" => OaepHash::Sha256,
+            _ => return None,
+        };
+        Some(Self { hash, label: Vec::new() })
+    }
 }
 
 /// Whoever holds our private keys. The verifier knows this trait and not the keys.
@@ -77,6 +89,15 @@ impl ContentAlgorithm {
         })
     }
 
+    /// By its name in `enc` of a JWE (RFC 7518, 5.1); none for anything outside the list.
+    pub fn from_jwe(name: &str) -> Option<Self> {
+        match name {
+            "A128GCM" => Some(Self::Gcm(16)),
+            "A256GCM" => Some(Self::Gcm(32)),
+            _ => None,
+        }
+    }
+
     /// Whether a change in the ciphertext is always noticed.
     pub const fn is_authenticated(self) -> bool {
         matches!(self, Self::Gcm(_))
@@ -99,15 +120,30 @@ impl ContentAlgorithm {
             Self::Cbc(_) => open_cbc(self, key, content),
         }
     }
+
+    /// Opens `content`, ciphertext and tag, with what was sealed beside it: the parts of a JWE (RFC 7516, 5.2). None when
+    /// it does not open, and always for a cipher that seals nothing.
+    pub fn open_sealed(self, key: &[u8], nonce: &[u8], beside: &[u8], mut content: Vec<u8>) -> Option<Secret<Vec<u8>>> {
+        if key.len() != self.key_bytes() || !self.is_authenticated() {
+            return None;
+        }
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let opened = gcm_key(self, key)?.open_in_place(nonce, Aad::from(beside), &mut content).ok()?.len();
+        Some(moved_to_front(content, 0, opened))
+    }
 }
 
-fn open_gcm(algorithm: ContentAlgorithm, key: &[u8], mut content: Vec<u8>) -> Option<Secret<Vec<u8>>> {
+fn gcm_key(algorithm: ContentAlgorithm, key: &[u8]) -> Option<LessSafeKey> {
     let algorithm = match algorithm.key_bytes() {
         16 => &AES_128_GCM,
         24 => &AES_192_GCM,
         _ => &AES_256_GCM,
     };
-    let key = LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?);
+    Some(LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?))
+}
+
+fn open_gcm(algorithm: ContentAlgorithm, key: &[u8], mut content: Vec<u8>) -> Option<Secret<Vec<u8>>> {
+    let key = gcm_key(algorithm, key)?;
     let nonce = Nonce::try_assume_unique_for_key(content.get(..NONCE_BYTES)?).ok()?;
     let opened = key.open_in_place(nonce, Aad::empty(), content.get_mut(NONCE_BYTES..)?).ok()?.len();
     Some(moved_to_front(content, NONCE_BYTES, opened))

@@ -13,7 +13,13 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 use super::digest::sha256;
 use crate::base::limits::RSA_MIN_BITS;
 
-/// A signature algorithm of the allow-list (profile 3.4, and RSA-PSS as the eIDAS nodes use it).
+mod jwk;
+mod jws;
+
+pub use jwk::{Curve, PublicJwk};
+pub use jws::{AlgorithmSet, JwsAlgorithm};
+
+/// A signature algorithm of the allow-list (profile 3.4, RSA-PSS as the eIDAS nodes use it, and Ed25519 of JWS).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignatureAlgorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -34,6 +40,8 @@ pub enum SignatureAlgorithm {
     EcdsaSha384,
     /// ECDSA with SHA-512.
     EcdsaSha512,
+    /// Ed25519 (RFC 8032). JWS has it (RFC 8037, 3.1); XML Signature does not.
+    Ed25519,
 }
 
 impl SignatureAlgorithm {
@@ -61,7 +69,7 @@ impl SignatureAlgorithm {
             Self::RsaPssSha256 => Some(3),
             Self::RsaPssSha384 => Some(4),
             Self::RsaPssSha512 => Some(5),
-            Self::EcdsaSha256 | Self::EcdsaSha384 | Self::EcdsaSha512 => None,
+            Self::EcdsaSha256 | Self::EcdsaSha384 | Self::EcdsaSha512 | Self::Ed25519 => None,
         }
     }
 
@@ -89,14 +97,25 @@ static P256: CurveAlgorithms = [&lc::ECDSA_P256_SHA256_ASN1, &lc::ECDSA_P256_SHA
 static P384: CurveAlgorithms = [&lc::ECDSA_P384_SHA256_ASN1, &lc::ECDSA_P384_SHA384_ASN1, &lc::ECDSA_P384_SHA512_ASN1];
 static P521: CurveAlgorithms = [&lc::ECDSA_P521_SHA256_ASN1, &lc::ECDSA_P521_SHA384_ASN1, &lc::ECDSA_P521_SHA512_ASN1];
 
+/// What `grindvakt-demo` writes into the names of every certificate that it makes for itself. Whoever runs a demo provider
+/// can log in as anyone, so its keys are known by this and refused outside of development. The sidecar depends on nothing
+/// of the demo; this text is all that they share.
+pub const DEMO_MARK: &str = "Grindvakt demo key: for development only";
+
+/// Whether a certificate (DER) says of itself that it belongs to a demo. Otherwise nothing in a certificate but its key is
+/// looked at; this can only refuse.
+pub fn is_demo_certificate(der: &[u8]) -> bool {
+    memchr::memmem::find(der, DEMO_MARK.as_bytes()).is_some()
+}
+
 /// Why a public key is not taken. The provider then has one key less, which the operator is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// Not a certificate in DER.
     #[error("not an X.509 certificate")]
     Certificate,
-    /// A key type other than RSA and EC, or another curve than P-256, P-384 and P-521.
-    #[error("a key type that is not taken: RSA, P-256, P-384 and P-521 are")]
+    /// A key type other than RSA, EC and Ed25519, or another curve than P-256, P-384 and P-521.
+    #[error("a key type that is not taken: RSA, P-256, P-384, P-521 and Ed25519 are")]
     Type,
     /// An RSA key of fewer than 2048 or more than 8192 bits.
     #[error("an RSA key of {0} bits: 2048 to 8192 are taken")]
@@ -121,18 +140,20 @@ enum Kind {
     Ec {
         parsed: Box<[lc::ParsedPublicKey; 3]>,
         width: usize,
-        ring: Option<RingP256>,
+        ring: Option<RingKey>,
     },
+    Ed25519(RingKey),
 }
 
-/// P-256 with SHA-256 goes to ring, which takes the fixed form as it is: the uncompressed point.
-type RingP256 = ring::signature::UnparsedPublicKey<Box<[u8]>>;
+/// P-256 with SHA-256, and Ed25519, go to ring, which takes the key's own bytes and the fixed form as they are.
+type RingKey = ring::signature::UnparsedPublicKey<Box<[u8]>>;
 
 /// A public key from a trusted place, ready to verify with.
 pub struct PublicKey {
     kind: Kind,
     name: &'static str,
     fingerprint: [u8; 32],
+    demo: bool,
 }
 
 impl PublicKey {
@@ -145,7 +166,7 @@ impl PublicKey {
         let certificate = CertificateInner::<Raw>::from_der(der).map_err(|_| KeyError::Certificate)?;
         let spki =
             certificate.tbs_certificate().subject_public_key_info().to_der().map_err(|_| KeyError::Certificate)?;
-        Self::from_spki(&spki)
+        Ok(Self { demo: is_demo_certificate(der), ..Self::from_spki(&spki)? })
     }
 
     /// From a SubjectPublicKeyInfo in DER (RFC 5280, 4.1.2.7).
@@ -168,7 +189,7 @@ impl PublicKey {
             "1.2.840.10045.2.1" => match parameter().as_str() {
                 "1.2.840.10045.3.1.7" => {
                     let ring = (bits.first() == Some(&4)).then(|| {
-                        RingP256::new(&ring::signature::ECDSA_P256_SHA256_FIXED, bits.to_vec().into_boxed_slice())
+                        RingKey::new(&ring::signature::ECDSA_P256_SHA256_FIXED, bits.to_vec().into_boxed_slice())
                     });
                     (Kind::Ec { parsed: parse_curve(&P256, der)?, width: 32, ring }, "P-256")
                 }
@@ -176,14 +197,23 @@ impl PublicKey {
                 "1.3.132.0.35" => (Kind::Ec { parsed: parse_curve(&P521, der)?, width: 66, ring: None }, "P-521"),
                 _ => return Err(KeyError::Type),
             },
+            // Ed25519 (RFC 8410, 3): the bits are the key, and there are no parameters.
+            "1.3.101.112" if bits.len() == 32 && spki.algorithm.parameters.is_none() => {
+                (Kind::Ed25519(RingKey::new(&ring::signature::ED25519, bits.to_vec().into_boxed_slice())), "Ed25519")
+            }
             _ => return Err(KeyError::Type),
         };
-        Ok(Self { kind, name, fingerprint: sha256(der) })
+        Ok(Self { kind, name, fingerprint: sha256(der), demo: false })
     }
 
     /// The key's type, for the operator: `RSA`, `P-256`…
     pub const fn type_name(&self) -> &'static str {
         self.name
+    }
+
+    /// Whether it came in a certificate that [`is_demo_certificate`] knows.
+    pub const fn is_demo(&self) -> bool {
+        self.demo
     }
 
     /// SHA-256 of the SubjectPublicKeyInfo.
@@ -215,6 +245,10 @@ impl PublicKey {
                 let (r, s) = signature.split_at(*width);
                 key.verify_sig(message, &ecdsa_der(r, s)).map_err(|_| NotVerified::Signature)
             }
+            Kind::Ed25519(key) => match algorithm {
+                SignatureAlgorithm::Ed25519 => key.verify(message, signature).map_err(|_| NotVerified::Signature),
+                _ => Err(NotVerified::KeyType),
+            },
         }
     }
 }

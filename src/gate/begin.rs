@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::authorize::meets;
+use super::relay::RelayState;
 use super::target::Targets;
 use super::{BeginLogin, Choice, Cookies, Denial, Gate, LoginStart, SameSite, SetCookie};
 use crate::base::UnixTime;
@@ -93,7 +94,7 @@ impl Gate {
 
         let words = provider.in_its_words(&state.loa);
         let (destination, binding) = (endpoint.location.clone(), endpoint.binding);
-        let relay_state = handle.to_string();
+        let relay_state = RelayState::new(&self.digest, handle, route).to_string();
         let (keys, acs) = (Arc::clone(&self.signing), self.judge.acs.first().cloned().unwrap_or_default());
         let issuer = self.config.service.entity_id.clone();
         let job = move || {

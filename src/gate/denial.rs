@@ -76,7 +76,8 @@ pub struct Refusal {
     pub denial: Denial,
     /// What the person can quote to support: the same in our log.
     pub reference: Reference,
-    /// Where a new attempt should lead, as a path on our own base_url; none when the login's state could not be read.
+    /// Where a new attempt should lead, as a path on our own base_url. The place that the login was for; where its state
+    /// could not be read, the door of the same route, as far as the RelayState tells; else none.
     pub retry: Option<String>,
     /// The language that the login was begun in, where its state could be read.
     pub locale: Option<Locale>,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::confirm::Pending;
+use super::relay::RelayState;
 use super::target::Targets;
 use super::{Denial, FinishLogin, Gate, LoginDone, Refusal, SetCookie};
 use crate::base::UnixTime;
@@ -34,6 +35,8 @@ struct Begun {
 pub(super) struct Context<'a> {
     provider: Option<&'a ProviderEntry>,
     begun: Option<&'a Begun>,
+    /// What came back of the request, where the browser's own state did not.
+    relay: Option<RelayState>,
     repost: bool,
 }
 
@@ -57,38 +60,43 @@ impl Gate {
     /// The [`Refusal`] to show. It never leaves a session.
     pub async fn finish_login(&self, login: FinishLogin<'_>) -> Result<LoginDone, Refusal> {
         let now = self.clock.now();
-        let handle = login.relay_state.and_then(Handle::parse);
-        match handle {
-            Some(handle) => self.finish_begun(handle, &login, now).await,
+        match login.relay_state.and_then(RelayState::parse) {
+            Some(relay) => self.finish_begun(relay, &login, now).await,
             None => self.finish_unsolicited(&login, now).await,
         }
     }
 
-    async fn finish_begun(&self, handle: Handle, login: &FinishLogin<'_>, now: UnixTime) -> Result<LoginDone, Refusal> {
+    async fn finish_begun(
+        &self,
+        relay: RelayState,
+        login: &FinishLogin<'_>,
+        now: UnixTime,
+    ) -> Result<LoginDone, Refusal> {
+        let (handle, stateless) = (relay.handle, Context { relay: Some(relay), ..Context::default() });
         let cookie = self.names.login(&handle);
         let mut held = login.cookies.all(&cookie).take(4).peekable();
         if held.peek().is_none() {
             // On a loopback http address the cookie is Lax, and the provider's cross-site form came without it.
-            let context = Context { repost: !self.names.secure() && !login.reposted, ..Context::default() };
+            let context = Context { repost: !self.names.secure() && !login.reposted, ..stateless };
             let detail = "the browser sent no cookie of this login";
             return Err(self.refuse(rejected(Reason::StateMissing, detail), &context));
         }
         let line = match self.lasting.store.line().await {
             Ok(line) => line,
-            Err(error) => return Err(self.refuse(Denial::StoreDown(error), &Context::default())),
+            Err(error) => return Err(self.refuse(Denial::StoreDown(error), &stateless)),
         };
         let Some(state) = held.find_map(|text| self.logins.open::<LoginState>(&cookie, text)) else {
             // Sealed with keys that we do not have: of another process, or of nobody.
             let reason =
                 if handle.is_of_another(&line.instance) { Reason::LoginOtherInstance } else { Reason::StateInvalid };
-            let mut refusal = self.refuse(rejected(reason, "the login's cookie does not open"), &Context::default());
+            let mut refusal = self.refuse(rejected(reason, "the login's cookie does not open"), &stateless);
             refusal.set_cookies.push(self.expire_login(&cookie));
             return Err(refusal);
         };
         let begun = Begun { handle, cookie: cookie.clone(), state };
         let snapshot = self.registry.owned();
         let provider = snapshot.by_id(&begun.state.provider);
-        let context = Context { provider, begun: Some(&begun), repost: false };
+        let context = Context { provider, begun: Some(&begun), ..Context::default() };
         let done = async {
             begun.state.usable(now, &line.instance).map_err(Denial::Rejected)?;
             let gone = || rejected(Reason::IssuerUnknown, "the provider is no longer configured");
@@ -246,10 +254,15 @@ impl Gate {
         let over = ends_login(&denial);
         let expired: Vec<SetCookie> =
             context.begun.filter(|_| over).map(|begun| self.expire_login(&begun.cookie)).into_iter().collect();
+        let door = || context.relay.and_then(|relay| relay.door(&self.digest, &self.config.routes, &self.targets));
+        let retry = match state {
+            // Who was stopped for fraud is not invited to try again.
+            Some(state) => (!is_fraud(&denial)).then(|| state.rd.clone()),
+            None => door(),
+        };
         Refusal {
             reference,
-            // Who was stopped for fraud is not invited to try again.
-            retry: state.filter(|_| !is_fraud(&denial)).map(|state| state.rd.clone()),
+            retry,
             locale: state.map(|state| state.locale),
             repost: context.repost,
             set_cookies: expired,

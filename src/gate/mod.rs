@@ -13,6 +13,7 @@ pub mod headers;
 mod judge;
 pub mod outcome;
 mod pool;
+mod relay;
 mod sessions;
 mod sp;
 mod stored;

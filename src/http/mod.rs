@@ -3,10 +3,12 @@
 //! `service` is the list of what happens to a request; `respond` alone turns a refusal into a status.
 
 pub mod admin;
+pub mod admit;
 pub mod body;
 pub mod cookies;
 pub mod form;
 pub mod forwarded;
+pub mod framing;
 pub mod headers;
 pub mod navigation;
 pub mod own_paths;

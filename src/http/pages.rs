@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use askama::Template;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::text::{Problem, Says, Words, words};
 use crate::crypto::digest::sha256;
@@ -121,7 +121,7 @@ struct ChoosePage<'a> {
 struct ProblemPage<'a> {
     frame: Frame<'a>,
     says: Says,
-    retry: Option<String>,
+    retry: Option<Link>,
     reference: Option<Reference>,
 }
 
@@ -157,6 +157,9 @@ static SUBMIT_HASH: LazyLock<String> =
 /// What a page may load and send: its own style sheet, and forms to ourselves.
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// The part of it that a page which posts to a provider widens.
+const FORMS_TO_OURSELVES: &str = "form-action 'self'";
 
 /// The headers of everything that we answer ourselves. `same-origin`, and not `no-referrer`, which would make browsers
 /// write `Origin: null` on our own forms (Fetch, "append a request Origin header").
@@ -207,7 +210,8 @@ pub fn problem(
     reference: Option<Reference>,
     retry: Option<&str>,
 ) -> Response<Bytes> {
-    let retry = retry.map(|rd| site.login(rd, &[("locale", locale.tag())]));
+    let text = if problem.begins_again() { words(locale).begin_again } else { words(locale).try_again };
+    let retry = retry.map(|rd| Link { href: site.login(rd, &[("locale", locale.tag())]), text });
     page(status, &ProblemPage { frame: Frame::new(site, locale), says: problem.says(locale), retry, reference })
 }
 
@@ -279,23 +283,23 @@ fn auto_post(site: &Site, locale: Locale, says: Says, action: &str, fields: &[(&
         script: SUBMIT,
     };
     let mut answer = page(StatusCode::OK, &post);
-    let own = "form-action 'self'";
-    let target = origin(action).map_or_else(|| own.to_owned(), |origin| format!("{own} {origin}"));
-    let policy = POLICY.replace(own, &target) + "; script-src " + &SUBMIT_HASH;
+    let policy = POLICY.replace(FORMS_TO_OURSELVES, forms_to(action)) + "; script-src " + &SUBMIT_HASH;
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
     answer
 }
 
-/// The origin of an absolute address, as a source in a policy; none for a path of our own, and for anything that would
-/// end the directive.
-fn origin(address: &str) -> Option<String> {
-    let uri: Uri = address.parse().ok()?;
-    let (scheme, host) = (uri.scheme_str()?, uri.host()?);
-    let safe = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'[' | b']' | b':'));
-    let port = uri.port_u16().map_or_else(String::new, |port| format!(":{port}"));
-    (safe && matches!(scheme, "http" | "https")).then(|| format!("{scheme}://{host}{port}"))
+/// Where the form to `action` may lead, as a directive. To a provider: its own host may send the browser on to another
+/// of its hosts, and Chromium holds the directive against each redirect that follows a form. Its origin alone would
+/// leave people on this page, with a button that does nothing. Plain http is allowed in answer to plain http only,
+/// which the configuration takes on loopback.
+fn forms_to(action: &str) -> &'static str {
+    match action.split_once(':') {
+        Some(("https", _)) => "form-action 'self' https:",
+        Some(("http", _)) => "form-action 'self' http: https:",
+        _ => FORMS_TO_OURSELVES,
+    }
 }
 
 #[cfg(test)]

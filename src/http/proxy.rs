@@ -6,6 +6,7 @@ use http::header::{CACHE_CONTROL, EXPECT};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version};
 use hyper::body::Incoming;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::body::AnswerBody;
 use super::cookies;
@@ -72,10 +73,13 @@ impl Proxy {
     }
 }
 
-/// The decided path with the query as it came.
+/// What no query holds as it is (RFC 3986, 3.4), and hyper lets through. Letters beyond ASCII are encoded in any case.
+const QUERY: &AsciiSet = &CONTROLS.add(b'\\');
+
+/// The decided path with the query as it came, in ASCII.
 fn target(uri: &Uri, path: &str) -> Option<Uri> {
     let text = match uri.query() {
-        Some(query) => format!("{path}?{query}"),
+        Some(query) => format!("{path}?{}", utf8_percent_encode(query, QUERY)),
         None => path.to_owned(),
     };
     // A normal path is plain ASCII, and the query was parsed before.

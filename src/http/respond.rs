@@ -68,7 +68,8 @@ const fn lacking(reason: Reason) -> Problem {
 /// operator.
 const fn rejected(reason: Reason) -> Verdict {
     match reason {
-        Reason::StateMissing | Reason::StateInvalid | Reason::StateExpired | Reason::LoginOtherInstance => {
+        Reason::StateMissing => verdict(StatusCode::BAD_REQUEST, Problem::Elsewhere),
+        Reason::StateInvalid | Reason::StateExpired | Reason::LoginOtherInstance => {
             verdict(StatusCode::BAD_REQUEST, Problem::Lost)
         }
         Reason::MessageEncoding => verdict(StatusCode::BAD_REQUEST, Problem::Form),
@@ -113,8 +114,14 @@ pub fn refused(site: &Site, asked: &Asked<'_>, refusal: &Refusal) -> Response<By
 pub enum Fault {
     /// The path has no normal form.
     BadPath,
+    /// A request whose form has two readings.
+    BadRequest,
+    /// A body that broke off, or that is not what its head says.
+    BadBody,
     /// A form that is none.
     BadForm,
+    /// Something is expected of us that we do not know.
+    Expectation,
     /// A form over the limit.
     TooLarge,
     /// A form in another encoding than forms have.
@@ -142,6 +149,9 @@ impl Fault {
     pub const fn code(self) -> &'static str {
         match self {
             Self::BadPath => "bad_path",
+            Self::BadRequest => "bad_request",
+            Self::BadBody => "bad_body",
+            Self::Expectation => "bad_expectation",
             Self::BadForm => "bad_form",
             Self::TooLarge => "message_too_large",
             Self::MediaType => "bad_media_type",
@@ -159,7 +169,8 @@ impl Fault {
     const fn verdict(self) -> Verdict {
         match self {
             Self::BadPath => verdict(StatusCode::BAD_REQUEST, Problem::Address),
-            Self::BadForm => verdict(StatusCode::BAD_REQUEST, Problem::Form),
+            Self::BadRequest | Self::BadBody | Self::BadForm => verdict(StatusCode::BAD_REQUEST, Problem::Form),
+            Self::Expectation => verdict(StatusCode::EXPECTATION_FAILED, Problem::Form),
             Self::TooLarge => verdict(StatusCode::PAYLOAD_TOO_LARGE, Problem::Form),
             Self::MediaType => verdict(StatusCode::UNSUPPORTED_MEDIA_TYPE, Problem::Form),
             Self::NotFound => verdict(StatusCode::NOT_FOUND, Problem::NotFound),

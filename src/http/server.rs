@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
 use super::body::AnswerBody;
+use super::framing::Framed;
 use crate::base::limits;
 
 /// How long a client may take to send its headers.
@@ -150,9 +151,10 @@ async fn connection<H: Handler>(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
-        // A header block that does not fit is answered 431.
+        // A header block that does not fit is answered 431. Without the first, one that came all at once would fit.
+        .max_header_size(limits::HEADER_BLOCK_BYTES)
         .max_buf_size(limits::HEADER_BLOCK_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Framed::new(stream)), service);
     let mut connection = pin!(connection);
     // How a connection ends is the client's affair: nothing is told of it.
     tokio::select! {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use hyper::body::{Body as _, Incoming};
 
 use super::body::{AnswerBody, FormRoom, NotRead, gather};
@@ -17,7 +17,7 @@ use super::query::Query;
 use super::respond::{self, Asked, Fault};
 use super::server::Handler;
 use super::upstream::{Failed, Upstream};
-use super::{cookies, navigation};
+use super::{admit, cookies, navigation};
 use crate::config::Config;
 use crate::crypto::digest::Random;
 use crate::gate::{Cookies, Decision, Denial, Gate, Reference};
@@ -63,8 +63,21 @@ impl<U: Upstream> Handler for Service<U> {
     async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<AnswerBody> {
         let generation = self.current.load_full();
         let _counted = InFlight::count(generation.telemetry.metrics());
-        generation.answer(request, peer, self.core).await
+        // HTTP/2 has streams for that.
+        let has_body = !request.body().is_end_stream() && request.version() < Version::HTTP_2;
+        let mut answer = generation.answer(request, peer, self.core).await;
+        // What is left of a refused request is nobody's: not read to its end, and above all not as the next one (T57).
+        if has_body && is_refusal(&answer) {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
     }
+}
+
+/// Whether an answer is our own no.
+fn is_refusal(answer: &Response<AnswerBody>) -> bool {
+    let refused = answer.status().is_client_error() || answer.status().is_server_error();
+    refused && matches!(answer.body(), AnswerBody::Own(_))
 }
 
 /// A request that is being answered. Dropped with it, also when the client goes away in the middle.
@@ -94,6 +107,9 @@ impl<U: Upstream> Generation<U> {
         // of another kind.
         if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
             return self.fault(&request, Fault::Method("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"), None);
+        }
+        if let Err(fault) = admit::admit(&request) {
+            return self.fault(&request, fault, None);
         }
         // One form of the path: decided on, and passed on.
         let path = match normal_path(request.uri().path()) {
@@ -202,12 +218,16 @@ impl<U: Upstream> Generation<U> {
 
     fn upstream_failed(&self, accept: Option<HeaderValue>, failed: &Failed) -> Response<AnswerBody> {
         let reference = self.reference();
-        self.telemetry.emit(UpstreamFailed { cause: &failed.to_string(), reference: reference.as_str() });
         let fault = match failed {
             Failed::Slow => Fault::UpstreamSlow,
             Failed::Path => Fault::BadPath,
+            // No failure of the e-service: a stranger must not be able to make it look down.
+            Failed::Body(_) => Fault::BadBody,
             Failed::Connect(_) | Failed::Broken(_) => Fault::UpstreamDown,
         };
+        if matches!(fault, Fault::UpstreamSlow | Fault::UpstreamDown) {
+            self.telemetry.emit(UpstreamFailed { cause: &failed.to_string(), reference: reference.as_str() });
+        }
         let mut headers = HeaderMap::new();
         if let Some(accept) = accept {
             headers.insert(ACCEPT, accept);

@@ -44,9 +44,12 @@ problems! {
     /// The provider or we refused the login.
     Failed = "Inloggningen misslyckades", "Din e-legitimation kunde inte godkännas den här gången. Ingen är inloggad.";
         "The login failed", "Your e-ID could not be accepted this time. Nobody is logged in.";
-    /// The login's own cookie is gone, or it took too long.
-    Lost = "Inloggningen hann inte bli klar", "Det tog för lång tid, eller så tillåter webbläsaren inte de kakor som inloggningen behöver. Börja om från början.";
-        "The login could not be finished", "It took too long, or the browser does not allow the cookies that the login needs. Start again from the beginning.";
+    /// This browser holds nothing of the login: another one began it, or it has been finished already.
+    Elsewhere = "Inloggningen kan inte slutföras här", "Den började i en annan webbläsare, eller så är den redan klar. Börja om här. Händer det igen behöver du tillåta kakor för den här webbplatsen.";
+        "The login cannot be finished here", "It began in another browser, or it has been finished already. Start again here. If this happens again, allow cookies for this site.";
+    /// It took too long, or whoever began it is gone.
+    Lost = "Inloggningen hann inte bli klar", "Det tog för lång tid, eller så startade tjänsten om under tiden. Börja om från början.";
+        "The login could not be finished", "It took too long, or the service was restarted in the meantime. Start again from the beginning.";
     /// The message or the login was used before.
     Used = "Inloggningen är redan använd", "Sidan har öppnats en gång till, till exempel med bakåtknappen. Börja om från början.";
         "The login has already been used", "The page was opened a second time, for example with the back button. Start again from the beginning.";
@@ -91,6 +94,13 @@ problems! {
         "You are not logged in", "Log in to continue.";
 }
 
+impl Problem {
+    /// Whether the way on is to begin again, rather than to try the same once more.
+    pub const fn begins_again(self) -> bool {
+        matches!(self, Self::Elsewhere | Self::Lost | Self::Used)
+    }
+}
+
 /// The words of our pages besides problems.
 #[derive(Debug)]
 pub struct Words {
@@ -98,8 +108,10 @@ pub struct Words {
     pub choose_title: &'static str,
     /// Beside an e-ID without valid keys.
     pub not_now: &'static str,
-    /// A link that begins again.
+    /// A link that tries again.
     pub try_again: &'static str,
+    /// A link that begins again.
+    pub begin_again: &'static str,
     /// Before the eight characters.
     pub reference: &'static str,
     /// What they are for.
@@ -150,6 +162,7 @@ static SV: Words = Words {
     choose_title: "Välj hur du vill logga in",
     not_now: "fungerar inte just nu",
     try_again: "Försök igen",
+    begin_again: "Börja om",
     reference: "Referens",
     reference_hint: "Uppge den om du kontaktar supporten.",
     back_to_service: "Till tjänsten",
@@ -183,6 +196,7 @@ static EN: Words = Words {
     choose_title: "Choose how to log in",
     not_now: "does not work right now",
     try_again: "Try again",
+    begin_again: "Start again",
     reference: "Reference",
     reference_hint: "Give it if you contact support.",
     back_to_service: "To the service",

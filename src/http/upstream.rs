@@ -41,9 +41,19 @@ pub enum Failed {
     /// A target that cannot be written down: never sent anywhere else instead.
     #[error("the request's target cannot be passed on")]
     Path,
+    /// The client's body broke off, or was not what its head said: not the e-service's doing.
+    #[error("the client's body: {0}")]
+    Body(hyper::Error),
     /// The connection broke before the answer's head.
     #[error("broke off: {0}")]
     Broken(hyper::Error),
+}
+
+impl From<hyper::Error> for Failed {
+    fn from(error: hyper::Error) -> Self {
+        // A request is made of what the client sends: what hyper calls the user's fault is a body that failed.
+        if error.is_user() { Self::Body(error) } else { Self::Broken(error) }
+    }
 }
 
 /// Where requests go. There is one way today; the trait keeps the proxy from knowing which.
@@ -128,14 +138,14 @@ impl Upstream for Http1 {
                 Ok(response) => return Ok(Returning::wrap(response, sender, self.clone())),
                 Err(mut failed) => match failed.take_message() {
                     Some(back) => request = back,
-                    None => return Err(Failed::Broken(failed.into_error())),
+                    None => return Err(failed.into_error().into()),
                 },
             }
         }
         let mut sender = self.connect().await?;
         match sender.try_send_request(request).await {
             Ok(response) => Ok(Returning::wrap(response, sender, self.clone())),
-            Err(failed) => Err(Failed::Broken(failed.into_error())),
+            Err(failed) => Err(failed.into_error().into()),
         }
     }
 

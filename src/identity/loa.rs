@@ -82,6 +82,16 @@ impl Loa {
         Self(uri.into())
     }
 
+    /// No level at all: of a bearer token that says none. It equals nothing that a configuration can name.
+    pub fn unstated() -> Self {
+        Self("".into())
+    }
+
+    /// Whether no level was stated.
+    pub fn is_unstated(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The URI.
     pub fn uri(&self) -> &str {
         &self.0

@@ -31,6 +31,17 @@ pub struct Route {
     pub forward: Vec<Field>,
 }
 
+impl Route {
+    /// Where a visit to it begins: its path, or its folder as it is written without a slash. None for the route of all
+    /// paths that no other names.
+    pub fn door(&self) -> Option<&str> {
+        match self.name.as_str() {
+            "/*" => Some("/"),
+            name => name.strip_suffix("/*").or_else(|| name.starts_with('/').then_some(name)),
+        }
+    }
+}
+
 /// Every route of a service.
 #[derive(Clone, Debug)]
 pub struct Routes {

@@ -1,7 +1,11 @@
-//! Test federations stay out of production (checklist 8): in QA anyone can pose with any identity number.
+//! Test federations stay out of production (checklist 8): in QA anyone can pose with any identity number. Demo keys stay
+//! on the developer's own machine: whoever runs the demo poses as whom they like.
 
 use crate::config::Environment;
 use crate::crypto::digest::sha256;
+use crate::crypto::trusted::is_demo_certificate;
+use crate::verify::saml::IdpMetadata;
+use crate::verify::{Reason, Reject};
 
 /// A feed's pinned certificate that belongs to a test federation.
 struct TestAnchor {
@@ -40,6 +44,36 @@ fn by_digest(environment: Environment, digest: &[u8; 32]) -> Option<&'static str
         return None;
     }
     TEST_ANCHORS.iter().find(|anchor| anchor.sha256 == *digest).map(|anchor| anchor.name)
+}
+
+/// Lets a provider of a feed in, unless it signs with a key that the demo made and `environment` is not for those.
+///
+/// # Errors
+/// `demo_key`. The whole provider is refused, not the one key: what else it publishes is of the same maker.
+pub fn admit(environment: Environment, idp: IdpMetadata) -> Result<IdpMetadata, Reject> {
+    if environment != Environment::Dev && idp.signing_keys.iter().any(|key| key.is_demo()) {
+        let what = format_args!("{} signs with a key that grindvakt-demo made", idp.entity_id);
+        return Err(demo_key(&what));
+    }
+    Ok(idp)
+}
+
+/// Refuses a pinned certificate (DER) that the demo made where `environment` is not for those.
+///
+/// # Errors
+/// `demo_key`.
+pub fn admit_signer(environment: Environment, certificate: &[u8]) -> Result<(), Reject> {
+    if environment != Environment::Dev && is_demo_certificate(certificate) {
+        return Err(demo_key(&"the feed's signer is a key that grindvakt-demo made"));
+    }
+    Ok(())
+}
+
+fn demo_key(what: &dyn std::fmt::Display) -> Reject {
+    let detail = format_args!(
+        "{what}: whoever runs the demo logs in as anyone. Demo keys are for environment \"dev\" on loopback alone"
+    );
+    Reject::new(Reason::DemoKey, detail)
 }
 
 #[cfg(test)]

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
-use super::environment::foreign_anchor;
+use super::environment::{admit, admit_signer, foreign_anchor};
 use super::{ProviderEntry, Snapshot};
 use crate::base::UnixTime;
-use crate::config::{Config, Environment, MetadataSource, Provider};
+use crate::config::{Config, Environment, JwtProvider, MetadataSource, OidcProvider, Protocol, Provider};
 use crate::crypto::trusted::PublicKey;
+use crate::verify::jose::KeySet;
 use crate::verify::saml::IdpMetadata;
 use crate::verify::saml::metadata::{Feed, FeedExpect, read_feed};
 use crate::verify::{Reason, Reject};
@@ -25,6 +26,25 @@ pub struct FeedFault {
     pub entity_id: Option<String>,
     /// Why.
     pub cause: Reject,
+}
+
+impl FeedFault {
+    /// Whether it is a mistake of whoever set this sidecar up, and not of a feed's operator: then nothing starts. A demo
+    /// key outside of development is one.
+    pub fn is_ours(&self) -> bool {
+        self.cause.reason() == Reason::DemoKey
+    }
+}
+
+/// `feed, entity: cause`, on one line.
+impl std::fmt::Display for FeedFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "metadata {:?}", self.feed)?;
+        if let Some(entity_id) = &self.entity_id {
+            write!(f, ", {entity_id}")?;
+        }
+        write!(f, ": {}", self.cause)
+    }
 }
 
 /// Reads every feed and finds every configured provider in its own. A feed that fails takes its providers' keys, and
@@ -60,7 +80,13 @@ fn load_from(
                     found.insert(key(&refused.entity_id), Err(refused.reject));
                 }
                 for idp in feed.idps {
-                    found.insert(key(&idp.entity_id), Ok(Arc::new(idp)));
+                    let entity_id = idp.entity_id.clone();
+                    let admitted = admit(environment, idp);
+                    if let Err(cause) = &admitted {
+                        let (feed, entity_id) = (source.id.clone(), Some(entity_id.clone()));
+                        faults.push(FeedFault { feed, entity_id, cause: cause.clone() });
+                    }
+                    found.insert(key(&entity_id), admitted.map(Arc::new));
                 }
             }
             Err(cause) => {
@@ -72,9 +98,12 @@ fn load_from(
         }
     }
     let entries = providers.iter().map(|provider| {
-        let Some(saml) = provider.saml() else {
-            let cause = Reject::new(Reason::ProtocolUnsupported, "this version does not speak OpenID Connect yet");
-            return ProviderEntry::new(provider.clone(), Err(cause));
+        let saml = match &provider.protocol {
+            Protocol::Saml(saml) => saml,
+            Protocol::Oidc(OidcProvider { jwks_file, .. }) | Protocol::Jwt(JwtProvider { jwks_file, .. }) => {
+                let keys = pinned_keys(provider, jwks_file.as_deref(), &mut faults);
+                return ProviderEntry::of_tokens(provider.clone(), keys);
+            }
         };
         let idp = found.get(&(saml.metadata.clone(), saml.entity_id.clone())).cloned().unwrap_or_else(|| {
             let detail = format_args!("{:?} is not in the feed {:?}", saml.entity_id, saml.metadata);
@@ -90,6 +119,30 @@ fn load_from(
     });
     let snapshot = Snapshot::new(entries.collect());
     (snapshot, faults)
+}
+
+/// The keys of a provider of tokens from its file. A key that is left out is told of; the others count.
+fn pinned_keys(provider: &Provider, file: Option<&Path>, faults: &mut Vec<FeedFault>) -> Result<Arc<KeySet>, Reject> {
+    let mut tell = |cause: Reject| {
+        let entity_id = Some(provider.id.to_string());
+        faults.push(FeedFault { feed: file.unwrap_or(Path::new("")).display().to_string(), entity_id, cause });
+    };
+    let Some(path) = file else {
+        return Err(Reject::new(Reason::ProviderWithoutKeys, "no `jwks_file`: keys are not found by discovery yet"));
+    };
+    let read = read(path).and_then(|document| KeySet::parse(&document));
+    match read {
+        Ok((keys, warnings)) => {
+            for warning in warnings {
+                tell(Reject::new(Reason::KeyLeftOut, warning));
+            }
+            Ok(Arc::new(keys))
+        }
+        Err(cause) => {
+            tell(cause.clone());
+            Err(cause)
+        }
+    }
 }
 
 fn read_source(
@@ -117,9 +170,12 @@ fn signer(environment: Environment, path: &Path) -> Result<Vec<PublicKey>, Rejec
     if ders.is_empty() {
         ders.push(bytes);
     }
-    let key = |der: Vec<u8>| match foreign_anchor(environment, &der) {
-        Some(federation) => Err(refused(&format_args!("the key of {federation}, in production"))),
-        None => PublicKey::from_certificate(&der).map_err(|error| refused(&error)),
+    let key = |der: Vec<u8>| {
+        admit_signer(environment, &der)?;
+        match foreign_anchor(environment, &der) {
+            Some(federation) => Err(refused(&format_args!("the key of {federation}, in production"))),
+            None => PublicKey::from_certificate(&der).map_err(|error| refused(&error)),
+        }
     };
     ders.into_iter().map(key).collect()
 }

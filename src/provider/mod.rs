@@ -8,6 +8,8 @@ pub mod environment;
 pub(crate) mod fixture;
 pub mod load;
 pub mod registry;
+pub mod tokens;
 
 pub use load::{FeedFault, load};
 pub use registry::{Known, ProviderEntry, Registry, SamlEntry, Snapshot};
+pub use tokens::{JwtEntry, OidcEntry};

@@ -9,6 +9,7 @@ use crate::config::{Config, Encryption, Protocol, Provider, SamlProvider};
 use crate::crypto::encryption::UnwrapKey;
 use crate::identity::IdentityRules;
 use crate::policy::Route;
+use crate::verify::jose::KeySet;
 use crate::verify::saml::{Binding, Endpoint, Expect, IdpMetadata, SsoBinding};
 use crate::verify::{Reason, Reject};
 
@@ -24,6 +25,8 @@ pub struct ProviderEntry {
 pub enum Known {
     /// Its verified metadata.
     Saml(Result<Arc<IdpMetadata>, Reject>),
+    /// The keys that sign its tokens.
+    Tokens(Result<Arc<KeySet>, Reject>),
 }
 
 impl ProviderEntry {
@@ -32,9 +35,18 @@ impl ProviderEntry {
         Self { config, known: Known::Saml(idp) }
     }
 
+    /// A provider of tokens with its keys, or with why there are none.
+    pub fn of_tokens(config: Provider, keys: Result<Arc<KeySet>, Reject>) -> Self {
+        Self { config, known: Known::Tokens(keys) }
+    }
+
     /// What the configuration says.
     pub const fn config(&self) -> &Provider {
         &self.config
+    }
+
+    pub(super) const fn known(&self) -> &Known {
+        &self.known
     }
 
     /// Whether it has valid keys now.
@@ -42,7 +54,11 @@ impl ProviderEntry {
     /// # Errors
     /// `provider_without_keys`, with the cause in the detail.
     pub fn usable(&self, now: UnixTime) -> Result<(), Reject> {
-        self.saml(now).map(drop)
+        match &self.config.protocol {
+            Protocol::Saml(_) => self.saml(now).map(drop),
+            Protocol::Oidc(_) => self.oidc().map(drop),
+            Protocol::Jwt(_) => self.jwt().map(drop),
+        }
     }
 
     /// The provider as one that speaks SAML, while its metadata is valid.
@@ -63,7 +79,9 @@ impl ProviderEntry {
                 _ => Ok(SamlEntry { config: &self.config, own, idp }),
             },
             (Protocol::Saml(_), Known::Saml(Err(why))) => Err(without(why)),
-            (Protocol::Oidc(_) | Protocol::Jwt(_), _) => Err(without(&"it does not speak SAML")),
+            (Protocol::Oidc(_) | Protocol::Jwt(_), _) | (_, Known::Tokens(_)) => {
+                Err(without(&"it does not speak SAML"))
+            }
         }
     }
 
@@ -206,6 +224,15 @@ impl Snapshot {
     /// A SAML provider by its entityID, compared exactly.
     pub fn by_entity_id(&self, entity_id: &str) -> Option<&ProviderEntry> {
         self.entries.iter().find(|entry| entry.config.saml().is_some_and(|saml| saml.entity_id == entity_id))
+    }
+
+    /// Providers of tokens by their issuer, compared exactly: one of logins and one of bearer tokens may share it.
+    pub fn by_issuer<'a, 'i>(&'a self, issuer: &'i str) -> impl Iterator<Item = &'a ProviderEntry> + use<'a, 'i> {
+        self.entries.iter().filter(move |entry| match &entry.config.protocol {
+            Protocol::Saml(_) => false,
+            Protocol::Oidc(own) => own.issuer == issuer,
+            Protocol::Jwt(own) => own.issuer == issuer,
+        })
     }
 
     /// Those by which people log in for `route`, in its order of preference, and within one e-ID in the order of the

@@ -1,4 +1,5 @@
-//! Base64 (RFC 4648, 4) as messages carry it: with line breaks, and strict in everything else.
+//! Base64 (RFC 4648, 4) as messages carry it: with line breaks, and strict in everything else. And base64url, strict
+//! throughout, as tokens have it.
 
 /// Decodes base64 in which XML white space may stand anywhere: whole groups, right padding, no spare bits.
 ///
@@ -16,9 +17,29 @@ pub fn decode_spaced(text: &str) -> Option<Vec<u8>> {
     decoded.ok().filter(|out| !out.is_empty())
 }
 
+/// Decodes base64url (RFC 7515, 2): no padding, no white space, no spare bits. Nothing decodes to nothing.
+///
+/// None for anything else.
+pub fn decode_url(text: &[u8]) -> Option<Vec<u8>> {
+    base64_simd::URL_SAFE_NO_PAD.decode_to_vec(text).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn base64url_has_one_form_for_each_content() {
+        for (text, bytes) in [("", &b""[..]), ("aGVq", b"hej"), ("aGU", b"he"), ("aA", b"h"), ("_-8", b"\xff\xef")] {
+            assert_eq!(decode_url(text.as_bytes()).as_deref(), Some(bytes), "{text:?}");
+        }
+        for bad in [
+            "a", "aGVqa", "aB", "aGVqaGV", "aGU=", "aA==", "aGVq=", "/+8", "aGVq ", " aGVq", "aG\nVq", "aGVq\n",
+            "aGVq\0", "a.Vq", "aGVå", "aGV,",
+        ] {
+            assert_eq!(decode_url(bad.as_bytes()), None, "{bad:?}");
+        }
+    }
 
     #[test]
     fn strict_but_for_white_space() {

@@ -5,6 +5,8 @@
 
 pub mod base64;
 pub mod dsig;
+pub mod jose;
+mod level;
 pub mod observe;
 pub mod proof;
 pub mod reject;

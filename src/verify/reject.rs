@@ -64,6 +64,40 @@ reasons! {
     /// The second reader saw another document.
     XmlReadersDisagree = "xml_readers_disagree",
 
+    // --- JSON and the forms of a token (RFC 8259; RFC 7515, 7516, 7519; RFC 8725) ---
+    /// JSON that is not UTF-8.
+    JsonNotUtf8 = "json_not_utf8",
+    /// Not JSON by the letter, or no object.
+    JsonMalformed = "json_malformed",
+    /// A control character in a string, half of a surrogate pair, or a NUL.
+    JsonBadCharacter = "json_bad_character",
+    /// A member that stands twice in one object.
+    JsonDuplicateMember = "json_duplicate_member",
+    /// Deeper than the limit.
+    JsonTooDeep = "json_too_deep",
+    /// More values, or more members of one object, than the limit.
+    JsonTooLarge = "json_too_large",
+    /// No three or five parts of strict base64url.
+    TokenMalformed = "token_malformed",
+    /// A header parameter of the wrong type, or one that must be there and is not.
+    HeaderMalformed = "header_malformed",
+    /// `crit`, or `b64` that is not true: an extension that we do not know.
+    HeaderCritical = "header_critical",
+    /// `zip`: nothing is inflated.
+    HeaderCompressed = "header_compressed",
+    /// A token of another kind than the one that is expected (RFC 8725, 3.11).
+    TokenType = "token_type",
+    /// No key of the provider has this `kid`.
+    KeyUnknown = "key_unknown",
+    /// No `kid`, and several keys that could be meant.
+    KeyAmbiguous = "key_ambiguous",
+    /// An encrypted token that does not open.
+    TokenUndecryptable = "token_undecryptable",
+    /// A token in clear, where encryption is required.
+    TokenNotEncrypted = "token_not_encrypted",
+    /// What was encrypted is no signed token (T36).
+    InnerNotSigned = "inner_not_signed",
+
     // --- the signature (XMLDSig; SAML Core 5.4) ---
     /// What must be signed is not.
     SignatureMissing = "signature_missing",
@@ -192,6 +226,46 @@ reasons! {
     /// An authenticating authority outside the allow-list.
     AuthenticatingAuthority = "authenticating_authority",
 
+    // --- tokens (RFC 7519; OpenID Connect Core 3.1.3.7; RFC 9068; checklist 35 to 46) ---
+    /// A registered claim of the wrong type or form.
+    ClaimType = "claim_type",
+    /// A claim that must be there and is not.
+    ClaimMissing = "claim_missing",
+    /// An audience beside us that the configuration does not trust.
+    AudienceUntrusted = "audience_untrusted",
+    /// `azp` of somebody else, or none where there are several audiences.
+    AuthorizedParty = "authorized_party",
+    /// Valid for longer than the profile allows.
+    LifetimeTooLong = "lifetime_too_long",
+    /// No `nonce` where one was sent.
+    NonceMissing = "nonce_missing",
+    /// The `nonce` of another login.
+    NonceMismatch = "nonce_mismatch",
+    /// `at_hash` or `c_hash` of something else.
+    TokenHashMismatch = "token_hash_mismatch",
+    /// UserInfo of another person than the ID token.
+    SubjectMismatch = "subject_mismatch",
+    /// UserInfo in clear, where the profile asks for a signature.
+    UserInfoNotSigned = "userinfo_not_signed",
+    /// An access token bound to something that we cannot check.
+    ConfirmationUnsupported = "confirmation_unsupported",
+    /// An access token without a scope that the route asks for.
+    ScopeInsufficient = "scope_insufficient",
+    /// No DPoP proof where one must be.
+    DpopMissing = "dpop_missing",
+    /// A DPoP proof without a key, or with one that is not taken.
+    DpopKey = "dpop_key",
+    /// A DPoP proof by another key than the token is bound to.
+    DpopKeyMismatch = "dpop_key_mismatch",
+    /// A DPoP proof for another method.
+    DpopMethodMismatch = "dpop_method_mismatch",
+    /// A DPoP proof for another address.
+    DpopUriMismatch = "dpop_uri_mismatch",
+    /// A DPoP proof for another access token.
+    DpopTokenMismatch = "dpop_token_mismatch",
+    /// A DPoP proof without a nonce of ours that is still good.
+    DpopNonce = "dpop_nonce",
+
     // --- the person (profile 2; checklist 22 to 26) ---
     /// One attribute twice.
     AttributeDuplicate = "attribute_duplicate",
@@ -201,6 +275,10 @@ reasons! {
     AttributeMalformed = "attribute_malformed",
     /// No personal or coordination number of twelve digits.
     PersonalNumberMalformed = "personal_number_malformed",
+    /// A personal and a coordination number of one person, together (OSC 3.2).
+    NumbersTogether = "numbers_together",
+    /// Two sources of one provider that say different things of one person.
+    ClaimConflict = "claim_conflict",
     /// A coordination number for a service that has not opted in.
     CoordinationNumberNotAccepted = "coordination_number_not_accepted",
     /// A non-resident level together with a Swedish number.
@@ -253,6 +331,18 @@ reasons! {
     EntityWithoutKey = "entity_without_key",
     /// An endpoint that no browser should be sent to.
     EndpointMalformed = "endpoint_malformed",
+    /// A key of `grindvakt-demo`, outside of development.
+    DemoKey = "demo_key",
+
+    // --- documents of OpenID Connect providers (OpenID Connect Discovery; RFC 7517; RFC 6749) ---
+    /// A discovery document with a member that is missing or malformed.
+    DiscoveryMalformed = "discovery_malformed",
+    /// A key of a JWKS that is odd, and as a rule left out. It refuses nothing by itself.
+    KeyLeftOut = "key_left_out",
+    /// No JWKS.
+    JwksMalformed = "jwks_malformed",
+    /// The answer of a token endpoint has a member that is missing or malformed.
+    TokenResponseMalformed = "token_response_malformed",
 }
 
 impl fmt::Display for Reason {
@@ -312,7 +402,10 @@ impl Reject {
 
     /// Whether a key that we have not fetched yet could explain it. `gate` then refetches once and tries again.
     pub const fn may_be_a_new_key(&self) -> bool {
-        matches!(self.reason, Reason::SignatureInvalid | Reason::SignatureKeyType | Reason::ProviderWithoutKeys)
+        matches!(
+            self.reason,
+            Reason::KeyUnknown | Reason::SignatureInvalid | Reason::SignatureKeyType | Reason::ProviderWithoutKeys
+        )
     }
 }
 

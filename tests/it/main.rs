@@ -2,15 +2,25 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
 #[cfg(feature = "peers")]
+mod browser_login;
+#[cfg(feature = "peers")]
 mod canonical_oracle;
 mod commands;
 mod demo;
+mod dev_mode;
 mod encryption_oracle;
+#[cfg(feature = "peers")]
+mod examples;
 mod login;
 mod metadata_vectors;
+#[cfg(feature = "peers")]
+mod peer_saml;
 mod proxy;
 mod reload;
 mod saml_vectors;
+#[cfg(feature = "peers")]
+mod sent_documents;
+mod smuggling;
 mod support;
 mod xml_differential;
 mod xml_vectors;

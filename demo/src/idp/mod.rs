@@ -16,7 +16,7 @@ use crate::key::new_id;
 use crate::metadata::Feed;
 use crate::names::loa_uri;
 use crate::outcome::Outcome;
-use crate::person::PERSONS;
+use crate::person::TestPerson;
 use crate::request::{BadRequest, KnownService, Request};
 use crate::serve::{Answer, html, text, xml};
 
@@ -40,6 +40,7 @@ struct Shared {
     /// What it is the likeness of: `BankID`, `Freja`.
     likeness: String,
     clock: Arc<dyn Clock>,
+    people: Vec<TestPerson>,
     service: Mutex<Option<Arc<KnownService>>>,
     waiting: Mutex<VecDeque<Waiting>>,
     last_answer: Mutex<Option<String>>,
@@ -51,12 +52,19 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl IdpSite {
-    /// A site for `idp`, which visitors know as `likeness`. It refuses every request until [`Self::knows`].
+    /// A site for `idp`, which visitors know as `likeness`, with the persons of the demo. It refuses every request until
+    /// [`Self::knows`].
     pub fn new(idp: DemoIdp, likeness: &str, clock: Arc<dyn Clock>) -> Self {
+        Self::with_people(idp, likeness, clock, TestPerson::of_the_demo())
+    }
+
+    /// The same with other persons.
+    pub fn with_people(idp: DemoIdp, likeness: &str, clock: Arc<dyn Clock>, people: Vec<TestPerson>) -> Self {
         let shared = Shared {
             idp,
             likeness: likeness.to_owned(),
             clock,
+            people,
             service: Mutex::new(None),
             waiting: Mutex::new(VecDeque::new()),
             last_answer: Mutex::new(None),
@@ -65,13 +73,18 @@ impl IdpSite {
     }
 
     /// From now on requests of this service are taken.
-    pub fn knows(&self, service: KnownService) {
-        *locked(&self.shared.service) = Some(Arc::new(service));
+    pub fn knows(&self, service: impl Into<Arc<KnownService>>) {
+        *locked(&self.shared.service) = Some(service.into());
     }
 
     /// The provider behind the site.
     pub fn idp(&self) -> &DemoIdp {
         &self.shared.idp
+    }
+
+    /// Who can log in here.
+    pub fn people(&self) -> &[TestPerson] {
+        &self.shared.people
     }
 
     /// Answers one HTTP request: `/sso` (both bindings), `/answer`, `/metadata`, and a page about itself at `/`.
@@ -113,7 +126,7 @@ impl IdpSite {
 
     fn ask(&self, request: Request, relay_state: Option<String>) -> Answer {
         let handle = new_id();
-        let page = page::ask(&self.shared.likeness, &self.shared.idp, &request, &handle);
+        let page = page::ask(&self.shared.likeness, &self.shared.idp, &self.shared.people, &request, &handle);
         let mut waiting = locked(&self.shared.waiting);
         while waiting.len() >= WAITING {
             waiting.pop_front();
@@ -130,16 +143,25 @@ impl IdpSite {
             let waiting = locked(&self.shared.waiting);
             waiting.iter().find(|w| w.handle == field("handle")).map(|w| (w.request.clone(), w.relay_state.clone()))
         };
-        let person = field("person").parse::<usize>().ok().and_then(|at| PERSONS.get(at));
+        let person = self.shared.people.iter().find(|person| person.id == field("person"));
         let (Some((request, relay_state)), Some(person), Some(outcome)) =
             (chosen, person, Outcome::parse(field("outcome")))
         else {
             return text(StatusCode::BAD_REQUEST, "Den här inloggningen finns inte längre.\nThis login is gone.\n");
         };
+        let (loa, outcome) = match field("loa") {
+            page::OWN => self.own_level(person, &request, outcome),
+            loa => (loa_uri(loa), outcome),
+        };
         let encryption = self.service().ok().and_then(|service| service.encryption.clone());
         let built = || {
             let builder = self.shared.idp.response(&request).at(self.shared.clock.now());
-            builder.person(person).loa(&loa_uri(field("loa"))).outcome(outcome).encrypted_to(encryption).build_base64()
+            let builder = builder.person(&person.person).loa(&loa).outcome(outcome).encrypted_to(encryption);
+            let more = person.attributes.iter();
+            let builder = more.fold(builder, |builder, (name, values)| {
+                builder.attribute(name, &values.iter().map(String::as_str).collect::<Vec<_>>())
+            });
+            builder.build_base64()
         };
         let mut last = locked(&self.shared.last_answer);
         let message = match (&*last, outcome) {
@@ -150,5 +172,16 @@ impl IdpSite {
             *last = Some(message.clone());
         }
         html(StatusCode::OK, page::send(&self.shared.likeness, &request.acs_url, &message, relay_state.as_deref()))
+    }
+
+    /// The level that a person has, and what becomes of a login that asks for others: a provider says that it cannot be met.
+    fn own_level(&self, person: &TestPerson, request: &Request, outcome: Outcome) -> (String, Outcome) {
+        match &person.loa {
+            Some(own) if !request.loa.contains(own) && outcome == Outcome::Success => {
+                (own.clone(), Outcome::NoAuthnContext)
+            }
+            Some(own) => (own.clone(), outcome),
+            None => (page::best_level(&self.shared.idp, request).unwrap_or_default(), outcome),
+        }
     }
 }

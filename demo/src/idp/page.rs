@@ -5,7 +5,7 @@ use askama::Template;
 use crate::demo_idp::DemoIdp;
 use crate::names::{loa_short, loa_uri};
 use crate::outcome::Outcome;
-use crate::person::PERSONS;
+use crate::person::TestPerson;
 use crate::request::{BadRequest, Request};
 
 struct Choice {
@@ -47,20 +47,31 @@ fn render(template: &impl Template) -> String {
     template.render().unwrap_or_else(|e| format!("<!doctype html><p>{e}"))
 }
 
+/// Stands for the level that the chosen person has.
+pub(super) const OWN: &str = "own";
+
+/// The first level that was asked for and the provider may assert.
+pub(super) fn best_level(idp: &DemoIdp, request: &Request) -> Option<String> {
+    request.loa.iter().find(|uri| idp.loa().contains(uri)).cloned()
+}
+
+/// Name, number where there is one, and what there is to know.
+fn label(person: &TestPerson) -> String {
+    let name = person.person.display_name();
+    let name = if name.is_empty() { "(utan namn, no name)".to_owned() } else { name };
+    let number = person.person.number.as_deref().unwrap_or_default();
+    let parts = [name.as_str(), number, person.about.as_str()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+}
+
 /// The page where the visitor chooses.
-pub(super) fn ask(likeness: &str, idp: &DemoIdp, request: &Request, handle: &str) -> String {
-    let persons = PERSONS.iter().enumerate().map(|(at, person)| Choice {
-        value: at.to_string(),
-        label: match person.number.as_deref() {
-            // A coordination number has 60 added to its day.
-            Some(number) if number.get(6..7).is_some_and(|tens| tens >= "6") => {
-                format!("{} · {number} · samordningsnummer, coordination number", person.display_name())
-            }
-            Some(number) => format!("{} · {number}", person.display_name()),
-            None => format!("{} · utan nummer, no number", person.display_name()),
-        },
+pub(super) fn ask(likeness: &str, idp: &DemoIdp, people: &[TestPerson], request: &Request, handle: &str) -> String {
+    let persons = people.iter().enumerate().map(|(at, person)| Choice {
+        value: person.id.clone(),
+        label: label(person),
         chosen: at == 0,
     });
+    let own = people.iter().any(|person| person.loa.is_some());
 
     // What was asked for comes first, then what the provider is certified for, then what it may not assert at all.
     let mut uris: Vec<String> = Vec::new();
@@ -70,7 +81,12 @@ pub(super) fn ask(likeness: &str, idp: &DemoIdp, request: &Request, handle: &str
             uris.push(uri.clone());
         }
     }
-    let best = request.loa.iter().find(|uri| idp.loa().contains(uri)).or(uris.first()).cloned();
+    let best = best_level(idp, request).or(uris.first().cloned()).filter(|_| !own);
+    let own = own.then(|| Choice {
+        value: OWN.to_owned(),
+        label: "personens egen · the person's own".to_owned(),
+        chosen: true,
+    });
     let levels = uris.into_iter().map(|uri| {
         let asked = if request.loa.contains(&uri) { "begärd, asked for" } else { "inte begärd, not asked for" };
         let may = if idp.loa().contains(&uri) { "" } else { " · inte godkänd, not certified" };
@@ -86,7 +102,7 @@ pub(super) fn ask(likeness: &str, idp: &DemoIdp, request: &Request, handle: &str
         service: &request.issuer,
         handle,
         persons: persons.collect(),
-        levels: levels.collect(),
+        levels: own.into_iter().chain(levels).collect(),
         outcomes: outcomes.collect(),
     })
 }

@@ -8,7 +8,7 @@ use crate::base::{ProviderId, Secret, UnixTime, limits};
 use crate::config::Config;
 use crate::crypto::digest::HmacKey;
 use crate::crypto::own::DecryptionKeys;
-use crate::identity::{Field, Identity, from_assertion};
+use crate::identity::{Field, Identity, Loa, from_assertion};
 use crate::policy::{meets, normal_path};
 use crate::provider::{ProviderEntry, Snapshot};
 use crate::replay::{FirstUse, MemoryGuard, ReplayGuard as _, ReplayKey};
@@ -36,6 +36,8 @@ pub(super) struct Verdict {
     pub(super) refused: Option<Reject>,
     /// The provider's id, where it was found.
     pub(super) provider: Option<ProviderId>,
+    /// What the message speaks, where that was found.
+    pub(super) protocol: Option<&'static str>,
     /// Rules that were not looked at.
     pub(super) unchecked: Vec<&'static str>,
     /// Who, when accepted.
@@ -44,11 +46,11 @@ pub(super) struct Verdict {
 
 /// What one run of the command remembers.
 pub(super) struct Judge {
-    config: Config,
-    snapshot: Snapshot,
-    decryption: DecryptionKeys,
+    pub(super) config: Config,
+    pub(super) snapshot: Snapshot,
+    pub(super) decryption: DecryptionKeys,
     used: MemoryGuard,
-    key: HmacKey,
+    pub(super) key: HmacKey,
 }
 
 impl Judge {
@@ -60,7 +62,8 @@ impl Judge {
 
     /// Judges one message. `now` is the instant where the question names none.
     pub(super) async fn judge(&self, question: &Question<'_>, now: UnixTime) -> Verdict {
-        let mut verdict = Verdict { refused: None, provider: None, unchecked: Vec::new(), identity: None };
+        let mut verdict =
+            Verdict { refused: None, provider: None, protocol: None, unchecked: Vec::new(), identity: None };
         match self.accept(question, question.at.unwrap_or(now), &mut verdict).await {
             Ok(identity) => verdict.identity = Some(identity),
             Err(reject) => verdict.refused = Some(reject),
@@ -70,15 +73,33 @@ impl Judge {
 
     async fn accept(&self, question: &Question<'_>, now: UnixTime, verdict: &mut Verdict) -> Result<Identity, Reject> {
         let asked = question.provider.map(|id| self.provider(id)).transpose()?;
-        verdict.provider = asked.map(|entry| entry.config().id.clone());
-        let xml = saml_xml(&question.message)?;
+        if let Some(entry) = asked {
+            verdict.found(entry);
+        }
+        match message(&question.message)? {
+            Message::Token(token) => self.token(token, asked, question, now, verdict).await,
+            Message::Saml(xml) => {
+                verdict.protocol = Some("saml");
+                self.response(&xml, asked, question, now, verdict).await
+            }
+        }
+    }
+
+    async fn response(
+        &self,
+        xml: &[u8],
+        asked: Option<&ProviderEntry>,
+        question: &Question<'_>,
+        now: UnixTime,
+        verdict: &mut Verdict,
+    ) -> Result<Identity, Reject> {
         // Off the hot path, so the second reader is always asked.
-        let received = Received::parse(&xml, true)?;
+        let received = Received::parse(xml, true)?;
         let entry = match asked {
             Some(entry) => entry,
             None => self.by_issuer(&received)?,
         };
-        verdict.provider = Some(entry.config().id.clone());
+        verdict.found(entry);
         let binding = match question.in_response_to {
             None => Binding::None,
             Some("*") => {
@@ -95,19 +116,34 @@ impl Judge {
         let acs = self.config.acs_urls();
         let verified = received.verify(&saml.expect(&self.config, &acs, binding, &self.decryption), now)?;
         let identity = from_assertion(verified, &saml.identity_rules(&self.config), &self.key)?;
-        if let Some(path) = question.route {
-            let path = normal_path(path)
-                .map_err(|e| Reject::new(Reason::RouteMalformed, format_args!("the route's path {e}")))?;
-            let eid = &entry.config().eid;
-            let has = |field| field == Field::Eid || identity.field(field).is_some();
-            meets(self.config.routes.find(&path), identity.loa(), eid, has)?;
-        }
+        self.on_route(&identity, entry, question)?;
+        self.once(&identity, now).await?;
+        Ok(identity)
+    }
+
+    /// Whether the route, if one is asked about, lets the person in.
+    pub(super) fn on_route(
+        &self,
+        identity: &Identity,
+        entry: &ProviderEntry,
+        question: &Question<'_>,
+    ) -> Result<(), Reject> {
+        let Some(path) = question.route else { return Ok(()) };
+        let path =
+            normal_path(path).map_err(|e| Reject::new(Reason::RouteMalformed, format_args!("the route's path {e}")))?;
+        let eid = &entry.config().eid;
+        let has = |field| field == Field::Eid || identity.field(field).is_some();
+        meets(self.config.routes.find(&path), identity.loa(), eid, has).map(drop)
+    }
+
+    /// Uses the message up, for this run.
+    pub(super) async fn once(&self, identity: &Identity, now: UnixTime) -> Result<(), Reject> {
         let key = ReplayKey::assertion(&self.key, identity.issuer(), identity.assertion_id());
         let consumed = self.used.consume(&[key], identity.acceptable_until(), now).await;
         // Nothing is opened with it: the run only remembers.
         let _: FirstUse =
-            consumed.map_err(|_| Reject::new(Reason::Replayed, "this assertion was accepted before in this run"))?;
-        Ok(identity)
+            consumed.map_err(|_| Reject::new(Reason::Replayed, "this message was accepted before in this run"))?;
+        Ok(())
     }
 
     fn provider(&self, id: &str) -> Result<&ProviderEntry, Reject> {
@@ -122,16 +158,23 @@ impl Judge {
     }
 }
 
-/// The XML of a message given as XML or as its base64.
-fn saml_xml(message: &[u8]) -> Result<Cow<'_, [u8]>, Reject> {
+/// What a message is.
+enum Message<'m> {
+    Saml(Cow<'m, [u8]>),
+    Token(&'m [u8]),
+}
+
+/// Takes SAML XML, its base64, or a compact token.
+fn message(message: &[u8]) -> Result<Message<'_>, Reject> {
     let start = message.iter().position(|b| !b.is_ascii_whitespace()).unwrap_or(message.len());
     let rest = message.get(start..).unwrap_or_default();
     // A byte-order mark or any other byte that base64 has not is the reader's to judge.
     if rest.first().is_none_or(|b| *b == b'<' || !b.is_ascii()) {
-        return Ok(Cow::Borrowed(message));
+        return Ok(Message::Saml(Cow::Borrowed(message)));
     }
-    if rest.starts_with(b"eyJ") && rest.iter().filter(|b| **b == b'.').count() >= 2 {
-        return Err(Reject::new(Reason::ProtocolUnsupported, "a JWT, which this version does not verify"));
+    // Base64 has no dots, and no XML begins like the header of a token.
+    if rest.starts_with(b"eyJ") || memchr::memchr(b'.', rest).is_some() {
+        return Ok(Message::Token(rest.trim_ascii_end()));
     }
     // Base64 is a third longer than what it holds; white space may double it.
     if rest.len() > limits::MESSAGE.bytes * 3 {
@@ -139,10 +182,17 @@ fn saml_xml(message: &[u8]) -> Result<Cow<'_, [u8]>, Reject> {
     }
     let text = std::str::from_utf8(rest).ok();
     let xml = text.and_then(base64::decode_spaced);
-    xml.map(Cow::Owned).ok_or_else(|| Reject::new(Reason::MessageEncoding, "neither XML nor base64 of it"))
+    xml.map(|xml| Message::Saml(Cow::Owned(xml)))
+        .ok_or_else(|| Reject::new(Reason::MessageEncoding, "neither XML, nor base64 of it, nor a token"))
 }
 
 impl Verdict {
+    /// The provider is known, and with it what it speaks.
+    pub(super) fn found(&mut self, entry: &ProviderEntry) {
+        self.provider = Some(entry.config().id.clone());
+        self.protocol = Some(entry.config().protocol.name());
+    }
+
     /// The verdict as `verify --batch` writes it. `identity` says whether the person is shown.
     pub(super) fn as_json(&self, id: &Value, identity: bool) -> Value {
         let mut out = json!({
@@ -151,8 +201,8 @@ impl Verdict {
             "code": self.refused.as_ref().map(Reject::code),
             "detail": self.refused.as_ref().map(Reject::detail),
             "provider": self.provider.as_ref().map(ProviderId::as_str),
-            "protocol": "saml",
-            "loa": self.identity.as_ref().map(|who| who.loa().uri()),
+            "protocol": self.protocol,
+            "loa": self.identity.as_ref().map(|who| who.loa()).filter(|loa| !loa.is_unstated()).map(Loa::uri),
             "unchecked": self.unchecked,
         });
         if let (Some(who), true, Some(object)) = (&self.identity, identity, out.as_object_mut()) {
@@ -173,7 +223,7 @@ fn person(who: &Identity) -> Value {
     }
     out.insert("authenticated_at".into(), json!(who.authenticated_at().to_string()));
     let mut attributes = Map::new();
-    for attribute in who.attributes() {
+    for attribute in who.attributes().iter() {
         let entry = attributes.entry(attribute.name.clone()).or_insert_with(|| json!([]));
         if let Some(list) = entry.as_array_mut() {
             list.extend(attribute.values.iter().map(|value| json!(value)));

@@ -2,6 +2,7 @@
 
 mod batch;
 mod judge;
+mod token;
 
 use std::borrow::Cow;
 use std::io::{Read as _, Write as _};
@@ -16,7 +17,7 @@ use crate::config::load_decryption;
 use crate::crypto::own::DecryptionKeys;
 use crate::{config, provider};
 
-/// Verify SAML Responses against the configured providers, with the rules of the server.
+/// Verify SAML Responses, ID tokens and access tokens against the configured providers, with the rules of the server.
 ///
 /// Needs no listener, store or signing key: only the providers and their metadata, and for encrypted messages the
 /// decryption keys.
@@ -28,7 +29,7 @@ pub struct Args {
     /// The instant to judge at, as RFC 3339 [default: now]
     #[arg(long, value_name = "RFC3339", value_parser = super::instant)]
     pub at: Option<UnixTime>,
-    /// The ID of the request that the browser holds; '*' leaves the binding to a request out.
+    /// The ID of the request that the browser holds, or the nonce that was sent; '*' leaves the binding to a request out.
     #[arg(long, value_name = "ID")]
     pub in_response_to: Option<String>,
     /// The id of the provider that was asked [default: by Issuer]
@@ -43,7 +44,7 @@ pub struct Args {
     /// Read one JSON object a line from standard input, write one verdict a line. Identities are shown.
     #[arg(long, conflicts_with_all = ["at", "in_response_to", "provider", "route", "show_identity", "file"])]
     pub batch: bool,
-    /// Files with a message each: XML or its base64. '-' is standard input.
+    /// Files with a message each: XML, its base64, or a compact JWT. '-' is standard input.
     #[arg(value_name = "FILE", required_unless_present = "batch")]
     pub file: Vec<PathBuf>,
 }
@@ -58,7 +59,7 @@ pub fn run(args: &Args) -> ExitCode {
     // Loaded as of the beginning of time, when nothing had expired: validity is judged with each message, at its instant.
     let (snapshot, faults) = provider::load(&config, UnixTime::from_secs(0));
     for fault in &faults {
-        let _ = writeln!(std::io::stderr(), "warning: metadata {}: {}", fault.feed, fault.cause);
+        let _ = writeln!(std::io::stderr(), "warning: {}: {}", fault.feed, fault.cause);
     }
     // A key that is not here opens nothing, and every message that needs none can be judged all the same.
     let decryption = load_decryption(&config).unwrap_or_else(|problems| {

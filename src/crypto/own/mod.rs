@@ -10,7 +10,7 @@ use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 use crate::base::Secret;
 use crate::base::limits::RSA_MIN_BITS;
-use crate::crypto::trusted::{KeyError, SignatureAlgorithm};
+use crate::crypto::trusted::{KeyError, SignatureAlgorithm, is_demo_certificate};
 
 pub use decryption::DecryptionKeys;
 
@@ -150,6 +150,17 @@ impl SigningKey {
         let signature = self.sign(probe)?;
         public.verify(self.algorithm(), probe, &signature).map_err(|_| OwnKeyError::CertificateOfAnotherKey)
     }
+}
+
+/// Whether a PEM text holds a certificate that the demo made, and so, most likely, its key too. A text without one says
+/// nothing.
+pub fn is_demo_pem(pem: &Secret<Vec<u8>>) -> bool {
+    CertificateDer::pem_slice_iter(pem.expose()).filter_map(Result::ok).any(|der| is_demo_certificate(&der))
+}
+
+/// Whether 32 bytes are the demo's own secret, which it uses at every start: a sentence, where others are random.
+pub fn is_demo_secret(bytes: &[u8; 32]) -> bool {
+    bytes.starts_with(b"Grindvakt demo key")
 }
 
 fn self_signed(pkcs8: &PrivatePkcs8KeyDer<'_>, common_name: &str) -> Result<Vec<u8>, OwnKeyError> {

@@ -7,11 +7,9 @@ use super::schema::{instant, issuer, required, required_instant, schema, sequenc
 use super::{Assertion, Attribute, Binding, Expect, NameId, Profile};
 use crate::base::UnixTime;
 use crate::verify::dsig::SignedElement;
+use crate::verify::level::may_assert;
 use crate::verify::xml::{is_ncname, ns};
 use crate::verify::{Reason, Reject};
-
-/// Levels that the official Swedish eIDAS connector alone may assert (TAR 3.3).
-const EIDAS_LEVELS: &str = "http://id.elegnamnden.se/loa/1.0/eidas-";
 
 /// Checks a signed Assertion and reads its claims.
 ///
@@ -307,22 +305,12 @@ fn authn_statement(statement: SignedElement<'_>, expect: &Expect<'_>, now: UnixT
 fn level(class: String, expect: &Expect<'_>) -> Result<String, Reject> {
     let mapped = expect.loa_map.iter().find(|(written, _)| *written == class);
     let loa = mapped.map_or(class, |(_, meant)| meant.clone());
-    if let Binding::Request { loa: asked, .. } = &expect.binding
-        && !asked.is_empty()
-        && !asked.contains(&loa)
-    {
-        return Err(Reject::new(Reason::LoaNotRequested, format_args!("the level {loa:?} was not asked for")));
-    }
-    // Freja's own entry declares an eIDAS level for Swedes abroad: the declaration alone would open the door.
-    if loa.starts_with(EIDAS_LEVELS) && !expect.eidas_connector {
-        let detail = format_args!("{loa:?} from a provider that is not the eIDAS connector");
-        return Err(Reject::new(Reason::LoaEidasNotConnector, detail));
-    }
+    let asked = match &expect.binding {
+        Binding::Request { loa, .. } => loa,
+        Binding::None | Binding::Unchecked => &[][..],
+    };
     let certified = if expect.idp.loa.is_empty() { expect.local_loa } else { &expect.idp.loa };
-    if !certified.contains(&loa) {
-        let detail = format_args!("the provider is not certified for {loa:?}, but for {certified:?}");
-        return Err(Reject::new(Reason::LoaNotCertified, detail));
-    }
+    may_assert(&loa, asked, certified, expect.eidas_connector)?;
     Ok(loa)
 }
 

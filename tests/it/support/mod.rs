@@ -1,5 +1,17 @@
 //! A sidecar with an e-service behind it and a provider beside it, and a client that keeps cookies.
 
+#[cfg(feature = "peers")]
+pub mod browser;
+#[cfg(feature = "peers")]
+pub mod program;
+pub mod raw;
+#[cfg(feature = "peers")]
+pub mod tls;
+#[cfg(feature = "peers")]
+pub mod web;
+#[cfg(feature = "peers")]
+pub mod webdriver;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-"""Makes everything under `saml/` and `keys/`: `python make_saml.py`, in an environment with requirements.txt."""
+"""Makes everything under `saml/` and `keys/`: `python make_saml.py`, in an environment with tests/peers/requirements.txt."""
 
 import accept
 import accept_encrypted

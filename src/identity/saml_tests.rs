@@ -1,7 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
+use super::super::{Field, SubjectKind};
 use super::*;
 use crate::base::Secret;
+use crate::base::UnixTime;
+use crate::verify::Reason;
+use crate::verify::saml::NameId;
 
 const LOA3: &str = "http://id.elegnamnden.se/loa/1.0/loa3";
 const NONRESIDENT: &str = "http://id.swedenconnect.se/loa/1.0/loa3-nonresident";
@@ -48,13 +52,19 @@ fn rules(scopes: &[Scope]) -> IdentityRules<'_> {
     }
 }
 
+pub(super) fn with_attributes(attributes: &[(&str, &str)], key: &HmacKey) -> Identity {
+    let attributes: Vec<(&str, &[&str])> =
+        attributes.iter().map(|(name, value)| (*name, std::slice::from_ref(value))).collect();
+    from_attributes(claims("https://idp.example.se", LOA3, &attributes), &rules(&[]), key).unwrap()
+}
+
 fn key() -> HmacKey {
     HmacKey::new(&Secret::new([1; 32]))
 }
 
 fn read(loa: &str, attributes: &[(&str, &[&str])]) -> Result<Identity, Reason> {
     let scopes = [Scope { value: "5562265719".into() }];
-    from_claims(claims("https://idp.example.se", loa, attributes), &rules(&scopes), &key()).map_err(|r| r.reason())
+    from_attributes(claims("https://idp.example.se", loa, attributes), &rules(&scopes), &key()).map_err(|r| r.reason())
 }
 
 #[test]
@@ -153,14 +163,14 @@ fn coordination_numbers_are_told_apart_and_need_a_yes() {
     assert_eq!(who.subject().kind(), SubjectKind::CoordinationNumber);
 
     let strict = IdentityRules { accept_coordination_number: false, ..rules(&[]) };
-    let refused = from_claims(claims("i", LOA3, attributes), &strict, &key()).err().map(|r| r.reason());
+    let refused = from_attributes(claims("i", LOA3, attributes), &strict, &key()).err().map(|r| r.reason());
     assert_eq!(refused, Some(Reason::CoordinationNumberNotAccepted));
     // The mapped attribute of the connector is exempt (EC 6.2).
     let mapped: &[(&str, &[&str])] = &[(MAPPED, &["197010632391"]), (BINDING, &[REGISTER])];
-    assert!(from_claims(claims("i", LOA3, mapped), &strict, &key()).is_ok());
+    assert!(from_attributes(claims("i", LOA3, mapped), &strict, &key()).is_ok());
     // Only the connector maps numbers.
     let other = IdentityRules { eidas_connector: false, ..rules(&[]) };
-    let refused = from_claims(claims("i", LOA3, mapped), &other, &key()).err().map(|r| r.reason());
+    let refused = from_attributes(claims("i", LOA3, mapped), &other, &key()).err().map(|r| r.reason());
     assert_eq!(refused, Some(Reason::MappedNumberBinding));
 }
 
@@ -170,7 +180,7 @@ fn a_name_at_a_provider_counts_with_what_qualifies_it() {
         let mut claims = claims("https://a", LOA3, &[]);
         claims.name_id.name_qualifier = name_qualifier.map(str::to_owned);
         claims.name_id.sp_name_qualifier = sp_name_qualifier.map(str::to_owned);
-        from_claims(claims, &rules(&[]), &key()).unwrap().subject().to_string()
+        from_attributes(claims, &rules(&[]), &key()).unwrap().subject().to_string()
     };
     assert_eq!(subject(None, None), subject(Some("https://a"), Some("sp")), "the usual qualifiers say nothing new");
     assert_ne!(subject(None, None), subject(Some("https://b"), None));
@@ -182,7 +192,7 @@ fn only_the_connector_speaks_of_its_persons() {
     let attributes: &[(&str, &[&str])] = &[(PRID, &["NO:05068907693"]), (COUNTRY, &["NO"])];
     let who = |connector| {
         let rules = IdentityRules { eidas_connector: connector, ..rules(&[]) };
-        from_claims(claims("https://a", LOA3, attributes), &rules, &key()).unwrap().subject().kind()
+        from_attributes(claims("https://a", LOA3, attributes), &rules, &key()).unwrap().subject().kind()
     };
     assert_eq!((who(true), who(false)), (SubjectKind::Prid, SubjectKind::Provider));
 }
@@ -191,14 +201,14 @@ fn only_the_connector_speaks_of_its_persons() {
 fn a_second_value_of_another_kind_is_a_second_value() {
     let mut claims = claims("https://a", LOA3, &[(NUMBER, &["195006262546"])]);
     claims.attributes[0].structured = 1;
-    let refused = from_claims(claims, &rules(&[]), &key()).err().map(|r| r.reason());
+    let refused = from_attributes(claims, &rules(&[]), &key()).err().map(|r| r.reason());
     assert_eq!(refused, Some(Reason::AttributeValues));
 }
 
 #[test]
 fn one_person_is_one_subject_through_every_provider() {
     let subject = |issuer, attributes: &[(&str, &[&str])]| {
-        let who = from_claims(claims(issuer, LOA3, attributes), &rules(&[]), &key()).unwrap();
+        let who = from_attributes(claims(issuer, LOA3, attributes), &rules(&[]), &key()).unwrap();
         who.subject().to_string()
     };
     let number: &[(&str, &[&str])] = &[(NUMBER, &["195006262546"])];
@@ -211,6 +221,6 @@ fn one_person_is_one_subject_through_every_provider() {
     assert!(subject("https://a", &[]).starts_with("provider:"));
     assert!(!subject("https://a", number).contains("195006262546"));
     let other_key = HmacKey::new(&Secret::new([2; 32]));
-    let elsewhere = from_claims(claims("https://a", LOA3, number), &rules(&[]), &other_key).unwrap();
+    let elsewhere = from_attributes(claims("https://a", LOA3, number), &rules(&[]), &other_key).unwrap();
     assert_ne!(subject("https://a", number), elsewhere.subject().to_string());
 }
