@@ -10,7 +10,7 @@ use super::scripts::Names;
 use super::{FaultKind, Settings, StoreFault, connect};
 use crate::base::{Secret, UnixTime};
 use crate::crypto::digest::{HmacKey, Random, random_bytes};
-use crate::replay::{Instance, ReplayKey, SessionId};
+use crate::replay::{Ended, Instance, Mark, ReplayKey, SessionId};
 
 /// A store that would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub struct Probed {
     pub warning: Option<String>,
 }
 
-/// Connects as a sidecar would and asks everything that it would ask. What it writes is gone within a second, but for
-/// the store's line, which a sidecar would have begun.
+/// Connects as a sidecar would and asks everything that it would ask. What it writes means nothing to anyone, but for the
+/// store's line, which a sidecar would have begun.
 ///
 /// # Errors
 /// The first thing that would not do.
@@ -45,7 +45,9 @@ pub async fn probe(settings: &Settings, random: &dyn Random, now: UnixTime) -> R
         return Err(odd(&"it remembers what was never used"));
     }
     connection.handle.clone().subscribe(names.channel()).await.map_err(StoreFault::from)?;
-    let _: i64 = connection.ask(settings, &names.end(&[])).await?;
+    // An order about nobody, which is over already: replicas pass it by.
+    let order = Ended { mark: Mark::Session(session), at: now, until: now };
+    let _: i64 = connection.ask(settings, &names.end(&[order])).await?;
     let _: redis::Value = connection.ask(settings, &names.orders_after("0-0")).await?;
     let _: redis::Value = connection.ask(settings, &redis::cmd("TIME")).await?;
     let _: () = connection.ask(settings, &names.keep(session, b"probe", 1000)).await?;

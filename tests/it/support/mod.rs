@@ -6,6 +6,10 @@ pub mod browser;
 pub mod program;
 pub mod raw;
 #[cfg(feature = "peers")]
+pub mod redis;
+#[cfg(feature = "peers")]
+pub mod relay;
+#[cfg(feature = "peers")]
 pub mod tls;
 #[cfg(feature = "peers")]
 pub mod web;
