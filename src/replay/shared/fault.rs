@@ -125,7 +125,10 @@ fn by_text(error: &RedisError) -> FaultKind {
     let says = |word: &str| code == word || text.contains(word);
     if says("OOM") {
         FaultKind::Full
-    } else if says("WRONGPASS") || says("NOAUTH") || says("NOPERM") || text.contains("permission") {
+    } else if ["WRONGPASS", "NOAUTH", "NOPERM", "permission", "user executing the script", "ACL failure"]
+        .iter()
+        .any(|word| says(word))
+    {
         FaultKind::Denied
     } else if says("READONLY") || says("MOVED") {
         FaultKind::NoPrimary
