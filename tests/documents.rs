@@ -55,6 +55,17 @@ fn links_between_documents_lead_somewhere() {
 }
 
 #[test]
+fn e_services_are_told_of_every_header() {
+    let text = read("docs/for-e-services.md").to_ascii_lowercase();
+    for header in grindvakt::gate::IdentityHeader::ALL {
+        assert!(text.contains(&format!("`{}`", header.name())), "{} is not explained", header.name());
+    }
+    for field in grindvakt::identity::Field::ALL {
+        assert!(text.contains(&format!("`{}`", field.name())), "`forward` can list {}: not explained", field.name());
+    }
+}
+
+#[test]
 fn the_rooms_of_the_architecture_are_those_of_the_source() {
     let text = read("docs/architecture.md");
     for entry in std::fs::read_dir(root().join("src")).unwrap().map(|e| e.unwrap().path()) {

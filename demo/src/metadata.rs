@@ -16,6 +16,7 @@ pub struct Feed<'a> {
     idps: Vec<&'a DemoIdp>,
     valid_until: Option<UnixTime>,
     cache_duration: Option<String>,
+    publication: Option<(UnixTime, String)>,
 }
 
 impl<'a> Feed<'a> {
@@ -45,6 +46,14 @@ impl<'a> Feed<'a> {
         self
     }
 
+    /// Made at `created` by `publisher`, as mdrpi:PublicationInfo says it (SAML Metadata Extensions for Registration and
+    /// Publication Information, 2.2).
+    #[must_use]
+    pub fn published(mut self, created: UnixTime, publisher: &str) -> Self {
+        self.publication = Some((created, publisher.to_owned()));
+        self
+    }
+
     /// The feed without a signature: good as a local file.
     pub fn build(&self) -> String {
         self.element().canonical()
@@ -55,12 +64,25 @@ impl<'a> Feed<'a> {
         enveloped(self.element(), operator, Place::First).canonical()
     }
 
+    /// One provider's own document, signed by the feed's operator: what a metadata query service answers with.
+    pub fn build_entity(&self, idp: &DemoIdp, operator: &DemoKey) -> String {
+        let document = entity(idp).attr("ID", new_id()).maybe("validUntil", self.valid_until.map(|t| t.to_string()));
+        enveloped(document, operator, Place::First).canonical()
+    }
+
     fn element(&self) -> Element {
+        let publication = self.publication.as_ref().map(|(created, publisher)| {
+            let info = element("mdrpi:PublicationInfo")
+                .attr("creationInstant", created.to_string())
+                .attr("publisher", publisher);
+            element("md:Extensions").child(info)
+        });
         element("md:EntitiesDescriptor")
             .attr("ID", new_id())
             .attr("Name", "https://demo.example.com/metadata")
             .maybe("validUntil", self.valid_until.map(|t| t.to_string()))
             .maybe("cacheDuration", self.cache_duration.clone())
+            .children(publication)
             .children(self.idps.iter().map(|idp| entity(idp)))
     }
 }

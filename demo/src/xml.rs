@@ -8,12 +8,13 @@
 use std::borrow::Cow;
 
 /// The namespaces of the demo, each with the one prefix that stands for it.
-const NAMESPACES: [(&str, &str); 13] = [
+const NAMESPACES: [(&str, &str); 14] = [
     ("alg", "urn:oasis:names:tc:SAML:metadata:algsupport"),
     ("ds", "http://www.w3.org/2000/09/xmldsig#"),
     ("ec", "http://www.w3.org/2001/10/xml-exc-c14n#"),
     ("md", "urn:oasis:names:tc:SAML:2.0:metadata"),
     ("mdattr", "urn:oasis:names:tc:SAML:metadata:attribute"),
+    ("mdrpi", "urn:oasis:names:tc:SAML:metadata:rpi"),
     ("mdui", "urn:oasis:names:tc:SAML:metadata:ui"),
     ("saml", "urn:oasis:names:tc:SAML:2.0:assertion"),
     ("samlp", "urn:oasis:names:tc:SAML:2.0:protocol"),

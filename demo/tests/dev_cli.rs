@@ -40,6 +40,20 @@ fn mistakes_are_answered_with_the_status_that_scripts_expect() {
 }
 
 #[test]
+fn every_option_is_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, help, _) = said(&["dev", "--help"], folder.path());
+    let docs = include_str!("../../docs/for-e-services.md");
+    let options =
+        help.lines().filter_map(|line| line.trim().strip_prefix("--")).map(|l| l.split([' ', '\n']).next().unwrap());
+    let options: Vec<&str> = options.collect();
+    assert!(options.len() >= 8, "{options:?}");
+    for option in options.iter().filter(|option| !matches!(**option, "help" | "quiet")) {
+        assert!(docs.contains(&format!("--{option}")), "--{option} is not explained");
+    }
+}
+
+#[test]
 fn the_built_in_persons_are_a_file_to_start_from() {
     let folder = tempfile::tempdir().unwrap();
     let (status, text, error) = said(&["dev", "--print-persons"], folder.path());

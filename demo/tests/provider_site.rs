@@ -156,3 +156,22 @@ async fn a_request_of_a_stranger_or_for_another_address_is_refused() {
         assert!(status == StatusCode::BAD_REQUEST && page.contains(says), "{says}: {page}");
     }
 }
+
+#[tokio::test]
+async fn a_page_runs_its_one_line_and_nothing_else() {
+    use grindvakt::crypto::digest::sha256;
+    let rig = rig();
+    let (_, page) = redirect(&rig, &authn_request(SP, ACS, SSO), &rig.key).await;
+    let choice = form::forms(&page).remove(0);
+    let body = form::encode(choice.fields.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+    let request = Request::builder().method(Method::POST).uri("/answer").body(Bytes::from(body)).unwrap();
+    let (head, body) = rig.site.handle(request).into_parts();
+    let page = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    let policy = head.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"), "{policy}");
+    for (tag, directive) in [("style", "style-src"), ("script", "script-src")] {
+        let inside = page.split_once(&format!("<{tag}>")).unwrap().1.split_once(&format!("</{tag}>")).unwrap().0;
+        let hash = base64_simd::STANDARD.encode_to_string(sha256(inside.as_bytes()));
+        assert!(policy.contains(&format!("{directive} 'sha256-{hash}'")), "{tag}: {policy}");
+    }
+}

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::StartError;
+use super::side::Side;
 use crate::base::Clock;
-use crate::config::{Config, MadeKeys, Upstream as Address, load_keys};
+use crate::config::{Config, MadeKeys, load_keys};
 use crate::crypto::digest::Random;
 use crate::gate::{Gate, Lasting, Parts};
 use crate::http::body::FormRoom;
@@ -14,13 +15,17 @@ use crate::http::own_paths::OwnPaths;
 use crate::http::pages::Site;
 use crate::http::proxy::Proxy;
 use crate::http::service;
-use crate::http::upstream::Http1;
-use crate::provider::{self, FeedFault};
+use crate::http::upgrade;
+use crate::http::upstream::Connections;
+use crate::http::watchdog::{Limits, Looks};
+use crate::provider::fetch::Fetcher;
+use crate::provider::source::Way;
+use crate::provider::{FeedFault, Feeds, Refresher};
 use crate::session::CookieNames;
 use crate::telemetry::Telemetry;
 
 /// What is in force.
-pub(super) type Generation = service::Generation<Http1>;
+pub(super) type Generation = service::Generation<Connections>;
 
 /// What every generation of one process is made with.
 pub(super) struct Workshop {
@@ -32,6 +37,7 @@ pub(super) struct Workshop {
     pub(super) forms: Arc<FormRoom>,
     pub(super) made: Mutex<MadeKeys>,
     pub(super) cores: usize,
+    pub(super) side: Side,
 }
 
 /// A generation, with what else is known of it.
@@ -52,7 +58,10 @@ impl Workshop {
         let keys = load_keys(&config, &*self.random, &mut made).map_err(StartError::Keys)?;
         drop(made);
         warnings.extend(keys.warnings.iter().cloned());
-        let (snapshot, faults) = provider::load(&config, self.clock.now());
+        // What the generation before holds of a feed that has not changed is kept.
+        let held = before.and_then(|before| before.gate.refresher()).map(|refresher| Arc::clone(refresher.feeds()));
+        let feeds = Arc::new(Feeds::open_after(&config, self.clock.now(), held.as_deref()));
+        let faults = feeds.faults();
         let ours: Vec<FeedFault> = faults.iter().filter(|fault| fault.is_ours()).cloned().collect();
         if !ours.is_empty() {
             tell_faults(&ours);
@@ -65,13 +74,14 @@ impl Workshop {
         let gate = Gate::new(Parts {
             config: Arc::clone(&config),
             keys,
-            snapshot,
+            snapshot: feeds.snapshot(),
             lasting: Arc::clone(&self.lasting),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
             telemetry: Arc::clone(&telemetry),
         });
         let gate = Arc::new(gate?);
+        self.refresh(&config, feeds, &gate, &telemetry)?;
 
         let base = &config.service.base_url;
         let site = Arc::new(site(&config));
@@ -79,13 +89,22 @@ impl Workshop {
         let own = OwnPaths::new(Arc::clone(&gate), Arc::clone(&site), Arc::clone(&self.random), aliases);
         let address = PublicAddress::new(base, config.listen.trusted_proxies.clone());
         let proxy = Proxy {
-            identity: IdentityNames::new(&config.headers),
+            identity: Arc::new(IdentityNames::new(&config.headers)),
             address: address.ok_or_else(|| StartError::Internal("base_url fits no header".into()))?,
             cookies: CookieNames::new(&config.service.id, !base.is_loopback_http()),
+            limits: Limits {
+                response: Looks::of(config.upstream.response_timeout),
+                idle: Looks::of(config.upstream.idle_timeout),
+                tunnel: Looks::of(config.upstream.tunnel_idle_timeout),
+            },
+            websocket_origins: upgrade::origins(base.origin(), &config.service.websocket_origins),
+        };
+        let same = |before: &Config| {
+            before.service.upstream == config.service.upstream && before.upstream.protocol == config.upstream.protocol
         };
         let upstreams = match before {
-            Some(before) if before.config.service.upstream == config.service.upstream => Arc::clone(&before.upstreams),
-            _ => self.upstreams(&config.service.upstream),
+            Some(before) if same(&before.config) => Arc::clone(&before.upstreams),
+            _ => self.upstreams(&config),
         };
         let generation = Generation {
             gate,
@@ -101,9 +120,30 @@ impl Workshop {
         Ok(Built { generation, faults, warnings })
     }
 
+    /// Begins to keep a gate's providers up to date, for as long as there is the gate.
+    fn refresh(
+        &self,
+        config: &Config,
+        feeds: Arc<Feeds>,
+        gate: &Gate,
+        telemetry: &Arc<Telemetry>,
+    ) -> Result<(), StartError> {
+        let runtime = self.side.handle();
+        let fetcher = if feeds.need_network() {
+            Some(Fetcher::new(&config.network, Arc::clone(&self.clock), runtime.clone()).map_err(StartError::Tls)?)
+        } else {
+            None
+        };
+        let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
+        let way = Way { fetcher, clock, random, telemetry: Arc::clone(telemetry) };
+        gate.look_for_keys_by(Refresher::start(feeds, way, runtime, gate.registry()));
+        Ok(())
+    }
+
     /// Connections of its own for each core.
-    fn upstreams(&self, address: &Address) -> Arc<[Http1]> {
-        (0..self.cores).map(|_| Http1::new(address.clone())).collect()
+    fn upstreams(&self, config: &Config) -> Arc<[Connections]> {
+        let connections = || Connections::new(config.service.upstream.clone(), config.upstream.protocol);
+        (0..self.cores).map(|_| connections()).collect()
     }
 }
 
@@ -113,7 +153,7 @@ pub(super) fn tell_faults(faults: &[FeedFault]) {
         let entity = fault.entity_id.as_deref().unwrap_or("");
         tracing::error!(
             event = "metadata_fault",
-            feed = fault.feed,
+            feed = %fault.feed,
             entity,
             code = fault.cause.code(),
             detail = fault.cause.detail()

@@ -23,9 +23,11 @@ use crate::crypto::digest::{NoRandomness, Random, SystemRandom};
 use crate::gate::{GateError, Lasting};
 use crate::http::admin::Admin;
 use crate::http::body::FormRoom;
-use crate::http::server::{Bound, Phase};
+use crate::http::server::{Bound, Phase, Times};
 use crate::http::service::Service;
+use crate::http::watchdog::Leftover;
 use crate::provider::FeedFault;
+use crate::provider::fetch::TlsSetup;
 use crate::replay::Store;
 use crate::replay::shared::{Shared as SharedStore, StoreObserver};
 use crate::telemetry::Telemetry;
@@ -51,6 +53,9 @@ pub enum StartError {
     /// No random bytes.
     #[error(transparent)]
     Random(#[from] NoRandomness),
+    /// No way out by TLS.
+    #[error(transparent)]
+    Tls(TlsSetup),
     /// An address that cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
@@ -77,10 +82,9 @@ pub struct Running {
     shared: Arc<Shared>,
     phase: watch::Sender<Phase>,
     admin_phase: watch::Sender<Phase>,
-    threads: Vec<JoinHandle<()>>,
-    admin_threads: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<Leftover>>,
+    admin_threads: Vec<JoinHandle<Leftover>>,
     watcher: Option<Watcher>,
-    side: Option<Side>,
 }
 
 /// What all threads know.
@@ -109,14 +113,15 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let telemetry = Telemetry::new([], []).map_err(|e| StartError::Internal(e.to_string()))?;
     let telemetry = Arc::new(telemetry);
-    let (lasting, side) = match store::settings(&config) {
-        None => (Lasting::new(&*random, clock.now())?, None),
+    let side = Side::start().map_err(StartError::Thread)?;
+    let lasting = match store::settings(&config) {
+        None => Lasting::new(&*random, clock.now())?,
         Some(settings) => {
             telemetry.metrics().store.know_shared();
             let observer = Arc::clone(&telemetry) as Arc<dyn StoreObserver>;
             let (shared, driver) = SharedStore::open(settings, Arc::clone(&clock), Arc::clone(&random), observer);
-            let side = Side::start(driver.run()).map_err(StartError::Thread)?;
-            (Lasting::with(Store::shared(shared)), Some(side))
+            side.handle().spawn(driver.run());
+            Lasting::with(Store::shared(shared))
         }
     };
     let workshop = Workshop {
@@ -127,6 +132,7 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
         forms: Arc::new(FormRoom::default()),
         made: Mutex::new(MadeKeys::default()),
         cores,
+        side,
     };
     // Before keys and feeds are read: what changes meanwhile is then seen to have changed.
     let newest = Newest::first(paths, Arc::clone(&config));
@@ -152,9 +158,11 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
         newest: Mutex::new(newest),
     });
     let service = |core| Service { current: Arc::clone(&current), core };
-    let threads = public.serve(service, &phases, config.listen.drain_timeout).map_err(StartError::Thread)?;
+    let keep_alive = config.listen.keep_alive_timeout;
+    let times = |drain| Times { keep_alive, drain };
+    let threads = public.serve(service, &phases, times(config.listen.drain_timeout)).map_err(StartError::Thread)?;
     let admin_threads = admin
-        .serve(|_| Admin(Arc::clone(&shared)), &admin_phases, Duration::from_secs(1))
+        .serve(|_| Admin(Arc::clone(&shared)), &admin_phases, times(Duration::from_secs(1)))
         .map_err(StartError::Thread)?;
     let watcher =
         if paths.is_empty() { None } else { Some(Watcher::start(Arc::clone(&shared)).map_err(StartError::Thread)?) };
@@ -167,7 +175,6 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
         threads,
         admin_threads,
         watcher,
-        side,
     })
 }
 
@@ -198,14 +205,26 @@ impl Running {
         drop(self.watcher);
         std::thread::sleep(self.shared.current.load().config.listen.shutdown_delay);
         self.phase.send_replace(Phase::Draining);
+        let mut cut = Leftover::default();
         for thread in self.threads {
-            let _ = thread.join();
+            cut += thread.join().unwrap_or_default();
+        }
+        let Leftover { connections, requests, tunnels } = cut;
+        if cut == Leftover::default() {
+            tracing::info!(event = "drained");
+        } else {
+            tracing::warn!(
+                event = "drain_deadline_passed",
+                connections,
+                requests,
+                tunnels,
+                "what was still open was cut"
+            );
         }
         // The admin address tells of the end until it comes.
         self.admin_phase.send_replace(Phase::Draining);
         for thread in self.admin_threads {
             let _ = thread.join();
         }
-        drop(self.side);
     }
 }

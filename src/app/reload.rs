@@ -102,8 +102,8 @@ impl Shared {
         let lost: Vec<String> = built
             .faults
             .iter()
-            .filter(|fault| fault.entity_id.is_none() && feed_was_good(before, &fault.feed, &self.workshop))
-            .map(|fault| format!("metadata {:?}: {}", fault.feed, fault.cause))
+            .filter(|fault| fault.entity_id.is_none() && feed_was_good(before, fault.feed.as_str(), &self.workshop))
+            .map(|fault| format!("metadata {:?}: {}", fault.feed.as_str(), fault.cause))
             .collect();
         if !lost.is_empty() {
             return Err(lost);
@@ -149,6 +149,7 @@ fn needs_restart(before: &Config, after: &Config) -> Vec<&'static str> {
     };
     differ("listen.public", before.listen.public != after.listen.public);
     differ("listen.admin", before.listen.admin != after.listen.admin);
+    differ("listen.keep_alive_timeout", before.listen.keep_alive_timeout != after.listen.keep_alive_timeout);
     differ("listen.drain_timeout", before.listen.drain_timeout != after.listen.drain_timeout);
     differ("log", before.log != after.log);
     differ("store", before.store != after.store);

@@ -1,37 +1,37 @@
-//! The runtime beside those that serve: what waits for others runs here, so that no request waits for it.
+//! The runtime beside those that serve.
 
-use std::thread::JoinHandle;
+use std::io;
 
-use tokio::sync::oneshot;
+use tokio::runtime::{Builder, Handle, Runtime};
 
-/// A thread with a runtime of its own. Dropped, it ends, and what runs on it with it.
+/// What fetches, watches and keeps house runs here, on one thread and its helpers: never on a thread that serves.
 pub(super) struct Side {
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    handle: Handle,
+    runtime: Option<Runtime>,
 }
 
 impl Side {
-    /// Runs `task` until it ends or this is dropped.
-    pub(super) fn start(task: impl Future<Output = ()> + Send + 'static) -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let thread = std::thread::Builder::new().name("side".into()).spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    () = task => {}
-                    _ = stopped => {}
-                }
-            });
-        })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    /// Starts it.
+    ///
+    /// # Errors
+    /// A thread that cannot be started.
+    pub(super) fn start() -> io::Result<Self> {
+        let mut builder = Builder::new_multi_thread();
+        let runtime = builder.worker_threads(1).thread_name("side").enable_all().build()?;
+        Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
+    }
+
+    /// Where to start tasks.
+    pub(super) const fn handle(&self) -> &Handle {
+        &self.handle
     }
 }
 
 impl Drop for Side {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        // Without waiting: nobody waits for what is fetched now, and this may be dropped anywhere.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
         }
     }
 }

@@ -5,8 +5,33 @@ use std::sync::atomic::Ordering;
 use serde_json::json;
 
 use super::Shared;
+use crate::base::UnixTime;
 use crate::http::admin::AdminState;
 use crate::http::upstream::Upstream as _;
+use crate::provider::source::{Origin, Status};
+
+/// A feed as `/status` shows it.
+fn feed_status(status: &Status) -> serde_json::Value {
+    let at = |instant: Option<UnixTime>| instant.map(|at| at.to_string());
+    json!({
+        "id": status.feed.as_str(),
+        "entity": status.entity,
+        "state": status.freshness.name(),
+        "origin": status.origin.map(Origin::name),
+        "confirmed": at(status.confirmed),
+        "valid_until": at(status.valid_until),
+        "usable_until": at(status.until),
+        "last_attempt": at(status.last_attempt),
+        "last_success": at(status.last_success),
+        "next_attempt": at(status.next_attempt),
+        "failures": status.failures,
+        "trouble": status.trouble.as_ref().map(|trouble| json!({
+            "code": trouble.code,
+            "detail": trouble.detail,
+            "at": trouble.at.to_string(),
+        })),
+    })
+}
 
 impl Shared {
     fn store(&self) -> serde_json::Value {
@@ -52,6 +77,9 @@ impl AdminState for Shared {
         }
         let store = self.workshop.lasting.store();
         metrics.store.show(store.status().as_ref(), store.revoked().len());
+        if let Some(refresher) = current.gate.refresher() {
+            refresher.feeds().observe(metrics, now);
+        }
         metrics.text().unwrap_or_else(|e| format!("# {e}\n"))
     }
 
@@ -75,6 +103,7 @@ impl AdminState for Shared {
                 "valid_until": until.map(|at| at.to_string()),
             })
         });
+        let feeds = current.gate.refresher().map(|refresher| refresher.feeds().status(now)).unwrap_or_default();
         let status = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "environment": config.environment.name(),
@@ -84,6 +113,7 @@ impl AdminState for Shared {
             "config_refused": self.refused(),
             "store": self.store(),
             "providers": providers.collect::<Vec<_>>(),
+            "metadata": feeds.iter().map(feed_status).collect::<Vec<_>>(),
         });
         format!("{status:#}\n")
     }

@@ -15,6 +15,11 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> UnixTime;
     /// Completes once `d` has passed on this clock.
     fn sleep(&self, d: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// Completes once this clock shows `at` or later. The machine's clock may be set meanwhile: who waits long, waits in
+    /// pieces.
+    fn sleep_until(&self, at: UnixTime) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.sleep(at.since(self.now()))
+    }
 }
 
 /// The machine's clock.
@@ -62,11 +67,14 @@ impl Clock for ManualClock {
     }
 
     fn sleep(&self, d: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.sleep_until(self.now().plus(d))
+    }
+
+    fn sleep_until(&self, at: UnixTime) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         let mut hand = self.now.subscribe();
-        let until = self.now().plus(d);
         Box::pin(async move {
             // The sender lives in `self`, which this future borrows: the wait cannot fail.
-            let _ = hand.wait_for(|now| *now >= until).await;
+            let _ = hand.wait_for(|now| *now >= at).await;
         })
     }
 }

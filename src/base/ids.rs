@@ -75,9 +75,20 @@ name!(
     EidId
 );
 name!(
+    /// `[[metadata]] id`, and the name of anything else that is fetched: it is a label and part of a file's name.
+    FeedId
+);
+name!(
     /// `[service] id`: names cookies, metrics and the usage ledger.
     ServiceId
 );
+
+impl From<&ProviderId> for FeedId {
+    /// What is fetched for one provider has its name.
+    fn from(provider: &ProviderId) -> Self {
+        Self(Arc::clone(&provider.0))
+    }
+}
 
 /// A route's name in metrics and logs: its `path` pattern from the configuration, never a path from a request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -68,6 +68,54 @@ pub const STORED_SESSION_BYTES: usize = 64 * 1024;
 /// RSA keys shorter than this are refused when they are loaded (profile 3.4).
 pub const RSA_MIN_BITS: usize = 2048;
 
+/// Making a connection out of the pod: name, TCP, proxy and TLS together. A way that works takes well under a second.
+pub const FETCH_CONNECT_SECS: u64 = 5;
+
+/// From the request to the head of its answer. A federation's feed is a static file; token endpoints answer at once.
+pub const FETCH_HEAD_SECS: u64 = 10;
+
+/// A whole exchange: the largest feed takes it at 550 KB a second, and a peer that drips bytes gets no more of us.
+pub const FETCH_WHOLE_SECS: u64 = 60;
+
+/// The head of an answer to us, and what is read ahead of a body. It is held against this after each read: a head of
+/// up to twice the size may pass.
+pub const FETCH_HEAD_BYTES: usize = 64 * 1024;
+
+/// The head of a proxy's answer to CONNECT.
+pub const PROXY_HEAD_BYTES: usize = 8 * 1024;
+
+/// One entity from a metadata query service: the largest of the federation's is 20 KB.
+pub const ENTITY_BYTES: usize = 1024 * 1024;
+
+/// The least between two regular fetches of one document, whatever its publisher says.
+pub const REFRESH_FLOOR_SECS: u64 = 60;
+
+/// The most between two: a key that was withdrawn is then used no longer than this. Feeds of the federation say five
+/// hours and less.
+pub const REFRESH_CEILING_SECS: u64 = 6 * 60 * 60;
+
+/// Between two where the publisher says nothing.
+pub const REFRESH_DEFAULT_SECS: u64 = 60 * 60;
+
+/// Between two looks at a feed in a file.
+pub const FILE_LOOK_SECS: u64 = 60;
+
+/// The first retry after a failure comes within 30 s; each further one waits twice as long.
+pub const RETRY_FIRST_SECS: u64 = 15;
+
+/// The longest wait for a retry.
+pub const RETRY_CEILING_SECS: u64 = 5 * 60;
+
+/// After an early fetch for an unknown key, the next for the same source: attackers choose keys, and must not choose how
+/// often we call.
+pub const EARLY_COOLDOWN_SECS: u64 = 30;
+
+/// How long a login waits for an early fetch before it is judged by the keys at hand.
+pub const EARLY_WAIT_SECS: u64 = 5;
+
+/// The hard age of what was fetched where the configuration says none: `max_stale`.
+pub const MAX_STALE_SECS: u64 = 14 * 24 * 60 * 60;
+
 /// What a JSON text may hold. One value for tokens, one for documents that a provider publishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JsonLimits {

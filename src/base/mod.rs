@@ -7,6 +7,6 @@ pub mod secret;
 pub mod time;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use ids::{EidId, ProviderId, RouteName, ServiceId};
+pub use ids::{EidId, FeedId, ProviderId, RouteName, ServiceId};
 pub use secret::Secret;
 pub use time::UnixTime;

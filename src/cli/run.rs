@@ -13,7 +13,7 @@ use crate::{config, telemetry};
 ///
 /// When a file of the configuration changes, or one that it names, the whole is read again within two seconds and put in
 /// force at once, or refused with every problem in the log; SIGHUP does it without a change. Only the addresses under
-/// `[listen]`, `drain_timeout` and `log` need a restart.
+/// `[listen]`, `keep_alive_timeout`, `drain_timeout` and `log` need a restart.
 ///
 /// SIGTERM and SIGINT stop it in order: not ready at once, serving on for `listen.shutdown_delay`, then draining for at
 /// most `listen.drain_timeout`.

@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 
 use super::keys::read_keys;
+use super::network::read_network;
 use super::reader::{Problems, Section};
 use super::tree::Table;
-use super::{Config, Encryption, Environment, LogFormat, Problem, Provider, provider, route, service, store};
+use super::{Config, Encryption, Environment, LogFormat, Problem, Provider, feed, provider, route, service, store};
 
 /// Compiles the whole.
 ///
@@ -37,6 +38,7 @@ fn read(table: Table, problems: &Problems, unfit: &mut Vec<Problem>) -> Option<C
     let log = root.choice("log", &log).unwrap_or(LogFormat::Auto);
 
     let service = service::read_service(&mut root, environment);
+    let upstream = service::read_upstream(&mut root);
     let listen = service::read_listen(&mut root, environment);
     let verification = service::read_verification(&mut root);
     let session = service::read_session(&mut root);
@@ -49,7 +51,8 @@ fn read(table: Table, problems: &Problems, unfit: &mut Vec<Problem>) -> Option<C
         state.finish();
         dir
     });
-    let metadata = provider::read_metadata(&mut root);
+    let network = read_network(&mut root);
+    let metadata = feed::read_metadata(&mut root, environment, state_dir.is_some(), &mut warnings);
     let providers = provider::read_providers(&mut root, &metadata);
     if let (true, Some(one)) = (keys.decryption.is_empty(), providers.iter().find(|one| must_encrypt(one))) {
         let message = format!(
@@ -71,12 +74,14 @@ fn read(table: Table, problems: &Problems, unfit: &mut Vec<Problem>) -> Option<C
     Some(Config {
         environment: environment?,
         service: service?,
+        upstream,
         listen,
         verification,
         keys,
         session,
         store,
         state_dir,
+        network,
         metadata,
         providers,
         routes,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::tree::{self, Table};
-use super::{ClientAuth, Config, KeySource, Problem, Protocol, compile};
+use super::{ClientAuth, Config, FeedPlace, KeySource, Problem, Protocol, compile};
 
 /// Reads, merges and compiles `paths`: files, or folders of which every `*.toml` is taken in the order of the names.
 ///
@@ -43,9 +43,13 @@ pub fn sources(paths: &[PathBuf], config: &Config) -> Vec<PathBuf> {
     let secrets = lists.chain(&keys.digest).chain(&keys.identity_token);
     out.extend(secrets.filter_map(KeySource::file).map(Path::to_path_buf));
     for feed in &config.metadata {
-        out.push(feed.file.clone());
+        match &feed.place {
+            FeedPlace::File(file) => out.push(file.clone()),
+            FeedPlace::Url(remote) | FeedPlace::Mdq { remote, .. } => out.extend(remote.seed.clone()),
+        }
         out.extend(feed.signers.iter().cloned());
     }
+    out.extend(config.network.ca_file.clone());
     for provider in &config.providers {
         match &provider.protocol {
             Protocol::Saml(_) => {}

@@ -1,17 +1,20 @@
 //! The configuration: read, merged and compiled into values that leave nothing to be parsed again, or every problem at
 //! once, each with its file and line.
 //!
-//! Reading files is all the world that this room touches.
+//! Reading files, and the environment where a key or a proxy is in it, is all the world that this room touches.
 
 mod compile;
 mod explain;
+mod feed;
 pub mod keys;
 mod load;
 pub mod model;
+mod network;
 mod print;
 mod problem;
 mod provider;
 mod reader;
+mod remote;
 mod route;
 mod service;
 mod store;
@@ -20,15 +23,19 @@ mod url;
 
 pub use crate::verify::jose::OidcProfile;
 pub use explain::explain;
+pub use feed::is_test_host;
 pub use keys::{KeyFiles, KeySource, LoadedKeys, MadeKeys, demo_keys, load_decryption, load_keys};
 pub use load::{load, load_text, load_to_serve, sources};
 pub use model::{
-    ClientAuth, Config, Contact, Encryption, Environment, HeaderNames, JwtProvider, Listen, LogFormat, MetadataSource,
-    Method, OidcProvider, Organisation, Pages, Protocol, Provider, RedisStore, SamlProvider, SecondReader,
-    ServiceConfig, SessionConfig, Store, TokenSettings, Verification,
+    ClientAuth, Config, Contact, Encryption, Environment, FeedPlace, HeaderNames, JwtProvider, Listen, LogFormat,
+    MdqId, MetadataSource, Method, OidcProvider, Organisation, Pages, Protocol, Provider, RedisStore, Remote,
+    SamlProvider, SecondReader, ServiceConfig, SessionConfig, Store, TokenSettings, UpstreamConfig, UpstreamProtocol,
+    Verification,
 };
+pub use network::{NoProxy, Outbound, ProxyAddress};
 pub use print::print;
 pub use problem::Problem;
+pub use remote::{RemoteUrl, is_loopback_name};
 pub use url::{BaseUrl, Network, Upstream};
 
 #[cfg(test)]

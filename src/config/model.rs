@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BaseUrl, KeyFiles, KeySource, Network, Problem, Upstream};
-use crate::base::{EidId, ProviderId, ServiceId};
+use super::{BaseUrl, KeyFiles, KeySource, Network, Outbound, Problem, RemoteUrl, Upstream};
+use crate::base::{EidId, FeedId, ProviderId, ServiceId};
 use crate::crypto::trusted::AlgorithmSet;
 use crate::identity::Field;
 use crate::policy::Routes;
@@ -21,6 +21,8 @@ pub struct Config {
     pub environment: Environment,
     /// The e-service.
     pub service: ServiceConfig,
+    /// How the e-service is spoken to.
+    pub upstream: UpstreamConfig,
     /// Where to listen.
     pub listen: Listen,
     /// How messages are judged.
@@ -33,6 +35,8 @@ pub struct Config {
     pub store: Store,
     /// Where files of our own are kept.
     pub state_dir: Option<PathBuf>,
+    /// How our own requests get out.
+    pub network: Outbound,
     /// The feeds.
     pub metadata: Vec<MetadataSource>,
     /// The providers, in the order of the configuration.
@@ -103,6 +107,40 @@ pub struct ServiceConfig {
     pub forward: Vec<Field>,
     /// Further ACS addresses that a migrating service has registered, as full URLs.
     pub acs_aliases: Vec<String>,
+    /// Other origins than the service's own whose pages may open a WebSocket with a session.
+    pub websocket_origins: Vec<String>,
+}
+
+/// What the e-service speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamProtocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2 in clear text, with prior knowledge (RFC 9113, 3.3).
+    H2c,
+}
+
+impl UpstreamProtocol {
+    /// Its name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http1 => "http1",
+            Self::H2c => "h2c",
+        }
+    }
+}
+
+/// `[upstream]`: how the e-service is spoken to. A time of zero is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpstreamConfig {
+    /// What it speaks.
+    pub protocol: UpstreamProtocol,
+    /// How long it may take to begin its answer, once the request is sent.
+    pub response_timeout: Duration,
+    /// How long a body may stand still, in either direction.
+    pub idle_timeout: Duration,
+    /// How long a WebSocket may stand still, in both directions.
+    pub tunnel_idle_timeout: Duration,
 }
 
 /// `[listen]`.
@@ -114,6 +152,8 @@ pub struct Listen {
     pub admin: SocketAddr,
     /// Whose X-Forwarded-For counts.
     pub trusted_proxies: Vec<Network>,
+    /// How long a connection may wait for its next request.
+    pub keep_alive_timeout: Duration,
     /// How long to go on serving after SIGTERM, while load balancers notice.
     pub shutdown_delay: Duration,
     /// How long requests may then take to end.
@@ -188,14 +228,50 @@ pub struct RedisStore {
 }
 
 /// `[[metadata]]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataSource {
     /// Its name for providers.
-    pub id: String,
-    /// The file.
-    pub file: PathBuf,
-    /// Pinned certificates; none: the file is trusted as it is.
+    pub id: FeedId,
+    /// Where it is.
+    pub place: FeedPlace,
+    /// Pinned certificates. None is possible for a file only, which is then trusted as it is.
     pub signers: Vec<PathBuf>,
+}
+
+/// Where a feed is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeedPlace {
+    /// On disk, put there by somebody else.
+    File(PathBuf),
+    /// At an address, fetched and refreshed.
+    Url(Remote),
+    /// At a metadata query service, one entity at a time.
+    Mdq {
+        /// The service: entities are under it.
+        remote: Remote,
+        /// How an entity is asked for.
+        by: MdqId,
+    },
+}
+
+/// What is fetched, and what stands in for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// The address, and its mirrors in the order that they are tried.
+    pub urls: Vec<RemoteUrl>,
+    /// A copy shipped with the sidecar, verified like any other.
+    pub seed: Option<PathBuf>,
+    /// How long after its last confirmation it may be used, whatever its own validity.
+    pub max_stale: Duration,
+}
+
+/// How a metadata query service is asked (draft-young-md-query-saml, 2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MdqId {
+    /// By the entityID, percent-encoded.
+    Uri,
+    /// By its SHA-1, for services that keep files: `{sha1}…`. A name, not a protection.
+    Sha1,
 }
 
 /// With what a person proves who they are.

@@ -3,8 +3,8 @@
 use toml::{Table, Value};
 
 use super::{
-    ClientAuth, Config, Encryption, KeySource, OidcProvider, Protocol, Provider, SamlProvider, SecondReader, Store,
-    TokenSettings,
+    ClientAuth, Config, Encryption, FeedPlace, KeySource, MdqId, OidcProvider, Protocol, Provider, SamlProvider,
+    SecondReader, Store, TokenSettings,
 };
 use crate::crypto::trusted::JwsAlgorithm;
 use crate::policy::Access;
@@ -15,7 +15,10 @@ use crate::verify::saml::{Profile, Signed, SsoBinding};
 pub fn print(config: &Config) -> String {
     let mut root = Table::new();
     let text = |t: &str| Value::String(t.to_owned());
-    let seconds = |d: std::time::Duration| text(&format!("{}s", d.as_secs()));
+    let seconds = |d: std::time::Duration| match d.subsec_millis() {
+        0 => text(&format!("{}s", d.as_secs())),
+        _ => text(&format!("{}ms", d.as_millis())),
+    };
     root.insert("environment".into(), text(config.environment.name()));
 
     let s = &config.service;
@@ -27,7 +30,15 @@ pub fn print(config: &Config) -> String {
     service.insert("prefix".into(), text(&s.prefix));
     service.insert("accept_coordination_number".into(), Value::Boolean(s.accept_coordination_number));
     service.insert("forward".into(), list(s.forward.iter().map(|f| f.name().to_owned()).collect()));
+    some(&mut service, "websocket_origins", s.websocket_origins.clone());
     root.insert("service".into(), Value::Table(service));
+
+    let mut upstream = Table::new();
+    upstream.insert("protocol".into(), text(config.upstream.protocol.name()));
+    upstream.insert("response_timeout".into(), seconds(config.upstream.response_timeout));
+    upstream.insert("idle_timeout".into(), seconds(config.upstream.idle_timeout));
+    upstream.insert("tunnel_idle_timeout".into(), seconds(config.upstream.tunnel_idle_timeout));
+    root.insert("upstream".into(), Value::Table(upstream));
 
     let mut listen = Table::new();
     listen.insert("public".into(), text(&config.listen.public.to_string()));
@@ -36,6 +47,7 @@ pub fn print(config: &Config) -> String {
         "trusted_proxies".into(),
         list(config.listen.trusted_proxies.iter().map(ToString::to_string).collect()),
     );
+    listen.insert("keep_alive_timeout".into(), seconds(config.listen.keep_alive_timeout));
     listen.insert("shutdown_delay".into(), seconds(config.listen.shutdown_delay));
     listen.insert("drain_timeout".into(), seconds(config.listen.drain_timeout));
     root.insert("listen".into(), Value::Table(listen));
@@ -69,11 +81,45 @@ pub fn print(config: &Config) -> String {
     root.insert("session".into(), Value::Table(session));
 
     root.insert("store".into(), Value::Table(store(&config.store)));
+    if let Some(dir) = &config.state_dir {
+        let mut state = Table::new();
+        state.insert("dir".into(), text(&dir.display().to_string()));
+        root.insert("state".into(), Value::Table(state));
+    }
+    // Proxies are the environment's: they are no key of the configuration, and their passwords are nobody's.
+    if let Some(file) = &config.network.ca_file {
+        let mut network = Table::new();
+        network.insert("ca_file".into(), text(&file.display().to_string()));
+        root.insert("network".into(), Value::Table(network));
+    }
 
     let feeds = config.metadata.iter().map(|source| {
         let mut table = Table::new();
-        table.insert("id".into(), text(&source.id));
-        table.insert("file".into(), text(&source.file.display().to_string()));
+        table.insert("id".into(), text(source.id.as_str()));
+        let (remote, key) = match &source.place {
+            FeedPlace::File(file) => {
+                table.insert("file".into(), text(&file.display().to_string()));
+                (None, "file")
+            }
+            FeedPlace::Url(remote) => (Some(remote), "url"),
+            FeedPlace::Mdq { remote, by } => {
+                let by = match by {
+                    MdqId::Uri => "uri",
+                    MdqId::Sha1 => "sha1",
+                };
+                table.insert("mdq_id".into(), text(by));
+                (Some(remote), "mdq")
+            }
+        };
+        if let Some(remote) = remote {
+            let mut urls = remote.urls.iter().map(|url| url.as_str().to_owned());
+            table.insert(key.into(), text(&urls.next().unwrap_or_default()));
+            some(&mut table, "mirrors", urls.collect());
+            table.insert("max_stale".into(), seconds(remote.max_stale));
+            if let Some(seed) = &remote.seed {
+                table.insert("seed".into(), text(&seed.display().to_string()));
+            }
+        }
         some(&mut table, "signer", source.signers.iter().map(|p| p.display().to_string()).collect());
         Value::Table(table)
     });

@@ -1,4 +1,4 @@
-//! `[[metadata]]` and `[[provider]]`.
+//! `[[provider]]`.
 
 use super::keys::source;
 use super::reader::Section;
@@ -10,29 +10,6 @@ use crate::base::{EidId, ProviderId};
 use crate::crypto::trusted::{AlgorithmSet, JwsAlgorithm};
 use crate::identity::{Field, Loa};
 use crate::verify::saml::{Profile, Signed, SsoBinding};
-
-pub(super) fn read_metadata(root: &mut Section<'_>) -> Vec<MetadataSource> {
-    let mut out: Vec<MetadataSource> = Vec::new();
-    for mut s in root.sections("metadata") {
-        let id = s.required("id", "the name that providers know it by");
-        if let Some(id) = &id
-            && out.iter().any(|known| known.id == id.text)
-        {
-            s.problem(&id.at, format!("another [[metadata]] has the id {:?}", id.text));
-        }
-        s.not_yet(&["url", "mirrors", "seed", "max_stale"]);
-        let file = s.path("file");
-        if file.is_none() && !s.has("file") {
-            s.missing("file", "the feed");
-        }
-        let signers = s.some_paths("signer");
-        s.finish();
-        if let (Some(id), Some(file)) = (id, file) {
-            out.push(MetadataSource { id: id.text, file, signers });
-        }
-    }
-    out
-}
 
 pub(super) fn read_providers(root: &mut Section<'_>, metadata: &[MetadataSource]) -> Vec<Provider> {
     let sections = root.sections("provider");
@@ -125,7 +102,7 @@ fn read_saml(s: &mut Section<'_>, metadata: &[MetadataSource]) -> Option<SamlPro
     let entity_id = s.required("entity_id", "the provider's name in its metadata");
     let feed = s.required("metadata", "the id of the [[metadata]] that the provider is in");
     if let Some(feed) = &feed
-        && !metadata.iter().any(|known| known.id == feed.text)
+        && !metadata.iter().any(|known| known.id.as_str() == feed.text)
     {
         s.problem(&feed.at, format!("`metadata`: no [[metadata]] has the id {:?}", feed.text));
     }

@@ -1,4 +1,4 @@
-//! `[service]`, `[listen]`, `[verification]`, `[session]`, `[organisation]`, `[pages]` and `[headers]`.
+//! `[service]`, `[upstream]`, `[listen]`, `[verification]`, `[session]`, `[organisation]`, `[pages]` and `[headers]`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::reader::{Section, Text};
 use super::{
     BaseUrl, Contact, Environment, HeaderNames, Listen, Network, Organisation, Pages, SecondReader, ServiceConfig,
-    SessionConfig, Upstream, Verification,
+    SessionConfig, Upstream, UpstreamConfig, UpstreamProtocol, Verification,
 };
 use crate::base::{ServiceId, limits};
 use crate::identity::Field;
@@ -44,6 +44,10 @@ pub(super) fn read_service(root: &mut Section<'_>, environment: Option<Environme
     let accept_coordination_number = s.flag("accept_coordination_number", false);
     let forward = fields(&mut s, "forward").unwrap_or_default();
     let aliases = s.texts("acs_aliases").unwrap_or_default();
+    let mut websocket_origins = Vec::new();
+    for text in s.texts("websocket_origins").unwrap_or_default() {
+        websocket_origins.extend(parsed(&s, "websocket_origins", &text, origin));
+    }
     if let (Some(Environment::Dev), Some(url), Some(at)) = (environment, &base_url, &base_at)
         && !url.is_loopback()
     {
@@ -73,7 +77,34 @@ pub(super) fn read_service(root: &mut Section<'_>, environment: Option<Environme
         accept_coordination_number,
         forward,
         acs_aliases,
+        websocket_origins,
     })
+}
+
+/// An origin as browsers write it in `Origin`.
+fn origin(text: &str) -> Result<String, String> {
+    match BaseUrl::parse(text) {
+        Ok(url) if url.path().is_empty() => Ok(url.origin().to_ascii_lowercase()),
+        Ok(_) => Err(format!("must hold origins such as \"https://other.example.se\", not {text:?}")),
+        Err(message) => Err(format!("{text:?} {message}")),
+    }
+}
+
+pub(super) fn read_upstream(root: &mut Section<'_>) -> UpstreamConfig {
+    let mut out = UpstreamConfig {
+        protocol: UpstreamProtocol::Http1,
+        response_timeout: MINUTE,
+        idle_timeout: 5 * MINUTE,
+        tunnel_idle_timeout: 60 * MINUTE,
+    };
+    let Some(mut s) = root.section("upstream") else { return out };
+    let words = [UpstreamProtocol::Http1, UpstreamProtocol::H2c].map(|protocol| (protocol.name(), protocol));
+    out.protocol = s.choice("protocol", &words).unwrap_or(out.protocol);
+    out.response_timeout = s.duration("response_timeout", out.response_timeout);
+    out.idle_timeout = s.duration("idle_timeout", out.idle_timeout);
+    out.tunnel_idle_timeout = s.duration("tunnel_idle_timeout", out.tunnel_idle_timeout);
+    s.finish();
+    out
 }
 
 fn prefix_form(text: &str) -> Result<String, String> {
@@ -105,6 +136,8 @@ pub(super) fn read_listen(root: &mut Section<'_>, environment: Option<Environmen
         public: SocketAddr::from(([127, 0, 0, 1], 8080)),
         admin: SocketAddr::from(([127, 0, 0, 1], 9464)),
         trusted_proxies: Vec::new(),
+        // Longer than the load balancers in front commonly keep theirs (60 s): the one that closes last is never raced.
+        keep_alive_timeout: Duration::from_secs(75),
         shutdown_delay: Duration::from_secs(5),
         drain_timeout: Duration::from_secs(30),
     };
@@ -126,6 +159,10 @@ pub(super) fn read_listen(root: &mut Section<'_>, environment: Option<Environmen
     }
     for text in s.texts("trusted_proxies").unwrap_or_default() {
         listen.trusted_proxies.extend(parsed(&s, "trusted_proxies", &text, Network::parse));
+    }
+    listen.keep_alive_timeout = s.duration("keep_alive_timeout", listen.keep_alive_timeout);
+    if listen.keep_alive_timeout < Duration::from_secs(1) {
+        s.problem(&s.at().clone(), "`keep_alive_timeout` must be a second at the least");
     }
     listen.shutdown_delay = s.duration("shutdown_delay", listen.shutdown_delay);
     listen.drain_timeout = s.duration("drain_timeout", listen.drain_timeout);

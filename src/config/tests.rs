@@ -128,7 +128,7 @@ fn the_smallest_configuration_has_safe_defaults() {
     assert_eq!(config.verification.clock_skew.as_secs(), 60);
     assert_eq!((config.session.idle_timeout.as_secs(), config.session.lifetime.as_secs()), (1800, 28800));
     assert_eq!(config.acs_urls(), ["https://etjanst.example.se/eid/saml/acs"]);
-    assert_eq!(config.metadata[0].file, Path::new("dir/feed.xml"), "paths are relative to their file");
+    assert_eq!(config.metadata[0].place, FeedPlace::File("dir/feed.xml".into()), "paths are relative to their file");
 
     let route = config.routes.find("/ansokan/1");
     let loa: Vec<_> = route.loa.iter().filter_map(|l| l.short()).collect();
@@ -193,11 +193,54 @@ fn every_mistake_is_named_with_its_line() {
             ],
         ),
         (
-            "file = \"feed.xml\"",
+            "file = \"feed.xml\"\nsigner = [\"fed.crt\"]",
             "url = \"https://md.example.se\"",
+            &["dir/g.toml:10: metadata \"fed\": `signer` is missing: what is fetched must be signed by a pinned key; \
+             name its certificate"],
+        ),
+        (
+            "file = \"feed.xml\"\n",
+            "",
             &[
-                "dir/g.toml:10: metadata \"fed\": `file` is missing: the feed",
-                "dir/g.toml:12: metadata \"fed\": this version does not support `url` yet",
+                "dir/g.toml:10: metadata \"fed\": `file` is missing: a feed is a `file`, a `url` or an `mdq` service",
+                "dir/g.toml:19: provider \"bankid-a\": `metadata`: no [[metadata]] has the id \"fed\"",
+            ],
+        ),
+        (
+            "file = \"feed.xml\"",
+            "file = \"feed.xml\"\nseed = \"seed.xml\"\nmax_stale = \"1d\"",
+            &[
+                "dir/g.toml:10: metadata \"fed\": `seed` belongs to a feed with `url`",
+                "dir/g.toml:10: metadata \"fed\": `max_stale` belongs to a feed with `url`",
+            ],
+        ),
+        (
+            "file = \"feed.xml\"",
+            "url = \"http://md.example.se\"\nmirrors = [\"https://user@md.example.se\"]\nmdq_id = \"sha1\"",
+            &[
+                "dir/g.toml:10: metadata \"fed\": `mdq_id` belongs to a feed with `mdq`",
+                "dir/g.toml:12: metadata \"fed\": `url` must be an https address (http only on localhost, *.localhost and \
+             loopback addresses)",
+                "dir/g.toml:13: metadata \"fed\": `mirrors` must be an https address (http only on localhost, *.localhost \
+             and loopback addresses)",
+                "dir/g.toml:22: provider \"bankid-a\": `metadata`: no [[metadata]] has the id \"fed\"",
+            ],
+        ),
+        (
+            "file = \"feed.xml\"",
+            "url = \"https://qa.md.swedenconnect.se/role/idp.xml\"",
+            &[
+                "dir/g.toml:12: metadata \"fed\": `url`: qa.md.swedenconnect.se publishes a test federation, and this is \
+             production",
+                "dir/g.toml:20: provider \"bankid-a\": `metadata`: no [[metadata]] has the id \"fed\"",
+            ],
+        ),
+        (
+            "id = \"fed\"",
+            "id = \"../fed\"",
+            &[
+                "dir/g.toml:11: metadata \"../fed\": `id` must be 1 to 64 characters of a-z, 0-9, '-' and '_', and begin \
+             with a letter or digit",
                 "dir/g.toml:20: provider \"bankid-a\": `metadata`: no [[metadata]] has the id \"fed\"",
             ],
         ),
@@ -438,4 +481,27 @@ fn keys_that_are_not_named_are_made_with_a_warning() {
     let missing = GOOD.replace("[store]", "[keys]\nsealing = [\"none.key\"]\n[store]");
     let problems = load_keys(&read(&missing).unwrap(), &random, &mut made).err().unwrap();
     assert!(problems[0].to_string().starts_with("dir/none.key: cannot be read"), "{}", problems[0]);
+}
+
+#[test]
+fn a_feed_is_a_file_an_address_or_a_query_service() {
+    let with = |place: &str| read(&GOOD.replacen("file = \"feed.xml\"", place, 1)).unwrap();
+    let config =
+        with("url = \"https://md.example.se/idp.xml\"\nmirrors = [\"https://m.example.se/\"]\nseed = \"s.xml\"");
+    let FeedPlace::Url(remote) = &config.metadata[0].place else { panic!("{:?}", config.metadata) };
+    let urls: Vec<_> = remote.urls.iter().map(RemoteUrl::as_str).collect();
+    assert_eq!(urls, ["https://md.example.se/idp.xml", "https://m.example.se/"], "in the order that they are tried");
+    assert_eq!((remote.seed.as_deref(), remote.max_stale.as_secs()), (Some(Path::new("dir/s.xml")), 14 * 86_400));
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    let printed = print(&config);
+    assert!(printed.contains("mirrors = [\"https://m.example.se/\"]") && printed.contains("max_stale"), "{printed}");
+
+    let config =
+        with("mdq = \"https://mdq.example.se\"\nmdq_id = \"sha1\"\nmax_stale = \"2d\"\n[state]\ndir = \"/var/x\"");
+    assert!(
+        matches!(&config.metadata[0].place, FeedPlace::Mdq { by: MdqId::Sha1, remote } if remote.max_stale.as_secs() == 172_800)
+    );
+    let config = with("url = \"https://md.example.se\"");
+    let warning = config.warnings[0].to_string();
+    assert!(warning.contains("without `[state] dir` or a `seed`"), "{warning}");
 }

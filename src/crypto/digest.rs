@@ -73,6 +73,13 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     out
 }
 
+/// SHA-1 of a name, in hexadecimal, as metadata query services number what they keep (draft-young-md-query-saml, 2.1).
+/// Nothing is protected by it: what comes is verified by its signature and its own name.
+pub fn sha1_name(name: &str) -> String {
+    let digest = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, name.as_bytes());
+    digest.as_ref().iter().map(|b| format!("{b:02x}")).collect()
+}
+
 /// A key for HMAC-SHA-256: subjects, pseudonyms and store keys are keyed digests, so that nobody who holds them can try
 /// all personal numbers.
 pub struct HmacKey(hmac::Key);

@@ -4,6 +4,7 @@
 //! `encryption` opens
 //! what was encrypted to us with keys that it does not hold, `digest` hashes and makes randomness. The verifier never names `own`: nothing that reads a message can sign one.
 
+pub mod certificate;
 pub mod digest;
 pub mod encryption;
 pub mod own;

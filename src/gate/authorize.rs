@@ -26,7 +26,7 @@ impl Gate {
     fn permit(&self, route: &Arc<Route>, cookies: &Cookies<'_>) -> Result<Permit, Denial> {
         if route.access == Access::Anonymous {
             // No session is even opened: what is public tells the e-service nothing of who looks at it.
-            return Ok(Permit { route: route.name.clone(), headers: None, session: None, set_cookie: None });
+            return Ok(Permit { route: route.name.clone(), headers: None, lease: None, set_cookie: None });
         }
         let now = self.clock.now();
         let needs_login = || Denial::NeedsLogin { route: route.name.clone() };
@@ -41,7 +41,8 @@ impl Gate {
             Some(refreshed) => Some(self.session_cookie(&refreshed).map_err(|error| self.internal(&error))?),
             None => None,
         };
-        Ok(Permit { route: route.name.clone(), headers: Some(headers), session: Some(session.id()), set_cookie })
+        let lease = Some(self.lease(session));
+        Ok(Permit { route: route.name.clone(), headers: Some(headers), lease, set_cookie })
     }
 }
 

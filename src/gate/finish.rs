@@ -17,7 +17,7 @@ use crate::policy::{self, MeetsRoute};
 use crate::provider::{ProviderEntry, Snapshot};
 use crate::replay::{FirstUse, ProviderMark, ReplayError, ReplayKey, SessionId};
 use crate::session::login::LOGIN_LIFETIME;
-use crate::session::{Handle, Locale, LoginState, Session, SessionParams, open_session};
+use crate::session::{Handle, Instance, Locale, LoginState, Session, SessionParams, open_session};
 use crate::telemetry::{LoginFinished, LoginRefused, SessionStarted};
 use crate::verify::{Reason, Reject};
 
@@ -94,16 +94,31 @@ impl Gate {
             return Err(refusal);
         };
         let begun = Begun { handle, cookie: cookie.clone(), state };
-        let snapshot = self.registry.owned();
+        let mut snapshot = self.registry.owned();
+        let mut done = self.finish_with(&snapshot, &begun, &line.instance, login, now).await;
+        if let Err(Denial::Rejected(reject)) = &done
+            && let Some(newer) = self.newer_keys(reject, &begun.state.provider, &snapshot).await
+        {
+            snapshot = newer;
+            done = self.finish_with(&snapshot, &begun, &line.instance, login, self.clock.now()).await;
+        }
         let provider = snapshot.by_id(&begun.state.provider);
         let context = Context { provider, begun: Some(&begun), ..Context::default() };
-        let done = async {
-            begun.state.usable(now, &line.instance).map_err(Denial::Rejected)?;
-            let gone = || rejected(Reason::IssuerUnknown, "the provider is no longer configured");
-            let provider = provider.ok_or_else(gone)?;
-            self.verified_login(&snapshot, provider, &begun, login, now).await
-        };
-        done.await.map_err(|denial| self.refuse(denial, &context))
+        done.map_err(|denial| self.refuse(denial, &context))
+    }
+
+    async fn finish_with(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        begun: &Begun,
+        instance: &Instance,
+        login: &FinishLogin<'_>,
+        now: UnixTime,
+    ) -> Result<LoginDone, Denial> {
+        begun.state.usable(now, instance).map_err(Denial::Rejected)?;
+        let gone = || rejected(Reason::IssuerUnknown, "the provider is no longer configured");
+        let provider = snapshot.by_id(&begun.state.provider).ok_or_else(gone)?;
+        self.verified_login(snapshot, provider, begun, login, now).await
     }
 
     async fn verified_login(
@@ -158,7 +173,14 @@ impl Gate {
             return Err(self.refuse(stray, &context));
         };
         let context = Context { provider: Some(provider), ..Context::default() };
-        self.ask_first(&snapshot, provider, login, now).await.map_err(|denial| self.refuse(denial, &context))
+        let mut asked = self.ask_first(&snapshot, provider, login, now).await;
+        if let Err(Denial::Rejected(reject)) = &asked
+            && let Some(newer) = self.newer_keys(reject, &provider.config().id, &snapshot).await
+            && let Some(provider) = newer.by_id(&provider.config().id)
+        {
+            asked = self.ask_first(&newer, provider, login, self.clock.now()).await;
+        }
+        asked.map_err(|denial| self.refuse(denial, &context))
     }
 
     async fn ask_first(

@@ -11,6 +11,7 @@ pub mod denial;
 mod finish;
 pub mod headers;
 mod judge;
+mod keys;
 pub mod outcome;
 mod pool;
 mod relay;
@@ -25,7 +26,7 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::base::{Clock, UnixTime};
@@ -33,7 +34,7 @@ use crate::config::{Config, LoadedKeys};
 use crate::crypto::digest::{HmacKey, NoRandomness, Random};
 use crate::crypto::own::SigningKey;
 use crate::identity::Field;
-use crate::provider::{Registry, Snapshot};
+use crate::provider::{Refresher, Registry, Snapshot};
 use crate::replay::Store;
 use crate::session::{CookieKey, CookieNames, CookieSealer, SessionTimes};
 use crate::telemetry::Telemetry;
@@ -48,7 +49,7 @@ pub use cookies::{Cookies, SameSite, SetCookie};
 pub use denial::{Denial, Reference, Refusal};
 pub use headers::{IdentityHeader, IdentityHeaders};
 pub use outcome::{
-    BeginLogin, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, LoginDone, LoginStart, Logout, Permit,
+    BeginLogin, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, Lease, LoginDone, LoginStart, Logout, Permit,
     SessionInfo,
 };
 pub use sp::service_metadata;
@@ -113,7 +114,8 @@ pub struct Parts {
 /// The gate. Shared by every request: `Arc<Gate>`.
 pub struct Gate {
     config: Arc<Config>,
-    registry: Registry,
+    registry: Arc<Registry>,
+    refresher: OnceLock<Arc<Refresher>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     telemetry: Arc<Telemetry>,
@@ -164,7 +166,8 @@ impl Gate {
             }
         }
         Ok(Self {
-            registry: Registry::new(snapshot),
+            registry: Arc::new(Registry::new(snapshot)),
+            refresher: OnceLock::new(),
             signing: Arc::new(keys.signing),
             digest: HmacKey::new(&keys.digest),
             tokens: tokens.ok_or(GateError::TokenKey)?,
@@ -192,6 +195,21 @@ impl Gate {
     /// Puts another set of providers in force, whole.
     pub fn replace_providers(&self, snapshot: Snapshot) {
         self.registry.replace(snapshot);
+    }
+
+    /// Where the providers in force are put: what refreshes them writes here.
+    pub fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry)
+    }
+
+    /// Has unknown keys looked for by `refresher`. Once: a further one is not taken.
+    pub fn look_for_keys_by(&self, refresher: Arc<Refresher>) {
+        let _ = self.refresher.set(refresher);
+    }
+
+    /// What refreshes the providers in force, where anything does.
+    pub fn refresher(&self) -> Option<&Arc<Refresher>> {
+        self.refresher.get()
     }
 
     /// The providers in force: for the status page and readiness.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Cookies, Denial, IdentityHeaders, SetCookie};
 use crate::base::{EidId, ProviderId, RouteName, UnixTime};
-use crate::replay::SessionId;
+use crate::replay::{Marks, SessionId};
 use crate::session::Locale;
 
 /// The answer to a request.
@@ -16,6 +16,23 @@ pub enum Decision {
     Denied(Denial),
 }
 
+/// How long a session lets go on what it opened: a download, a stream of events, a WebSocket. [`super::Gate::is_over`]
+/// says when it is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub(super) marks: Marks,
+    pub(super) provider: ProviderId,
+    pub(super) eid: EidId,
+    pub(super) ends: UnixTime,
+}
+
+impl Lease {
+    /// The session's handle as in `X-Eid-Session`.
+    pub const fn session(&self) -> SessionId {
+        self.marks.session
+    }
+}
+
 /// Leave to forward one request.
 pub struct Permit {
     /// The route that decided.
@@ -23,8 +40,8 @@ pub struct Permit {
     /// What to tell the e-service; none on an anonymous route without a session. Client-sent ones are removed either
     /// way.
     pub headers: Option<Arc<IdentityHeaders>>,
-    /// The session's handle as in `X-Eid-Session`; none without a session.
-    pub session: Option<SessionId>,
+    /// How long the answer may go on; none without a session: what is public is bound to nobody's.
+    pub lease: Option<Lease>,
     /// A refreshed session cookie, at most once a minute.
     pub set_cookie: Option<SetCookie>,
 }

@@ -1,6 +1,6 @@
 //! Live sessions: finding one among a request's cookies, telling about it, ending it.
 
-use super::{Cookies, Denial, Gate, Logout, SameSite, SessionInfo, SetCookie, stored};
+use super::{Cookies, Denial, Gate, Lease, Logout, SameSite, SessionInfo, SetCookie, stored};
 use crate::base::UnixTime;
 use crate::replay::{Mark, ProviderMark, ReplayError, SessionId};
 use crate::session::{SealError, Session};
@@ -24,6 +24,29 @@ impl Gate {
             let provider = providers.by_id(session.provider())?;
             (provider.config().eid == *session.eid()).then_some(session)
         })
+    }
+
+    /// What of a session goes along with what it opened.
+    pub(super) fn lease(&self, session: Session) -> Lease {
+        let ends = session.latest_end(&self.times);
+        let (marks, provider, eid) = session.into_marks();
+        Lease { marks, provider, eid, ends }
+    }
+
+    /// Whether what a session opened must end now: its absolute end has come, it was ended by someone, or its provider
+    /// is no longer configured. Its idle time does not count: whoever reads a long answer is there.
+    pub fn is_over(&self, lease: &Lease) -> bool {
+        let gone = || {
+            let providers = self.registry.current();
+            providers.by_id(&lease.provider).is_none_or(|provider| provider.config().eid != lease.eid)
+        };
+        self.clock.now() >= lease.ends || self.lasting.store.revoked().contains(&lease.marks) || gone()
+    }
+
+    /// Waits until some session is ended by someone. One that ends just before the call may be missed: whoever holds
+    /// leases looks at them now and then as well.
+    pub async fn session_ended(&self) {
+        self.lasting.store.revoked().changed().await;
     }
 
     pub(super) fn session_cookie(&self, session: &Session) -> Result<SetCookie, SealError> {

@@ -38,7 +38,7 @@ fn a_session_opens_what_it_meets_and_nothing_else() {
     assert_eq!(headers.get(IdentityHeader::Name).unwrap(), "%C3%85sa%20%C3%96berg");
     assert!(headers.get(IdentityHeader::Loa).is_none(), "this route forwards no level");
     assert!(permit.set_cookie.is_none());
-    assert_eq!(permit.session.unwrap().to_string(), *headers.get(IdentityHeader::Session).unwrap());
+    assert_eq!(permit.lease.unwrap().session().to_string(), *headers.get(IdentityHeader::Session).unwrap());
 
     // Deny by default: a path that no route names needs a session, and gets what the service forwards.
     let headers = decide(&world, &browser, "/annat").unwrap().headers.unwrap();
@@ -58,7 +58,7 @@ fn what_is_public_tells_nothing_of_who_looks() {
     let world = world();
     for browser in [Browser::default(), world.signed_in(&person(LOA3))] {
         let permit = decide(&world, &browser, "/om/oss").unwrap();
-        assert!(permit.headers.is_none() && permit.session.is_none() && permit.set_cookie.is_none());
+        assert!(permit.headers.is_none() && permit.lease.is_none() && permit.set_cookie.is_none());
     }
 }
 
@@ -136,6 +136,44 @@ async fn a_provider_ends_what_it_opened_and_no_later_login() {
     world.clock.advance(Duration::from_secs(1));
     let later = crate::session::live::tests::session(world.clock.now(), LOA3, &[("personal_number", "195006262546")]);
     assert!(decide(&world, &world.signed_in(&later), "/x").is_ok(), "a later login is not meant");
+}
+
+#[tokio::test]
+async fn what_a_session_opened_is_over_with_it() {
+    let open = || {
+        let world = world();
+        let browser = world.signed_in(&person(LOA3));
+        let lease = decide(&world, &browser, "/x").unwrap().lease.unwrap();
+        assert!(!world.gate.is_over(&lease));
+        (world, browser, lease)
+    };
+    let (world, _, lease) = open();
+    world.clock.advance(Duration::from_secs(8 * 3600 - 1));
+    assert!(!world.gate.is_over(&lease), "whoever reads a long answer is not idle");
+    world.clock.advance(Duration::from_secs(1));
+    assert!(world.gate.is_over(&lease), "the absolute end");
+
+    let (world, browser, lease) = open();
+    world.log_out(&browser).await;
+    assert!(world.gate.is_over(&lease), "a logout");
+
+    let (world, _, lease) = open();
+    let marks = person(LOA3).marks().at_provider.clone();
+    assert!(world.gate.end_at_provider(&marks).await.is_ok());
+    assert!(world.gate.is_over(&lease), "a logout at the provider");
+
+    let (world, _, lease) = open();
+    world.gate.replace_providers(crate::provider::Snapshot::new(entries().into_iter().skip(1).collect()));
+    assert!(world.gate.is_over(&lease), "a provider that is gone");
+}
+
+#[tokio::test]
+async fn a_logout_wakes_whoever_waits_for_the_end_of_a_session() {
+    let world = world();
+    let browser = world.signed_in(&person(LOA3));
+    let ended = async { tokio::time::timeout(Duration::from_secs(10), world.gate.session_ended()).await.is_ok() };
+    let (ended, ()) = tokio::join!(biased; ended, async { _ = world.log_out(&browser).await });
+    assert!(ended);
 }
 
 #[tokio::test]

@@ -1,15 +1,13 @@
 //! The admin address: what operators and kubelets look at. It changes nothing.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 
-use super::body::AnswerBody;
+use super::body::{AnswerBody, RequestBody};
 use super::respond;
-use super::server::Handler;
+use super::server::{Client, Handler};
 
 /// What can be asked of a running sidecar.
 pub trait AdminState: Send + Sync + 'static {
@@ -32,7 +30,7 @@ pub trait AdminState: Send + Sync + 'static {
 pub struct Admin<S>(pub Arc<S>);
 
 impl<S: AdminState> Handler for Admin<S> {
-    async fn handle(&self, request: Request<Incoming>, _peer: SocketAddr) -> Response<AnswerBody> {
+    async fn handle(&self, request: Request<RequestBody>, _client: Client) -> Response<AnswerBody> {
         let answer = if matches!(*request.method(), Method::GET | Method::HEAD) {
             self.answer(request.uri().path()).await
         } else {

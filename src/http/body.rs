@@ -1,27 +1,239 @@
-//! Bodies: our own, which are whole, and the e-service's, which stream through.
+//! Bodies: the client's on its way to the e-service, the e-service's on its way back, and our own, which are whole.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::Semaphore;
+use tokio::time::Sleep;
 
+use super::headers::{IdentityNames, clean_answer_trailers};
 use super::upstream::Returning;
+use super::watchdog::{Looks, Streaming, Watched};
+
+/// How long the e-service may think about whether it wants a body (RFC 9110, 10.1.1: not for ever, since many servers
+/// never say).
+const EXPECT_TIME: Duration = Duration::from_secs(1);
+
+/// Why a request's body does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// The client broke off, or what it sent is not what its head said.
+    #[error(transparent)]
+    Client(#[from] hyper::Error),
+    /// The e-service has answered without it.
+    #[error("nobody wants it")]
+    Unwanted,
+}
+
+/// The body of a request, passed on frame by frame.
+pub struct RequestBody {
+    body: Incoming,
+    watched: Arc<Watched>,
+    /// What is not ours in trailers; none where nobody reads them.
+    names: Option<Arc<IdentityNames>>,
+    /// The time that the e-service has once it has all.
+    answer: Looks,
+    held: Option<Held>,
+}
+
+impl RequestBody {
+    /// As it comes from the client.
+    pub const fn new(body: Incoming, watched: Arc<Watched>) -> Self {
+        Self { body, watched, names: None, answer: Looks::NEVER, held: None }
+    }
+
+    /// On its way to the e-service, which has `answer` for its answer once it has all of it. `names` are kept out of
+    /// its trailers (T43).
+    pub fn goes_on(&mut self, names: &Arc<IdentityNames>, answer: Looks) {
+        self.names = Some(Arc::clone(names));
+        self.answer = answer;
+    }
+
+    /// Not a byte is asked of the client until the e-service wants the body.
+    pub fn waits_for(&mut self, wanted: Wanted) {
+        self.held = Some(Held { wanted, patience: None });
+    }
+
+    /// The next frame, or none where a trailer holds nothing that may go on.
+    fn cleaned(&self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+        match frame.into_trailers() {
+            Ok(mut trailers) => {
+                self.names.as_ref()?.clean_trailers(&mut trailers);
+                (!trailers.is_empty()).then(|| Frame::trailers(trailers))
+            }
+            Err(data) => Some(data),
+        }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let this = self.get_mut();
+        if let Some(held) = &mut this.held {
+            if !ready!(held.poll(cx)) {
+                return Poll::Ready(Some(Err(Broken::Unwanted)));
+            }
+            this.held = None;
+        }
+        let polled = Pin::new(&mut this.body).poll_frame(cx);
+        this.watched.waits_for_client(polled.is_pending());
+        match ready!(polled) {
+            Some(Ok(frame)) => {
+                this.watched.moved();
+                if this.body.is_end_stream() {
+                    this.watched.asked(this.answer);
+                }
+                Poll::Ready(this.cleaned(frame).map(Ok))
+            }
+            Some(Err(error)) => Poll::Ready(Some(Err(error.into()))),
+            None => {
+                this.watched.asked(this.answer);
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// What the e-service says of a body that waits: shared by whoever hears it and the body.
+#[derive(Clone, Default)]
+pub struct Wanted(Arc<(AtomicU8, Mutex<Option<Waker>>)>);
+
+const NOTHING_SAID: u8 = 0;
+const WANTED: u8 = 1;
+const UNWANTED: u8 = 2;
+
+impl Wanted {
+    /// It wants the body.
+    pub fn yes(&self) {
+        self.says(WANTED);
+    }
+
+    /// It has answered without the body, and the answer is over.
+    pub fn no(&self) {
+        self.says(UNWANTED);
+    }
+
+    /// The first word counts.
+    fn says(&self, what: u8) {
+        let (said, waker) = &*self.0;
+        let _ = said.compare_exchange(NOTHING_SAID, what, Relaxed, Relaxed);
+        let waker = waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+struct Held {
+    wanted: Wanted,
+    patience: Option<Pin<Box<Sleep>>>,
+}
+
+impl Held {
+    /// Whether the body shall come.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let (said, waker) = &*self.wanted.0;
+        *waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
+        match said.load(Relaxed) {
+            WANTED => return Poll::Ready(true),
+            UNWANTED => return Poll::Ready(false),
+            _ => {}
+        }
+        let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(EXPECT_TIME)));
+        ready!(patience.as_mut().poll(cx));
+        self.wanted.yes();
+        Poll::Ready(true)
+    }
+}
 
 /// What is sent to a client.
 pub enum AnswerBody {
     /// A page or document of ours.
     Own(Full<Bytes>),
     /// The e-service's, passed on frame by frame.
-    Upstream(Returning),
+    Upstream(Passing),
+}
+
+impl AnswerBody {
+    /// No body.
+    pub fn none() -> Self {
+        Self::Own(Full::default())
+    }
+}
+
+/// An answer of the e-service on its way to the client.
+pub struct Passing {
+    body: Returning,
+    streaming: Streaming,
+    /// The request's body, where it still waits to be asked for.
+    waiting: Option<Wanted>,
+}
+
+impl Passing {
+    /// Watched until it is dropped.
+    pub const fn new(body: Returning, streaming: Streaming, waiting: Option<Wanted>) -> Self {
+        Self { body, streaming, waiting }
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        if let Some(waiting) = &self.waiting {
+            waiting.no();
+        }
+    }
 }
 
 impl From<Bytes> for AnswerBody {
     fn from(bytes: Bytes) -> Self {
         Self::Own(Full::new(bytes))
+    }
+}
+
+impl Body for Passing {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        let Some(frame) = ready!(Pin::new(&mut this.body).poll_frame(cx)) else { return Poll::Ready(None) };
+        this.streaming.moved();
+        let frame = match frame?.into_trailers() {
+            Ok(mut trailers) => {
+                clean_answer_trailers(&mut trailers);
+                if trailers.is_empty() {
+                    return Poll::Ready(None);
+                }
+                Frame::trailers(trailers)
+            }
+            Err(data) => data,
+        };
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -82,7 +294,7 @@ impl Default for FormRoom {
 ///
 /// # Errors
 /// [`NotRead`].
-pub async fn gather(body: Incoming, limit: usize, room: &FormRoom) -> Result<Bytes, NotRead> {
+pub async fn gather(body: RequestBody, limit: usize, room: &FormRoom) -> Result<Bytes, NotRead> {
     let reading = async {
         let mut body = Limited::new(body, limit);
         let mut whole = BytesMut::new();

@@ -22,14 +22,15 @@ pub fn pairs(headers: &HeaderMap) -> Vec<(&str, &str)> {
     out
 }
 
-/// Takes our cookies out of a request: the e-service never sees one.
+/// Takes our cookies out of a request: the e-service never sees one. What came in several headers, as HTTP/2 allows, goes
+/// on in one (RFC 9113, 8.2.3).
 pub fn hide(headers: &mut HeaderMap, names: &CookieNames) {
     let ours = |pair: &[u8]| {
         let name = pair.split(|b| *b == b'=').next().unwrap_or_default().trim_ascii();
         std::str::from_utf8(name).is_ok_and(|name| names.is_ours(name))
     };
     let any = headers.get_all(COOKIE).iter().any(|value| value.as_bytes().split(|b| *b == b';').any(ours));
-    if !any {
+    if !any && headers.get_all(COOKIE).iter().nth(1).is_none() {
         return;
     }
     let mut kept: Vec<u8> = Vec::new();
@@ -111,6 +112,7 @@ mod tests {
             (&[b"__Host-eid-etjanst-confirm=x; =y; ;z"], Some(b"=y; z")),
             (&[b"a=\xff; __Host-eid-etjanst=\xff"], Some(b"a=\xff")),
             (&[b"x__Host-eid-etjanst=1"], Some(b"x__Host-eid-etjanst=1")),
+            (&[b"a=1", b"b=2", b"c=3"], Some(b"a=1; b=2; c=3")),
         ] {
             let mut headers = request(sent);
             hide(&mut headers, &names());

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::header::HOST;
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::headers::remove_forwarded;
@@ -11,6 +12,7 @@ use crate::config::{BaseUrl, Network};
 /// The public address of the service, ready to be put into headers.
 pub struct PublicAddress {
     host: HeaderValue,
+    authority: Authority,
     proto: HeaderValue,
     trusted: Vec<Network>,
 }
@@ -20,7 +22,13 @@ impl PublicAddress {
     /// can hold, which the configuration does not let through.
     pub fn new(base_url: &BaseUrl, trusted: Vec<Network>) -> Option<Self> {
         let host = HeaderValue::from_str(base_url.authority()).ok()?;
-        Some(Self { host, proto: HeaderValue::from_static(base_url.scheme()), trusted })
+        let authority = base_url.authority().parse().ok()?;
+        Some(Self { host, authority, proto: HeaderValue::from_static(base_url.scheme()), trusted })
+    }
+
+    /// The authority, where it is not said in `Host`.
+    pub const fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// Sets `Host` and the X-Forwarded headers.

@@ -8,15 +8,10 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use memchr::{memchr, memchr2};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-/// What a connection in HTTP/2 begins with (RFC 9113, 3.4).
-const H2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What ends a head for hyper.
 const HEAD_END: &[u8] = b"\r\n\r\n";
@@ -31,38 +26,23 @@ const CHUNK_DIGITS: u8 = 15;
 pub struct Framed<S> {
     stream: S,
     messages: Messages,
-    released: Released,
-}
-
-/// Lets a connection go on with bytes that are no HTTP/1 any more: after an answer of 101.
-#[derive(Clone, Default)]
-pub struct Released(Arc<AtomicBool>);
-
-impl Released {
-    /// What comes from now on is not looked at.
-    pub fn release(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 impl<S> Framed<S> {
-    /// Watches over `stream`. A connection that begins as HTTP/2 is let through: there, frames say where things end.
+    /// Watches over `stream`, which speaks HTTP/1.
     pub fn new(stream: S) -> Self {
-        Self { stream, messages: Messages::default(), released: Released::default() }
+        Self { stream, messages: Messages::default() }
     }
 
-    /// For whoever upgrades the connection.
-    pub fn released(&self) -> Released {
-        self.released.clone()
+    /// The connection itself, for what is no HTTP/1 any more: after an answer of 101.
+    pub fn into_inner(self) -> S {
+        self.stream
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Framed<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if matches!(this.messages.state, State::Unread) || this.released.0.load(Ordering::Relaxed) {
-            return Pin::new(&mut this.stream).poll_read(cx, buf);
-        }
         let refused = || Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "a message with two readings")));
         match this.messages.state {
             State::Refused => return refused(),
@@ -144,15 +124,11 @@ enum State {
     HeadRefused,
     /// Nothing is read any more.
     Refused,
-    /// No HTTP/1: what comes is not looked at.
-    Unread,
 }
 
 /// The messages of one connection.
 struct Messages {
     state: State,
-    /// How much of HTTP/2's beginning has been seen; none once it is something else.
-    preface: Option<usize>,
     line: Line,
     /// What the head that is being read has said of its body.
     said: Said,
@@ -179,7 +155,7 @@ struct Line {
 
 impl Default for Messages {
     fn default() -> Self {
-        Self { state: State::Head, preface: Some(0), line: Line::new(), said: Said::default() }
+        Self { state: State::Head, line: Line::new(), said: Said::default() }
     }
 }
 
@@ -218,16 +194,6 @@ impl Line {
 impl Messages {
     /// Looks at what was just read. Returns how many of the bytes may go on; when not all do, nothing may after them.
     fn watch(&mut self, bytes: &mut [u8]) -> usize {
-        if let Some(seen) = self.preface {
-            self.preface = H2_PREFACE
-                .get(seen..)
-                .filter(|rest| rest.iter().zip(bytes.iter()).all(|(a, b)| a == b))
-                .map(|rest| seen + rest.len().min(bytes.len()));
-            if self.preface == Some(H2_PREFACE.len()) {
-                self.state = State::Unread;
-                return bytes.len();
-            }
-        }
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             match self.step(rest) {
@@ -307,7 +273,6 @@ impl Messages {
             State::ChunkReturn if first == b'\r' => self.state = State::ChunkEnd,
             State::ChunkEnd if first == b'\n' => self.state = State::Size(0, 0),
             State::ChunkReturn | State::ChunkEnd | State::HeadRefused | State::Refused => return None,
-            State::Unread => return Some(rest.len()),
         }
         Some(1)
     }

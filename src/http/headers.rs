@@ -52,6 +52,7 @@ fn is_hop_by_hop(name: &str) -> bool {
     matches!(
         name,
         "connection"
+            | "http2-settings"
             | "keep-alive"
             | "proxy-authenticate"
             | "proxy-authorization"
@@ -61,6 +62,41 @@ fn is_hop_by_hop(name: &str) -> bool {
             | "transfer-encoding"
             | "upgrade"
     )
+}
+
+/// What may not come after a body (RFC 9110, 6.5.1): whoever merges trailers with the headers would take it for something
+/// that was looked at before. Content and range fields are among them, and all that says who asks.
+fn is_for_heads_only(name: &str) -> bool {
+    name.starts_with("content-")
+        || name.starts_with("if-")
+        || name.starts_with("sec-")
+        || matches!(
+            name,
+            "accept-encoding"
+                | "age"
+                | "authorization"
+                | "cache-control"
+                | "cookie"
+                | "date"
+                | "expect"
+                | "expires"
+                | "host"
+                | "location"
+                | "max-forwards"
+                | "origin"
+                | "pragma"
+                | "range"
+                | "retry-after"
+                | "set-cookie"
+                | "vary"
+                | "warning"
+                | "www-authenticate"
+        )
+}
+
+/// Takes out of the e-service's trailers what has no place there.
+pub fn clean_answer_trailers(trailers: &mut HeaderMap) {
+    remove_all(trailers, |name| is_hop_by_hop(name) || is_for_heads_only(name));
 }
 
 /// Removes every header whose name `goes`: one look at each name, and most of the time nothing is removed.
@@ -110,6 +146,13 @@ impl IdentityNames {
             headers.remove(&name);
         }
         forged
+    }
+
+    /// Takes out of a request's trailers what is ours, what an application could take for it, what others tell of the
+    /// client, and what has no place in trailers: applications that merge them with the headers would believe it (T43).
+    pub fn clean_trailers(&self, trailers: &mut HeaderMap) {
+        self.strip(trailers);
+        remove_all(trailers, |name| is_hop_by_hop(name) || is_told_by_others(name) || is_for_heads_only(name));
     }
 
     /// Adds the identity. Called last, so that nothing the client sent can take a header away again (T44).
@@ -206,6 +249,39 @@ mod tests {
         let mut map = headers(&["SCRIPT_NAME", "path_info", "x.forwarded.for", "x_forwarded_user", "accept", "x~y"]);
         assert_eq!(names.strip(&mut map), 0, "none of them is ours");
         assert_eq!(map.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);
+    }
+
+    #[test]
+    fn trailers_bring_nothing_that_a_head_says() {
+        let names = IdentityNames::new(&HeaderNames { also: vec![("subject".into(), "x-user".into())] });
+        let mut map = headers(&[
+            "X-Eid-Subject",
+            "x_eid_loa",
+            "x.eid.name",
+            "X-User",
+            "x_user",
+            "authorization",
+            "cookie",
+            "host",
+            "content-length",
+            "transfer-encoding",
+            "x-forwarded-for",
+            "forwarded",
+            "remote-user",
+            "grpc_status",
+            "grpc-status",
+            "x-checksum",
+        ]);
+        names.clean_trailers(&mut map);
+        let left = |map: &HeaderMap| {
+            let mut left: Vec<_> = map.keys().map(|name| name.as_str().to_owned()).collect();
+            left.sort_unstable();
+            left
+        };
+        assert_eq!(left(&map), ["grpc-status", "x-checksum"]);
+        let mut map = headers(&["set-cookie", "grpc-status", "my.debug-bin", "content-type", "connection"]);
+        clean_answer_trailers(&mut map);
+        assert_eq!(left(&map), ["grpc-status", "my.debug-bin"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! `service` is the list of what happens to a request; `respond` alone turns a refusal into a status.
 
+pub mod accepted;
 pub mod admin;
 pub mod admit;
 pub mod body;
@@ -19,4 +20,6 @@ pub mod respond;
 pub mod server;
 pub mod service;
 pub mod text;
+pub mod upgrade;
 pub mod upstream;
+pub mod watchdog;

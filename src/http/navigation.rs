@@ -1,8 +1,8 @@
 //! What a request tells of who sends it: a person following a link or a program, from our own pages or from elsewhere,
 //! and in which language.
 
-use http::header::{ACCEPT, ACCEPT_LANGUAGE, ORIGIN};
-use http::{HeaderMap, Method};
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, ORIGIN, REFERER};
+use http::{HeaderMap, HeaderValue, Method};
 
 use crate::session::Locale;
 
@@ -28,6 +28,20 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
 /// says nothing is none.
 pub fn is_known_subresource(headers: &HeaderMap) -> bool {
     text(headers, "sec-fetch-mode").is_some_and(|mode| !mode.eq_ignore_ascii_case("navigate"))
+}
+
+/// Whether a gRPC client asks: it looks at nothing but its own status. gRPC-Web clients read HTTP's.
+pub fn is_grpc(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let rest = kind.strip_prefix(b"application/grpc");
+    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+/// The path and query of the page that the request was sent from, where it is one of our own: where a person who has
+/// lost a form wants to go.
+pub fn came_from<'h>(headers: &'h HeaderMap, own_origin: &str) -> Option<&'h str> {
+    let path = text(headers, REFERER.as_str())?.strip_prefix(own_origin)?;
+    path.starts_with('/').then_some(path)
 }
 
 fn accepts_html(headers: &HeaderMap) -> bool {
@@ -148,6 +162,36 @@ mod tests {
         let mut unreadable = headers(&[("origin", own)]);
         unreadable.insert("sec-fetch-site", http::HeaderValue::from_bytes(b"\xe5").unwrap());
         assert!(!is_same_origin(&unreadable, own));
+    }
+
+    #[test]
+    fn grpc_is_told_by_its_content_type() {
+        for (kind, expect) in [
+            ("application/grpc", true),
+            ("application/grpc+proto", true),
+            ("application/grpc;x=y", true),
+            ("application/grpc-web+proto", false),
+            ("application/grpcx", false),
+            ("application/json", false),
+        ] {
+            assert_eq!(is_grpc(&headers(&[("content-type", kind)])), expect, "{kind}");
+        }
+        assert!(!is_grpc(&headers(&[])));
+    }
+
+    #[test]
+    fn only_a_page_of_our_own_is_gone_back_to() {
+        for (referer, expect) in [
+            ("https://etjanst.example.se/ansokan?steg=2", Some("/ansokan?steg=2")),
+            ("https://etjanst.example.se/", Some("/")),
+            ("https://etjanst.example.se", None),
+            ("https://etjanst.example.se.evil.example/x", None),
+            ("https://etjanst.example.se:8443/x", None),
+            ("https://evil.example/x", None),
+        ] {
+            let map = headers(&[("referer", referer)]);
+            assert_eq!(came_from(&map, "https://etjanst.example.se"), expect, "{referer}");
+        }
     }
 
     #[test]

@@ -158,7 +158,7 @@ static SUBMIT_HASH: LazyLock<String> =
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// The part of it that a page which posts to a provider widens.
+/// The part of it that pages widen whose form is answered by a redirect.
 const FORMS_TO_OURSELVES: &str = "form-action 'self'";
 
 /// The headers of everything that we answer ourselves. `same-origin`, and not `no-referrer`, which would make browsers
@@ -210,7 +210,11 @@ pub fn problem(
     reference: Option<Reference>,
     retry: Option<&str>,
 ) -> Response<Bytes> {
-    let text = if problem.begins_again() { words(locale).begin_again } else { words(locale).try_again };
+    let text = match problem {
+        Problem::NotSignedIn | Problem::NotSent | Problem::NotSentLevel => words(locale).log_in,
+        _ if problem.begins_again() => words(locale).begin_again,
+        _ => words(locale).try_again,
+    };
     let retry = retry.map(|rd| Link { href: site.login(rd, &[("locale", locale.tag())]), text });
     page(status, &ProblemPage { frame: Frame::new(site, locale), says: problem.says(locale), retry, reference })
 }
@@ -256,21 +260,30 @@ pub fn confirm(site: &Site, locale: Locale, confirm: &Confirm) -> Response<Bytes
         submits_itself: false,
         script: SUBMIT,
     };
-    page(StatusCode::OK, &post)
+    let answer = page(StatusCode::OK, &post);
+    with_policy(answer, POLICY.replace(FORMS_TO_OURSELVES, forms_from(&site.origin)))
 }
 
 /// Posts a request to the provider (SAML Bindings 3.5).
 pub fn to_provider(site: &Site, locale: Locale, action: &str, fields: &[(&str, &str)]) -> Response<Bytes> {
-    auto_post(site, locale, words(locale).to_provider, action, fields)
+    auto_post(site, locale, words(locale).to_provider, action, fields, action)
 }
 
 /// Posts an answer to ourselves once more, from a page of ours: on a loopback `http` base_url the login's cookie is
 /// SameSite=Lax and did not come along from the provider's site.
 pub fn repost(site: &Site, locale: Locale, fields: &[(&str, &str)]) -> Response<Bytes> {
-    auto_post(site, locale, words(locale).repost, &site.path("saml/acs"), fields)
+    auto_post(site, locale, words(locale).repost, &site.path("saml/acs"), fields, &site.origin)
 }
 
-fn auto_post(site: &Site, locale: Locale, says: Says, action: &str, fields: &[(&str, &str)]) -> Response<Bytes> {
+/// `at` is whoever takes the form: its address, or only its origin.
+fn auto_post(
+    site: &Site,
+    locale: Locale,
+    says: Says,
+    action: &str,
+    fields: &[(&str, &str)],
+    at: &str,
+) -> Response<Bytes> {
     let post = PostPage {
         frame: Frame::new(site, locale),
         says,
@@ -282,20 +295,23 @@ fn auto_post(site: &Site, locale: Locale, says: Says, action: &str, fields: &[(&
         submits_itself: true,
         script: SUBMIT,
     };
-    let mut answer = page(StatusCode::OK, &post);
-    let policy = POLICY.replace(FORMS_TO_OURSELVES, forms_to(action)) + "; script-src " + &SUBMIT_HASH;
+    let answer = page(StatusCode::OK, &post);
+    with_policy(answer, POLICY.replace(FORMS_TO_OURSELVES, forms_from(at)) + "; script-src " + &SUBMIT_HASH)
+}
+
+fn with_policy(mut answer: Response<Bytes>, policy: String) -> Response<Bytes> {
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
     answer
 }
 
-/// Where the form to `action` may lead, as a directive. To a provider: its own host may send the browser on to another
-/// of its hosts, and Chromium holds the directive against each redirect that follows a form. Its origin alone would
-/// leave people on this page, with a button that does nothing. Plain http is allowed in answer to plain http only,
-/// which the configuration takes on loopback.
-fn forms_to(action: &str) -> &'static str {
-    match action.split_once(':') {
+/// Where a form may lead in the end that is taken at `address`, as a directive. A provider sends the browser on to another
+/// of its hosts, and the e-service that a login comes back to may do so too; Chromium holds the directive against each
+/// redirect that follows a form. With one origin alone people would stay on our page, with a button that does nothing.
+/// Plain http may follow on plain http only, which the configuration takes on loopback.
+fn forms_from(address: &str) -> &'static str {
+    match address.split_once(':') {
         Some(("https", _)) => "form-action 'self' https:",
         Some(("http", _)) => "form-action 'self' http: https:",
         _ => FORMS_TO_OURSELVES,

@@ -1,18 +1,23 @@
 //! Passing a request on, and the answer back: both stream, nothing is gathered.
 
-use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
 
-use http::header::{CACHE_CONTROL, EXPECT};
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version};
-use hyper::body::Incoming;
+use http::header::{CACHE_CONTROL, EXPECT, HOST, TE};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Body as _;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::body::AnswerBody;
+use super::body::{AnswerBody, Passing, RequestBody, Wanted};
 use super::cookies;
 use super::forwarded::PublicAddress;
 use super::headers::{IdentityNames, remove_hop_by_hop};
-use super::upstream::{Failed, Upstream};
+use super::server::Client;
+use super::upgrade::{self, Wish};
+use super::upstream::{Failed, Returning, Upstream};
+use super::watchdog::{Limits, Watched};
 use crate::gate::Permit;
 use crate::session::CookieNames;
 
@@ -22,11 +27,15 @@ const ADDED: usize = 16;
 /// What passing on needs to know, made once.
 pub struct Proxy {
     /// Which headers are ours.
-    pub identity: IdentityNames,
+    pub identity: Arc<IdentityNames>,
     /// The service's public address.
     pub address: PublicAddress,
     /// Which cookies are ours.
     pub cookies: CookieNames,
+    /// How long what may take.
+    pub limits: Limits,
+    /// Whose pages may open a WebSocket with a session, as browsers write it in `Origin`.
+    pub websocket_origins: Vec<String>,
 }
 
 impl Proxy {
@@ -37,53 +46,161 @@ impl Proxy {
     pub async fn forward(
         &self,
         upstream: &impl Upstream,
-        mut request: Request<Incoming>,
+        mut request: Request<RequestBody>,
         path: &str,
-        peer: SocketAddr,
-        permit: &Permit,
+        client: &Client,
+        permit: Permit,
+        wish: Option<Wish>,
     ) -> Result<Response<AnswerBody>, Failed> {
-        *request.uri_mut() = target(request.uri(), path).ok_or(Failed::Path)?;
-        *request.version_mut() = Version::HTTP_11;
-        let headers = request.headers_mut();
-        // One growth instead of two on the way: Host, three X-Forwarded and the identity come in.
-        headers.reserve(ADDED);
-        remove_hop_by_hop(headers);
-        // hyper answers `Expect: 100-continue` itself when the body is first read.
-        headers.remove(EXPECT);
-        cookies::hide(headers, &self.cookies);
-        self.address.tell(headers, peer);
-        // Last: nothing that the client named in Connection can take these away.
-        if let Some(identity) = &permit.headers {
-            self.identity.attach(headers, identity);
+        let version = upstream.version();
+        if wish.is_some() && version != Version::HTTP_11 {
+            return Err(Failed::NoUpgrade);
         }
+        let Permit { headers: identity, lease, set_cookie, .. } = permit;
+        let waiting = self.prepare(&mut request, path, client, version)?;
+        if wish.is_some() {
+            upgrade::write(request.headers_mut());
+        }
+        // Last: nothing that the client named in Connection can take these away.
+        if let Some(identity) = &identity {
+            self.identity.attach(request.headers_mut(), identity);
+        }
+        client.watched.asks(lease, &self.limits);
+        let mut response = answered(upstream, request, &client.watched).await?;
 
-        let mut response = upstream.send(request).await?;
+        let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if switched {
+            response.body_mut().forget();
+            let wish = wish.filter(|_| upgrade::is_agreed(&response)).ok_or(Failed::Switched)?;
+            upgrade::join(wish, hyper::upgrade::on(&mut response), &client.watched, self.limits.tunnel);
+        }
         *response.version_mut() = Version::HTTP_11;
         let headers = response.headers_mut();
         remove_hop_by_hop(headers);
         cookies::keep_ours(headers, &self.cookies);
         // What was made for one person is for no shared cache, unless the e-service says that it is for all.
-        if (permit.headers.is_some() || permit.set_cookie.is_some()) && !is_for_all(headers) {
+        if (identity.is_some() || set_cookie.is_some()) && !is_for_all(headers) {
             if !is_private(headers) {
                 headers.append(CACHE_CONTROL, HeaderValue::from_static("private"));
             }
-            cookies::set_all(headers, permit.set_cookie.as_slice());
+            cookies::set_all(headers, set_cookie.as_slice());
         }
-        Ok(response.map(AnswerBody::Upstream))
+        if switched {
+            upgrade::write(headers);
+        }
+        Ok(response.map(|body| self.passing(body, client, waiting)))
     }
+
+    /// Makes the request to the e-service out of the client's, but for the identity. Returns a handle of its body where
+    /// the client is not to be asked for it yet.
+    fn prepare(
+        &self,
+        request: &mut Request<RequestBody>,
+        path: &str,
+        client: &Client,
+        version: Version,
+    ) -> Result<Option<Wanted>, Failed> {
+        let to = target(request.uri(), path).ok_or(Failed::Path)?;
+        // Whether the client would rather be asked for the body. Only HTTP/1.1 on both sides has a way to ask.
+        let expects = version == Version::HTTP_11
+            && request.version() == Version::HTTP_11
+            && request.headers().get(EXPECT).is_some_and(|e| e.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+            && !request.body().is_end_stream();
+        let headers = request.headers_mut();
+        // One growth instead of two on the way: Host, three X-Forwarded and the identity come in.
+        headers.reserve(ADDED);
+        // gRPC servers refuse whoever does not say that it reads trailers.
+        let trailers = version == Version::HTTP_2 && headers.get(TE).is_some_and(says_trailers);
+        remove_hop_by_hop(headers);
+        cookies::hide(headers, &self.cookies);
+        self.address.tell(headers, client.address);
+        if !expects {
+            headers.remove(EXPECT);
+        }
+        if version == Version::HTTP_2 {
+            // HTTP/2 has it in `:authority`.
+            headers.remove(HOST);
+            if trailers {
+                headers.insert(TE, HeaderValue::from_static("trailers"));
+            }
+            *request.uri_mut() = absolute(to, self.address.authority()).ok_or(Failed::Path)?;
+        } else {
+            *request.uri_mut() = Uri::from(to);
+        }
+        *request.version_mut() = version;
+        if !request.body().is_end_stream() {
+            request.body_mut().goes_on(&self.identity, self.limits.response);
+        }
+        if !expects {
+            return Ok(None);
+        }
+        let wanted = Wanted::default();
+        request.body_mut().waits_for(wanted.clone());
+        let hears = wanted.clone();
+        hyper::ext::on_informational(request, move |said| {
+            if said.status() == StatusCode::CONTINUE {
+                hears.yes();
+            }
+        });
+        Ok(Some(wanted))
+    }
+
+    fn passing(&self, body: Returning, client: &Client, waiting: Option<Wanted>) -> AnswerBody {
+        if body.is_end_stream() {
+            if let Some(waiting) = waiting {
+                waiting.no();
+            }
+            return AnswerBody::none();
+        }
+        AnswerBody::Upstream(Passing::new(body, client.watched.streams(self.limits.idle), waiting))
+    }
+}
+
+/// Sends `request` and waits for the head of the answer, as long as the watchdog lets it.
+async fn answered(
+    upstream: &impl Upstream,
+    request: Request<RequestBody>,
+    watched: &Watched,
+) -> Result<Response<Returning>, Failed> {
+    let mut sending = pin!(upstream.send(request));
+    let mut told = !watched.is_stream();
+    std::future::poll_fn(|cx| {
+        if let Some(why) = watched.expired() {
+            return Poll::Ready(Err(Failed::Expired(why)));
+        }
+        // Who drives a connection has told of itself already.
+        if !told {
+            watched.wakes(cx.waker());
+            told = true;
+        }
+        sending.as_mut().poll(cx)
+    })
+    .await
+}
+
+fn says_trailers(te: &HeaderValue) -> bool {
+    te.to_str().is_ok_and(|te| te.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("trailers")))
 }
 
 /// What no query holds as it is (RFC 3986, 3.4), and hyper lets through. Letters beyond ASCII are encoded in any case.
 const QUERY: &AsciiSet = &CONTROLS.add(b'\\');
 
 /// The decided path with the query as it came, in ASCII.
-fn target(uri: &Uri, path: &str) -> Option<Uri> {
+fn target(uri: &Uri, path: &str) -> Option<PathAndQuery> {
     let text = match uri.query() {
         Some(query) => format!("{path}?{}", utf8_percent_encode(query, QUERY)),
         None => path.to_owned(),
     };
     // A normal path is plain ASCII, and the query was parsed before.
-    text.parse::<PathAndQuery>().map(Uri::from).ok()
+    PathAndQuery::try_from(text).ok()
+}
+
+/// With what HTTP/2 wants beside it. The scheme is that of the way to the e-service, which is in clear text; what the
+/// client sees is in `X-Forwarded-Proto`.
+fn absolute(target: PathAndQuery, authority: &Authority) -> Option<Uri> {
+    let mut parts = http::uri::Parts::default();
+    (parts.scheme, parts.authority, parts.path_and_query) = (Some(Scheme::HTTP), Some(authority.clone()), Some(target));
+    Uri::from_parts(parts).ok()
 }
 
 /// Whether the e-service says that the answer is the same for everyone: then a person's cookie must not be in it.

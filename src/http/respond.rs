@@ -1,10 +1,10 @@
 //! From a refusal to an HTTP answer. No other file turns a [`Denial`] into a status.
 //!
-//! A person gets a page with one plain sentence, a program gets problem details (RFC 9457). Both get the stable code's
-//! reference, and neither is told more of the cause than it can act on.
+//! A person gets a page with one plain sentence, a program gets problem details (RFC 9457), a gRPC client gets a gRPC
+//! status. All get the stable code's reference, and none is told more of the cause than it can act on.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
 use super::pages::{self, Site};
@@ -20,6 +20,8 @@ pub struct Asked<'r> {
     pub navigation: bool,
     /// The answer is shown as a page, also to a posted form.
     pub page: bool,
+    /// A gRPC client: it looks at nothing but its own status.
+    pub grpc: bool,
     /// The person's language.
     pub locale: Locale,
     /// The path and query that were asked for: where a login leads back to.
@@ -91,13 +93,21 @@ const fn rejected(reason: Reason) -> Verdict {
 /// A request was denied. A person without a session, or with too little, is sent to log in.
 pub fn denied(site: &Site, asked: &Asked<'_>, denial: &Denial, reference: Reference) -> Response<Bytes> {
     let login = matches!(denial, Denial::NeedsLogin { .. } | Denial::StepUp { .. });
-    if login && asked.navigation {
+    if login && asked.navigation && !asked.grpc {
         return see_other(&site.login(asked.target, &[]));
     }
     let reference = if let Denial::Internal(own) = denial { *own } else { reference };
-    // What was posted is lost in a login: lead the person back to the page, not into a loop.
-    let retry = asked.target;
-    answer(site, asked, judge(denial), denial.code(), Some(reference), Some(retry))
+    let mut verdict = judge(denial);
+    // What was posted is lost in a login, and it is never posted again in the person's name. So they are told before they
+    // leave the page behind.
+    if asked.page && !asked.navigation && !asked.grpc {
+        verdict.problem = match denial {
+            Denial::NeedsLogin { .. } => Problem::NotSent,
+            Denial::StepUp { .. } => Problem::NotSentLevel,
+            _ => verdict.problem,
+        };
+    }
+    answer(site, asked, verdict, denial.code(), Some(reference), Some(asked.target))
 }
 
 /// A login was refused. Its cookies are not set here.
@@ -138,6 +148,12 @@ pub enum Fault {
     UpstreamDown,
     /// The e-service does not answer in time.
     UpstreamSlow,
+    /// The client stopped sending in the middle of its request.
+    ClientSlow,
+    /// A WebSocket is asked for in a way that two readers could take for two things.
+    BadUpgrade,
+    /// The e-service speaks a protocol that has no WebSockets here.
+    NoUpgrade,
     /// More forms are being read than there is room for.
     Overloaded,
     /// Our own fault.
@@ -161,6 +177,9 @@ impl Fault {
             Self::NoSession => "needs_login",
             Self::UpstreamDown => "upstream_down",
             Self::UpstreamSlow => "upstream_timeout",
+            Self::ClientSlow => "request_timeout",
+            Self::BadUpgrade => "bad_upgrade",
+            Self::NoUpgrade => "upgrade_unsupported",
             Self::Overloaded => "overloaded",
             Self::Internal => "internal",
         }
@@ -179,6 +198,9 @@ impl Fault {
             Self::NoSession => verdict(StatusCode::UNAUTHORIZED, Problem::NotSignedIn),
             Self::UpstreamDown => verdict(StatusCode::BAD_GATEWAY, Problem::Upstream),
             Self::UpstreamSlow => verdict(StatusCode::GATEWAY_TIMEOUT, Problem::Upstream),
+            Self::ClientSlow => verdict(StatusCode::REQUEST_TIMEOUT, Problem::Form),
+            Self::BadUpgrade => verdict(StatusCode::BAD_REQUEST, Problem::Method),
+            Self::NoUpgrade => verdict(StatusCode::NOT_IMPLEMENTED, Problem::Method),
             Self::Overloaded => later(Problem::Busy),
             Self::Internal => verdict(StatusCode::INTERNAL_SERVER_ERROR, Problem::Internal),
         }
@@ -230,6 +252,9 @@ fn answer(
     reference: Option<Reference>,
     retry: Option<&str>,
 ) -> Response<Bytes> {
+    if asked.grpc {
+        return grpc(verdict, code, reference);
+    }
     let Verdict { status, problem, retry_after_secs } = verdict;
     let mut out = if asked.page {
         pages::problem(site, asked.locale, status, problem, reference, retry)
@@ -253,6 +278,58 @@ fn answer(
     *out.status_mut() = status;
     if let Some(seconds) = retry_after_secs {
         out.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        challenge(&mut out, site);
+    }
+    out
+}
+
+/// A 401 says what would help (RFC 9110, 11.6.1): a cookie, to be had at the login page. There is no registered scheme
+/// for that, and browsers pass over one that they do not know, which is what we want of them.
+fn challenge(out: &mut Response<Bytes>, site: &Site) {
+    // A path of ours is plain ASCII without quotes.
+    if let Ok(value) = HeaderValue::from_str(&format!("Cookie form-action=\"{}\"", site.path("login"))) {
+        out.headers_mut().insert(WWW_AUTHENTICATE, value);
+    }
+}
+
+/// The gRPC status of a verdict (gRPC's `doc/statuscodes.md`).
+const fn grpc_status(status: StatusCode) -> u16 {
+    match status.as_u16() {
+        // UNAUTHENTICATED
+        401 => 16,
+        // PERMISSION_DENIED
+        403 => 7,
+        // UNIMPLEMENTED
+        404 | 405 | 501 => 12,
+        // DEADLINE_EXCEEDED
+        408 => 4,
+        // UNAVAILABLE: the one that clients may try again
+        502..=504 => 14,
+        // INTERNAL
+        500 => 13,
+        // INVALID_ARGUMENT
+        _ => 3,
+    }
+}
+
+/// A "Trailers-Only" answer: the headers are all (gRPC's `doc/PROTOCOL-HTTP2.md`, Responses). Any other status than 200
+/// would make clients guess.
+fn grpc(verdict: Verdict, code: &'static str, reference: Option<Reference>) -> Response<Bytes> {
+    let title = verdict.problem.says(Locale::En).title;
+    let message = match reference {
+        Some(reference) => format!("{title} ({code}, reference {reference})"),
+        None => format!("{title} ({code})"),
+    };
+    let mut out = Response::new(Bytes::new());
+    let headers = out.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert("grpc-status", grpc_status(verdict.status).into());
+    // Ours are ASCII without a per cent sign: nothing has to be encoded.
+    if let Ok(message) = HeaderValue::from_str(&message) {
+        headers.insert("grpc-message", message);
     }
     out
 }

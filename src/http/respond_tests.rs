@@ -12,7 +12,7 @@ fn site() -> Site {
 }
 
 fn person() -> Asked<'static> {
-    Asked { navigation: true, page: true, locale: Locale::Sv, target: "/ansokan?id=1&x=å" }
+    Asked { navigation: true, page: true, grpc: false, locale: Locale::Sv, target: "/ansokan?id=1&x=å" }
 }
 
 fn program() -> Asked<'static> {
@@ -88,10 +88,58 @@ fn a_person_is_led_to_log_in_and_back_to_the_same_place() {
 
 #[test]
 fn a_posted_form_gets_a_page_and_no_redirect() {
-    let posted = Asked { navigation: false, page: true, ..person() };
-    let out = denied(&site(), &posted, &Denial::NeedsLogin { route: route() }, reference());
-    assert_eq!(out.status(), 401);
-    assert!(String::from_utf8_lossy(out.body()).contains("<h1>Du är inte inloggad</h1>"));
+    let posted = Asked { navigation: false, page: true, target: "/ansokan/steg-2", ..person() };
+    for (denial, status, part) in [
+        (Denial::NeedsLogin { route: route() }, 401, "Du är inte längre inloggad"),
+        (step_up(Reason::LoaNotAllowed), 403, "kräver en annan e-legitimation"),
+        (step_up(Reason::RequiredAttributeMissing), 403, "kräver en annan e-legitimation"),
+    ] {
+        let out = denied(&site(), &posted, &denial, reference());
+        assert_eq!(out.status(), status);
+        assert!(out.headers().get(LOCATION).is_none(), "it is never posted again");
+        let html = String::from_utf8_lossy(out.body());
+        assert!(html.contains("<h1>Det du skrev har inte skickats</h1>") && html.contains(part), "{html}");
+        assert!(html.contains("href=\"/eid/login?rd=/ansokan/steg-2&#38;locale=sv\">Logga in</a>"), "{html}");
+    }
+}
+
+#[test]
+fn a_401_says_what_would_help() {
+    let out = denied(&site(), &program(), &Denial::NeedsLogin { route: route() }, reference());
+    assert_eq!(out.headers()[WWW_AUTHENTICATE], "Cookie form-action=\"/eid/login\"");
+    assert_eq!(json(&out)["login"], "/eid/login");
+    let out = denied(&site(), &program(), &step_up(Reason::LoaNotAllowed), reference());
+    assert!(out.headers().get(WWW_AUTHENTICATE).is_none());
+}
+
+#[test]
+fn a_grpc_client_gets_its_own_status_and_no_other() {
+    let asked = Asked { grpc: true, ..person() };
+    for (denial, status) in [
+        (Denial::NeedsLogin { route: route() }, "16"),
+        (step_up(Reason::LoaNotAllowed), "7"),
+        (Denial::ProvidersDown, "14"),
+        (Denial::Overloaded, "14"),
+        (Denial::StoreDown(ReplayError::Full), "14"),
+        (Denial::Internal(reference()), "13"),
+    ] {
+        let out = denied(&site(), &asked, &denial, reference());
+        assert_eq!((out.status().as_u16(), out.body().len()), (200, 0), "{denial:?}");
+        assert_eq!(out.headers()[CONTENT_TYPE], "application/grpc");
+        assert_eq!(out.headers()["grpc-status"], status, "{denial:?}");
+        assert!(out.headers()["grpc-message"].to_str().unwrap().contains(denial.code()), "{denial:?}");
+        assert_eq!(out.headers()[CACHE_CONTROL], "no-store");
+    }
+    for (what, status) in [
+        (Fault::UpstreamDown, "14"),
+        (Fault::UpstreamSlow, "14"),
+        (Fault::Method("POST"), "12"),
+        (Fault::BadPath, "3"),
+        (Fault::ClientSlow, "4"),
+        (Fault::NoSession, "16"),
+    ] {
+        assert_eq!(fault(&site(), &asked, what, None).headers()["grpc-status"], status, "{what:?}");
+    }
 }
 
 #[test]
@@ -125,6 +173,9 @@ fn faults_have_their_statuses() {
         (Fault::NoSession, 401),
         (Fault::UpstreamDown, 502),
         (Fault::UpstreamSlow, 504),
+        (Fault::ClientSlow, 408),
+        (Fault::BadUpgrade, 400),
+        (Fault::NoUpgrade, 501),
         (Fault::Overloaded, 503),
         (Fault::Internal, 500),
     ] {

@@ -1,28 +1,29 @@
 //! What happens to a request, as one list.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
-use hyper::body::{Body as _, Incoming};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::body::Body as _;
 
-use super::body::{AnswerBody, FormRoom, NotRead, gather};
+use super::body::{AnswerBody, FormRoom, NotRead, RequestBody, gather};
 use super::own_paths::{OwnPath, OwnPaths, OwnRequest};
 use super::pages::Site;
 use super::proxy::Proxy;
 use super::query::Query;
 use super::respond::{self, Asked, Fault};
-use super::server::Handler;
+use super::server::{Client, Handler};
+use super::upgrade::{self, Wish};
 use super::upstream::{Failed, Upstream};
+use super::watchdog::{Cut, Expired, Watched};
 use super::{admit, cookies, navigation};
 use crate::config::Config;
 use crate::crypto::digest::Random;
-use crate::gate::{Cookies, Decision, Denial, Gate, Reference};
+use crate::gate::{Cookies, Decision, Denial, Gate, Lease, Permit, Reference};
 use crate::policy::normal_path;
-use crate::telemetry::{ForgedHeaders, Metrics, RequestForwarded, Telemetry, UpstreamFailed};
+use crate::telemetry::{ForgedHeaders, Metrics, RequestForwarded, StreamCut, Telemetry, UpstreamFailed};
 
 /// A form is base64 of the message, four bytes for three, with line ends and `+`, `/` and `=` percent-encoded: one and a
 /// half times the message in practice.
@@ -60,17 +61,30 @@ pub struct Service<U> {
 }
 
 impl<U: Upstream> Handler for Service<U> {
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<AnswerBody> {
+    async fn handle(&self, request: Request<RequestBody>, client: Client) -> Response<AnswerBody> {
         let generation = self.current.load_full();
         let _counted = InFlight::count(generation.telemetry.metrics());
         // HTTP/2 has streams for that.
         let has_body = !request.body().is_end_stream() && request.version() < Version::HTTP_2;
-        let mut answer = generation.answer(request, peer, self.core).await;
+        let mut answer = generation.answer(request, client, self.core).await;
         // What is left of a refused request is nobody's: not read to its end, and above all not as the next one (T57).
         if has_body && is_refusal(&answer) {
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            upgrade::close(answer.headers_mut());
         }
         answer
+    }
+
+    fn is_over(&self, lease: &Lease) -> bool {
+        self.current.load().gate.is_over(lease)
+    }
+
+    async fn session_ended(&self) {
+        let gate = Arc::clone(&self.current.load().gate);
+        gate.session_ended().await;
+    }
+
+    fn cut(&self, why: Cut) {
+        self.current.load().telemetry.emit(StreamCut { why: why.name() });
     }
 }
 
@@ -97,12 +111,30 @@ impl Drop for InFlight<'_> {
 }
 
 impl<U: Upstream> Generation<U> {
-    async fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr, core: usize) -> Response<AnswerBody> {
+    async fn answer(&self, mut request: Request<RequestBody>, client: Client, core: usize) -> Response<AnswerBody> {
         // First: a client must never speak for us, on whatever path.
         let forged = self.proxy.identity.strip(request.headers_mut());
         if forged > 0 {
             self.telemetry.emit(ForgedHeaders { count: forged });
         }
+        match upgrade::asked(&mut request) {
+            Ok(None) => self.decided(request, client, core, None).await,
+            // Rare, and without a body.
+            Ok(wish) => {
+                let watched = Arc::clone(&client.watched);
+                closed(Box::pin(self.decided(request, client, core, wish)).await, &watched)
+            }
+            Err(upgrade::BadUpgrade) => closed(self.fault(&request, Fault::BadUpgrade, None), &client.watched),
+        }
+    }
+
+    async fn decided(
+        &self,
+        request: Request<RequestBody>,
+        client: Client,
+        core: usize,
+        wish: Option<Wish>,
+    ) -> Response<AnswerBody> {
         // TRACE sends a request back as it reached the e-service, with what no browser may read; CONNECT is for proxies
         // of another kind.
         if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
@@ -131,21 +163,39 @@ impl<U: Upstream> Generation<U> {
         };
         match decision {
             Decision::Denied(denial) => self.denied(&request, &path, &denial),
-            Decision::Permit(permit) => {
-                self.telemetry.emit(RequestForwarded { route: &permit.route });
-                let accept = request.headers().get(ACCEPT).cloned();
-                let Some(upstream) = self.upstreams.get(core) else {
-                    return self.fault(&request, Fault::Internal, Some(self.reference()));
-                };
-                match self.proxy.forward(upstream, request, &path, peer, &permit).await {
-                    Ok(response) => response,
-                    Err(failed) => self.upstream_failed(accept, &failed),
-                }
-            }
+            Decision::Permit(permit) => match self.upstreams.get(core) {
+                Some(upstream) => self.forward(upstream, request, &path, &client, permit, wish).await,
+                None => self.fault(&request, Fault::Internal, Some(self.reference())),
+            },
         }
     }
 
-    async fn own_path(&self, path: OwnPath, request: Request<Incoming>) -> Response<AnswerBody> {
+    async fn forward(
+        &self,
+        upstream: &U,
+        request: Request<RequestBody>,
+        path: &str,
+        client: &Client,
+        permit: Permit,
+        wish: Option<Wish>,
+    ) -> Response<AnswerBody> {
+        // A session's cookies go along with what any page of the same site opens.
+        if wish.is_some() && permit.lease.is_some() {
+            let own = upgrade::is_from(request.headers(), &self.proxy.websocket_origins);
+            if !own {
+                return self.fault(&request, Fault::CrossSite, None);
+            }
+        }
+        self.telemetry.emit(RequestForwarded { route: &permit.route });
+        let accept = request.headers().get(ACCEPT).cloned();
+        let grpc = is_grpc(&request);
+        match self.proxy.forward(upstream, request, path, client, permit, wish).await {
+            Ok(response) => response,
+            Err(failed) => self.upstream_failed(accept, grpc, &failed),
+        }
+    }
+
+    async fn own_path(&self, path: OwnPath, request: Request<RequestBody>) -> Response<AnswerBody> {
         let (parts, body) = request.into_parts();
         let pairs = cookies::pairs(&parts.headers);
         let own = OwnRequest {
@@ -174,7 +224,7 @@ impl<U: Upstream> Generation<U> {
         self.own.answer(path, &own, &form).await.map(AnswerBody::from)
     }
 
-    async fn form(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Fault> {
+    async fn form(&self, headers: &HeaderMap, body: RequestBody) -> Result<Bytes, Fault> {
         let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
@@ -196,47 +246,78 @@ impl<U: Upstream> Generation<U> {
         Asked {
             navigation: false,
             page: navigation::wants_page(headers),
+            grpc: false,
             locale: navigation::locale(None, headers),
             target,
         }
     }
 
-    fn denied(&self, request: &Request<Incoming>, path: &str, denial: &Denial) -> Response<AnswerBody> {
-        let target = match request.uri().query() {
-            Some(query) => format!("{path}?{query}"),
-            None => path.to_owned(),
+    fn denied(&self, request: &Request<RequestBody>, path: &str, denial: &Denial) -> Response<AnswerBody> {
+        // Where a login leads to: what was asked for, or the page of a form that was sent, which nobody sends again.
+        let target = if matches!(*request.method(), Method::GET | Method::HEAD) {
+            match request.uri().query() {
+                Some(query) => format!("{path}?{query}"),
+                None => path.to_owned(),
+            }
+        } else {
+            navigation::came_from(request.headers(), &self.site.origin).unwrap_or(&self.site.home).to_owned()
         };
         let navigation = navigation::is_navigation(request.method(), request.headers());
-        let asked = Asked { navigation, ..self.asked(request.headers(), &target) };
+        let asked = Asked { navigation, grpc: is_grpc(request), ..self.asked(request.headers(), &target) };
         respond::denied(&self.site, &asked, denial, self.reference()).map(AnswerBody::from)
     }
 
-    fn fault(&self, request: &Request<Incoming>, fault: Fault, reference: Option<Reference>) -> Response<AnswerBody> {
-        let asked = self.asked(request.headers(), &self.site.home);
+    fn fault(
+        &self,
+        request: &Request<RequestBody>,
+        fault: Fault,
+        reference: Option<Reference>,
+    ) -> Response<AnswerBody> {
+        let asked = Asked { grpc: is_grpc(request), ..self.asked(request.headers(), &self.site.home) };
         respond::fault(&self.site, &asked, fault, reference).map(AnswerBody::from)
     }
 
-    fn upstream_failed(&self, accept: Option<HeaderValue>, failed: &Failed) -> Response<AnswerBody> {
+    fn upstream_failed(&self, accept: Option<HeaderValue>, grpc: bool, failed: &Failed) -> Response<AnswerBody> {
         let reference = self.reference();
-        let fault = match failed {
-            Failed::Slow => Fault::UpstreamSlow,
-            Failed::Path => Fault::BadPath,
-            // No failure of the e-service: a stranger must not be able to make it look down.
-            Failed::Body(_) => Fault::BadBody,
-            Failed::Connect(_) | Failed::Broken(_) => Fault::UpstreamDown,
+        let (fault, ours) = match failed {
+            Failed::Slow | Failed::Expired(Expired::NoAnswer) => (Fault::UpstreamSlow, false),
+            Failed::Connect(_) | Failed::Broken(_) | Failed::Switched => (Fault::UpstreamDown, false),
+            Failed::Path => (Fault::BadPath, true),
+            Failed::Body(_) => (Fault::BadBody, true),
+            Failed::NoUpgrade => (Fault::NoUpgrade, true),
+            Failed::Expired(Expired::ClientSlow) => (Fault::ClientSlow, true),
+            Failed::Expired(Expired::SessionOver) => (Fault::NoSession, true),
         };
-        if matches!(fault, Fault::UpstreamSlow | Fault::UpstreamDown) {
+        // What the client or its session is the cause of is no failure of the e-service: a stranger must not be able to
+        // make it look down.
+        if ours {
+            tracing::info!(event = "request_ended", code = fault.code(), reference = reference.as_str());
+        } else {
             self.telemetry.emit(UpstreamFailed { cause: &failed.to_string(), reference: reference.as_str() });
         }
         let mut headers = HeaderMap::new();
         if let Some(accept) = accept {
             headers.insert(ACCEPT, accept);
         }
-        let asked = self.asked(&headers, &self.site.home);
+        let asked = Asked { grpc, ..self.asked(&headers, &self.site.home) };
         respond::fault(&self.site, &asked, fault, Some(reference)).map(AnswerBody::from)
     }
 
     fn reference(&self) -> Reference {
         Reference::new(&*self.random).unwrap_or(Reference::NONE)
     }
+}
+
+/// gRPC is spoken over HTTP/2 alone. Over HTTP/1.1 a content type is no reason to hide a 401 in a 200.
+fn is_grpc<B>(request: &Request<B>) -> bool {
+    request.version() == Version::HTTP_2 && navigation::is_grpc(request.headers())
+}
+
+/// What was asked for in vain is the last on its connection.
+fn closed(mut response: Response<AnswerBody>, watched: &Watched) -> Response<AnswerBody> {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        upgrade::close(response.headers_mut());
+        watched.reads_on();
+    }
+    response
 }

@@ -89,6 +89,12 @@ problems! {
     /// Posted from another site.
     CrossSite = "Begäran kom från en annan webbplats", "Av säkerhetsskäl gjordes ingenting. Gå till tjänsten och försök därifrån.";
         "The request came from another site", "For your safety nothing was done. Go to the service and try from there.";
+    /// A form was posted without a session: it is never posted again in a person's name.
+    NotSent = "Det du skrev har inte skickats", "Du är inte längre inloggad, och uppgifterna kom inte fram till tjänsten. Gå tillbaka med webbläsarens bakåtknapp och kopiera det som du vill behålla. Logga sedan in och skicka på nytt.";
+        "What you wrote was not sent", "You are no longer logged in, and the data did not reach the service. Go back with the browser's back button and copy what you want to keep. Then log in and send it again.";
+    /// A form was posted with a session that is not enough for it.
+    NotSentLevel = "Det du skrev har inte skickats", "Den här delen av tjänsten kräver en annan e-legitimation eller en högre tillitsnivå. Gå tillbaka med webbläsarens bakåtknapp och kopiera det som du vill behålla. Logga sedan in med en annan e-legitimation och skicka på nytt.";
+        "What you wrote was not sent", "This part of the service needs another e-ID or a higher level of assurance. Go back with the browser's back button and copy what you want to keep. Then log in with another e-ID and send it again.";
     /// Not logged in.
     NotSignedIn = "Du är inte inloggad", "Logga in för att fortsätta.";
         "You are not logged in", "Log in to continue.";
@@ -112,6 +118,8 @@ pub struct Words {
     pub try_again: &'static str,
     /// A link that begins again.
     pub begin_again: &'static str,
+    /// A link that begins a login.
+    pub log_in: &'static str,
     /// Before the eight characters.
     pub reference: &'static str,
     /// What they are for.
@@ -163,6 +171,7 @@ static SV: Words = Words {
     not_now: "fungerar inte just nu",
     try_again: "Försök igen",
     begin_again: "Börja om",
+    log_in: "Logga in",
     reference: "Referens",
     reference_hint: "Uppge den om du kontaktar supporten.",
     back_to_service: "Till tjänsten",
@@ -197,6 +206,7 @@ static EN: Words = Words {
     not_now: "does not work right now",
     try_again: "Try again",
     begin_again: "Start again",
+    log_in: "Log in",
     reference: "Reference",
     reference_hint: "Give it if you contact support.",
     back_to_service: "To the service",

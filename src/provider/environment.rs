@@ -1,7 +1,7 @@
 //! Test federations stay out of production (checklist 8): in QA anyone can pose with any identity number. Demo keys stay
 //! on the developer's own machine: whoever runs the demo poses as whom they like.
 
-use crate::config::Environment;
+use crate::config::{Environment, is_test_host};
 use crate::crypto::digest::sha256;
 use crate::crypto::trusted::is_demo_certificate;
 use crate::verify::saml::IdpMetadata;
@@ -76,6 +76,14 @@ fn demo_key(what: &dyn std::fmt::Display) -> Reject {
     Reject::new(Reason::DemoKey, detail)
 }
 
+/// The test federation that publishes a feed, where `environment` must not trust it: by the host of the publisher that
+/// the verified feed names.
+pub fn foreign_publisher(environment: Environment, publisher: Option<&str>) -> Option<&str> {
+    let host = publisher.map(|name| name.split_once("://").map_or(name, |(_, rest)| rest));
+    let host = host.map(|rest| rest.split([':', '/']).next().unwrap_or_default());
+    host.filter(|host| environment == Environment::Production && is_test_host(&host.to_ascii_lowercase()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,5 +96,17 @@ mod tests {
             assert_eq!(by_digest(Environment::Dev, &anchor.sha256), None);
         }
         assert_eq!(foreign_anchor(Environment::Production, b"someone's certificate"), None);
+        for (publisher, foreign) in [
+            (Some("https://qa.md.swedenconnect.se/"), Some("qa.md.swedenconnect.se")),
+            (Some("https://eid.svelegtest.se:443/x"), Some("eid.svelegtest.se")),
+            (Some("QA.md.swedenconnect.se"), Some("QA.md.swedenconnect.se")),
+            (Some("https://md.swedenconnect.se/"), None),
+            (Some("https://notsvelegtest.se/"), None),
+            (Some(""), None),
+            (None, None),
+        ] {
+            assert_eq!(foreign_publisher(Environment::Production, publisher), foreign, "{publisher:?}");
+            assert_eq!(foreign_publisher(Environment::Test, publisher), None);
+        }
     }
 }

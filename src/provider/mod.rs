@@ -4,12 +4,17 @@
 //! reason, never dropped; one whose metadata has expired since is without keys from that instant.
 
 pub mod environment;
+pub mod feeds;
+pub mod fetch;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod load;
+pub mod refresher;
 pub mod registry;
+pub mod source;
 pub mod tokens;
 
-pub use load::{FeedFault, load};
+pub use feeds::{FeedFault, Feeds, load};
+pub use refresher::Refresher;
 pub use registry::{Known, ProviderEntry, Registry, SamlEntry, Snapshot};
 pub use tokens::{JwtEntry, OidcEntry};

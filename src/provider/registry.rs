@@ -18,6 +18,8 @@ use crate::verify::{Reason, Reject};
 pub struct ProviderEntry {
     config: Provider,
     known: Known,
+    /// The hard age of what was fetched, beside the metadata's own end.
+    limit: Option<UnixTime>,
 }
 
 /// What we know of a provider beside its configuration, or why nothing.
@@ -32,12 +34,19 @@ pub enum Known {
 impl ProviderEntry {
     /// A SAML provider with its verified metadata, or with why there is none.
     pub fn new(config: Provider, idp: Result<Arc<IdpMetadata>, Reject>) -> Self {
-        Self { config, known: Known::Saml(idp) }
+        Self { config, known: Known::Saml(idp), limit: None }
+    }
+
+    /// Usable until `limit` at the most, whatever the metadata says of itself.
+    #[must_use]
+    pub const fn until_at_most(mut self, limit: Option<UnixTime>) -> Self {
+        self.limit = limit;
+        self
     }
 
     /// A provider of tokens with its keys, or with why there are none.
     pub fn of_tokens(config: Provider, keys: Result<Arc<KeySet>, Reject>) -> Self {
-        Self { config, known: Known::Tokens(keys) }
+        Self { config, known: Known::Tokens(keys), limit: None }
     }
 
     /// What the configuration says.
@@ -70,18 +79,29 @@ impl ProviderEntry {
             Reject::new(Reason::ProviderWithoutKeys, format_args!("no metadata of {}: {why}", self.config.id))
         };
         match (&self.config.protocol, &self.known) {
-            (Protocol::Saml(own), Known::Saml(Ok(idp))) => match idp.valid_until {
-                Some(until) if now >= until => {
-                    let detail =
-                        format_args!("the metadata of {} was valid until {until}; it is {now}", self.config.id);
-                    Err(Reject::new(Reason::ProviderWithoutKeys, detail))
+            (Protocol::Saml(own), Known::Saml(Ok(idp))) => {
+                match [idp.valid_until, self.limit].into_iter().flatten().min() {
+                    Some(until) if now >= until => {
+                        let detail =
+                            format_args!("the metadata of {} was valid until {until}; it is {now}", self.config.id);
+                        Err(Reject::new(Reason::ProviderWithoutKeys, detail))
+                    }
+                    _ => Ok(SamlEntry { config: &self.config, own, idp }),
                 }
-                _ => Ok(SamlEntry { config: &self.config, own, idp }),
-            },
+            }
             (Protocol::Saml(_), Known::Saml(Err(why))) => Err(without(why)),
             (Protocol::Oidc(_) | Protocol::Jwt(_), _) | (_, Known::Tokens(_)) => {
                 Err(without(&"it does not speak SAML"))
             }
+        }
+    }
+
+    /// Its signing keys, by their fingerprints; none without metadata.
+    pub(super) fn fingerprints(&self) -> Vec<[u8; 32]> {
+        match &self.known {
+            Known::Saml(idp) => idp.iter().flat_map(|idp| &idp.signing_keys).map(|key| *key.fingerprint()).collect(),
+            // They are in a file: what changes it is a reload, which tells of itself.
+            Known::Tokens(_) => Vec::new(),
         }
     }
 

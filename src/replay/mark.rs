@@ -77,7 +77,7 @@ pub enum Mark {
 }
 
 /// Everything that one session can be ended by.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks {
     /// Its own id.
     pub session: SessionId,

@@ -208,13 +208,19 @@ impl Session {
     /// # Errors
     /// Why it is over.
     pub fn alive(&self, now: UnixTime, times: &SessionTimes) -> Result<(), Ended> {
-        if now >= self.ends.min(self.started.plus(times.lifetime)) {
+        if now >= self.latest_end(times) {
             Err(Ended::Lifetime)
         } else if now >= self.seen.plus(times.idle) {
             Err(Ended::Idle)
         } else {
             Ok(())
         }
+    }
+
+    /// The instant beyond which nothing keeps it alive: its absolute end, or what a lifetime that was shortened since
+    /// makes of it.
+    pub fn latest_end(&self, times: &SessionTimes) -> UnixTime {
+        self.ends.min(self.started.plus(times.lifetime))
     }
 
     /// The session with its idle time begun anew, once enough has passed to be worth a cookie.
@@ -241,6 +247,11 @@ impl Session {
     /// The random handle.
     pub const fn id(&self) -> SessionId {
         self.marks.session
+    }
+
+    /// What goes along with what it opened: by what it can be ended, and whose it is.
+    pub fn into_marks(self) -> (Marks, ProviderId, EidId) {
+        (self.marks, self.provider, self.eid)
     }
 
     /// Everything that it can be ended by.

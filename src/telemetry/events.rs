@@ -183,3 +183,16 @@ impl Event for UpstreamFailed<'_> {
         warn!(event = "upstream_failed", code = "upstream_failed", cause = self.cause, reference = self.reference);
     }
 }
+
+/// An answer, a WebSocket or a connection was ended before its own end.
+pub struct StreamCut {
+    /// Why: a word of a closed set.
+    pub why: &'static str,
+}
+
+impl Event for StreamCut {
+    fn tell(self, metrics: &Metrics) {
+        metrics.streams_cut.with_label_values(&[self.why]).inc();
+        info!(event = "stream_cut", why = self.why);
+    }
+}

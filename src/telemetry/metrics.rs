@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
-use super::StoreMetrics;
+use super::{FetchMetrics, StoreMetrics};
 use crate::base::{ProviderId, RouteName};
 
 /// Every family. A clone counts on in the same ones.
@@ -26,6 +26,9 @@ pub struct Metrics {
     pub(super) upstream_failures: IntCounter,
     /// The shared store.
     pub store: StoreMetrics,
+    /// What the sidecar fetches by itself.
+    pub fetch: FetchMetrics,
+    pub(super) streams_cut: IntCounterVec,
     /// Requests being answered now.
     pub in_flight: IntGauge,
     /// 1 for each provider that has valid keys now, else 0.
@@ -95,6 +98,14 @@ impl Metrics {
             IntGaugeVec::new(Opts::new("grindvakt_build_info", "Always 1; the labels tell the build."), &["version"])?;
         registry.register(Box::new(build.clone()))?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let streams_cut = vec(
+            "grindvakt_streams_cut_total",
+            "Answers, WebSockets and connections ended before their own end, by why.",
+            &["why"],
+        )?;
+        for why in ["idle", "session_over", "reset_flood"] {
+            streams_cut.with_label_values(&[why]);
+        }
         Ok(Self {
             forwarded_family: forwarded,
             forwarded: HashMap::new(),
@@ -112,11 +123,13 @@ impl Metrics {
                 "grindvakt_forged_headers_total",
                 "Headers removed from requests because they fold to one of ours.",
             )?,
+            streams_cut,
             upstream_failures: counter(
                 "grindvakt_upstream_failures_total",
                 "Requests that the e-service did not answer.",
             )?,
             store: StoreMetrics::new(&registry)?,
+            fetch: FetchMetrics::new(&registry)?,
             begun,
             finished,
             in_flight,

@@ -4,13 +4,18 @@
 //! holds a person, a path or anything else that a request brought.
 
 mod events;
+mod fetch;
 mod log;
 mod metrics;
 mod store;
 
 pub use events::{
     ConfigRefused, ConfigReloaded, Event, ForgedHeaders, LoginBegun, LoginFinished, LoginRefused, RequestDenied,
-    RequestForwarded, SessionEnded, SessionStarted, UpstreamFailed,
+    RequestForwarded, SessionEnded, SessionStarted, StreamCut, UpstreamFailed,
+};
+pub use fetch::{
+    CopyNotKept, DocumentChanged, DocumentConfirmed, EarlyFetch, FetchFailed, FetchMetrics, KeysChanged, MetadataFault,
+    RefreshFailed,
 };
 pub use log::init as init_log;
 pub use metrics::Metrics;

@@ -323,6 +323,10 @@ reasons! {
     NotMetadata = "not_metadata",
     /// Past validUntil.
     MetadataExpired = "metadata_expired",
+    /// Older than the feed in use.
+    MetadataRolledBack = "metadata_rolled_back",
+    /// A feed of another environment: a test federation's, in production.
+    MetadataOtherEnvironment = "metadata_other_environment",
     /// No such entity in the feed.
     EntityMissing = "entity_missing",
     /// One entityID twice in a feed.

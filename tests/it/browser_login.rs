@@ -1,15 +1,20 @@
 //! Logins as a real browser goes through them (feature `peers`): Debian's Chromium, the providers on other registrable
 //! domains, TLS everywhere, and so the cookies that production has.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use grindvakt_demo::serve;
+use grindvakt_demo::sidecar::Sidecar;
+use grindvakt_demo::stage::Stage;
 use http::header::{HeaderValue, LOCATION};
 use http::{Method, StatusCode};
 
-use crate::support::browser::{Browser, Profile};
-use crate::support::web::{BANKID, FREJA, SERVICE, demo_world, site, story};
+use crate::support::Client;
+use crate::support::browser::{Browser, Browsers, Profile};
+use crate::support::web::{BANKID, FREJA, SERVICE, Web, demo_world, site, story};
 
 const SESSION: &str = "__Host-eid-etjanst";
 
@@ -29,9 +34,16 @@ async fn identify(browser: &Browser) {
     browser.press("button[type=submit]").await;
 }
 
-/// What the e-service says of the person who is logged in.
-async fn name(browser: &Browser) -> String {
-    browser.reads("main p strong").await
+/// The e-service says that this person is logged in.
+async fn greets(browser: &Browser) {
+    browser.shows("main p strong", "Åsa Märta Öberg").await;
+}
+
+/// How often logins were refused because the browser held nothing of them.
+async fn state_missing(web: &Web) -> usize {
+    let metrics = Client::new(web.world.admin()).get("/metrics").await.body;
+    let line = metrics.lines().find(|line| line.starts_with("grindvakt_logins_refused_total{code=\"state_missing\""));
+    line.map_or(0, |line| line.rsplit_once(' ').unwrap().1.parse().unwrap())
 }
 
 #[tokio::test]
@@ -39,14 +51,14 @@ async fn by_redirect_a_person_lands_where_they_wanted_with_the_cookies_of_produc
     story("redirect", demo_world("").await, async |web| {
         let browser = web.browser(&Profile::default()).await;
         browser.open(&at("/ansokan?steg=2")).await;
-        assert_eq!(browser.reads("h1").await, "Välj hur du vill logga in");
+        browser.shows("h1", "Välj hur du vill logga in").await;
         assert_eq!(browser.all("a.choice").await, ["BankID", "Freja"]);
         browser.press("a.choice[href*='eid=bankid']").await;
-        assert!(browser.reads("h1").await.contains("demo-BankID"));
+        browser.shows("h1", "Logga in med demo-BankID").await;
         assert!(browser.url().await.starts_with(&format!("https://{BANKID}/sso?SAMLRequest=")));
         identify(&browser).await;
         browser.arrives(&at("/ansokan?steg=2")).await;
-        assert_eq!(name(&browser).await, "Åsa Märta Öberg");
+        greets(&browser).await;
         assert!(browser.source().await.contains("195006262546"));
 
         // The login's own state came along from the other site, and is used up; what is left is the session.
@@ -72,20 +84,20 @@ async fn by_post_the_page_sends_itself_and_an_english_person_reads_english() {
     story("post", demo_world("").await, async |web| {
         let browser = web.browser(&Profile { languages: "en-GB,en", ..Profile::default() }).await;
         browser.open(&at("/ansokan/ny?a=1&b=%C3%A5")).await;
-        assert_eq!(browser.reads("h1").await, "Choose how to log in");
+        browser.shows("h1", "Choose how to log in").await;
         assert_eq!(browser.attribute("html", "lang").await.as_deref(), Some("en"));
         // The other language is one link away, and keeps the place.
         browser.press("footer a[hreflang=sv]").await;
-        assert_eq!(browser.reads("h1").await, "Välj hur du vill logga in");
+        browser.shows("h1", "Välj hur du vill logga in").await;
         browser.press("footer a[hreflang=en]").await;
-        assert_eq!(browser.reads("h1").await, "Choose how to log in");
+        browser.shows("h1", "Choose how to log in").await;
         browser.press("a.choice[href*='eid=freja']").await;
-        assert!(browser.reads("h1").await.contains("demo-Freja"));
+        browser.shows("h1", "Logga in med demo-Freja").await;
         assert_eq!(browser.url().await, format!("https://{FREJA}/sso"), "nothing of the request is in the address");
         // A login that ends badly is told in the language that it began in, and leads back to the same place.
         browser.press("option[value=cancel]").await;
         identify(&browser).await;
-        assert_eq!(browser.reads("h1").await, "The login was cancelled");
+        browser.shows("h1", "The login was cancelled").await;
         assert_eq!(browser.cookie_names().await, [""; 0], "nothing is left of it");
         browser.press("main a.button").await;
         browser.press("a.choice[href*='eid=freja']").await;
@@ -150,7 +162,7 @@ async fn several_tabs_log_in_at_once_and_each_finds_its_place() {
         browser.session().tab(&third).await.unwrap();
         identify(&browser).await;
         browser.arrives(&at("/ansokan/1")).await;
-        assert_eq!(name(&browser).await, "Åsa Märta Öberg");
+        greets(&browser).await;
         // A tab that has only come to the choice finds that it is logged in already.
         browser.session().new_tab().await.unwrap();
         browser.open(&at("/eid/login?rd=/ansokan/4")).await;
@@ -172,15 +184,15 @@ async fn the_back_button_is_no_trap() {
         browser.back().await;
         browser.reads("select[name=outcome]").await;
         identify(&browser).await;
-        let title = browser.reads("h1").await;
-        assert_eq!(title, "Inloggningen kan inte slutföras här");
+        browser.shows("h1", "Inloggningen kan inte slutföras här").await;
         assert!(browser.reads("main p").await.contains("redan klar"));
+        assert_eq!(state_missing(&web).await, 1);
         assert!(browser.cookie_names().await.contains(&SESSION.to_owned()), "the session is still there");
         // Its one button leads back in, without another login.
         assert_eq!(browser.all("main a, main button").await, ["Börja om"]);
         browser.press("main a.button").await;
         browser.arrives(&at("/ansokan")).await;
-        assert_eq!(name(&browser).await, "Åsa Märta Öberg");
+        greets(&browser).await;
     })
     .await;
 }
@@ -193,8 +205,9 @@ async fn a_login_that_ends_in_another_browser_says_so_and_begins_again_at_the_sa
         // As when an app of the provider's opens another browser than the one that it was called from.
         there.open(&here.url().await).await;
         identify(&there).await;
-        assert_eq!(there.reads("h1").await, "Inloggningen kan inte slutföras här");
+        there.shows("h1", "Inloggningen kan inte slutföras här").await;
         assert!(there.reads("main p").await.contains("annan webbläsare"));
+        assert_eq!(state_missing(&web).await, 1);
         assert!(there.cookie_names().await.is_empty(), "nobody is logged in");
         assert_eq!(there.all("main a, main button").await, ["Börja om"]);
         there.press("main a.button").await;
@@ -215,20 +228,20 @@ async fn without_scripts_every_page_has_its_button() {
         let browser = web.browser(&Profile { scripts: false, ..Profile::default() }).await;
         browser.open(&at("/ansokan/1")).await;
         browser.press("a.choice[href*='eid=freja']").await;
-        assert_eq!(browser.reads("h1").await, "Du skickas vidare till din e-legitimation");
-        assert_eq!(browser.reads("main button").await, "Fortsätt");
+        browser.shows("h1", "Du skickas vidare till din e-legitimation").await;
+        browser.shows("main button", "Fortsätt").await;
         browser.press("main button").await;
         browser.reads("select[name=outcome]").await;
         identify(&browser).await;
-        assert_eq!(browser.reads("h1").await, "Tillbaka till e-tjänsten");
+        browser.shows("h1", "Tillbaka till e-tjänsten").await;
         browser.press("main button").await;
         browser.arrives(&at("/ansokan/1")).await;
-        assert_eq!(name(&browser).await, "Åsa Märta Öberg");
+        greets(&browser).await;
         // A link leads to the question, and only its button logs out.
         browser.open(&at("/eid/logout")).await;
-        assert_eq!(browser.reads("h1").await, "Vill du logga ut?");
+        browser.shows("h1", "Vill du logga ut?").await;
         browser.press("main button").await;
-        assert_eq!(browser.reads("h1").await, "Du är utloggad");
+        browser.shows("h1", "Du är utloggad").await;
         assert!(browser.cookie_names().await.is_empty());
     })
     .await;
@@ -242,12 +255,74 @@ async fn logging_out_ends_it_and_the_back_button_brings_nothing_back() {
         identify(&browser).await;
         browser.arrives(&at("/ansokan/1")).await;
         browser.press("form[action='/eid/logout'] button").await;
-        assert_eq!(browser.reads("h1").await, "You are logged out");
+        browser.shows("h1", "You are logged out").await;
         assert!(browser.cookie_names().await.is_empty());
         browser.back().await;
         assert!(!browser.source().await.contains("195006262546"), "the page of who was logged in");
         browser.open(&at("/ansokan/1")).await;
-        assert_eq!(browser.reads("h1").await, "Choose how to log in");
+        browser.shows("h1", "Choose how to log in").await;
     })
     .await;
+}
+
+/// Each of our pages in both languages, and in both colour schemes.
+#[tokio::test]
+async fn our_pages_can_be_used_by_everyone() {
+    story("accessible", demo_world("").await, async |web| {
+        for languages in ["sv", "en"] {
+            let browser = web.browser(&Profile { languages, ..Profile::default() }).await;
+            for dark in [false, true] {
+                browser.prefers_dark(dark).await;
+                for (page, heading) in [
+                    ("/eid/login?choose=true&rd=/", ["Välj hur du vill logga in", "Choose how to log in"]),
+                    ("/eid/logout", ["Vill du logga ut?", "Do you want to log out?"]),
+                    ("/eid/nothing", ["Sidan finns inte", "There is no such page"]),
+                ] {
+                    browser.open(&at(page)).await;
+                    browser.shows("h1", heading[usize::from(languages == "en")]).await;
+                    assert_eq!(browser.accessibility().await, [""; 0], "{page} in {languages}, dark: {dark}");
+                }
+                browser.open(&at("/eid/logout")).await;
+                browser.press("main button").await;
+                browser.reads("main a.button").await;
+                assert_eq!(browser.accessibility().await, [""; 0], "logged out, in {languages}, dark: {dark}");
+                to_provider(&browser, "/ansokan/1", "bankid").await;
+                browser.press("option[value=cancel]").await;
+                identify(&browser).await;
+                browser.reads("main .reference").await;
+                assert_eq!(browser.accessibility().await, [""; 0], "cancelled, in {languages}, dark: {dark}");
+            }
+        }
+    })
+    .await;
+}
+
+/// The demo as a visitor meets it, on plain http: the login's cookie does not come along from the other site, and a page of
+/// our own sends the answer once more.
+#[tokio::test]
+async fn on_plain_localhost_the_answer_comes_round_by_a_page_of_our_own() {
+    let browsers = Browsers::default();
+    let started = browsers.clone();
+    let told = async move {
+        let stage = Stage::set_up(0).await.unwrap();
+        let _sidecar = Sidecar::start(Path::new(env!("CARGO_BIN_EXE_grindvakt")), &stage.config(), true).unwrap();
+        stage.introduce(Duration::from_secs(20)).await.unwrap();
+        for scripts in [true, false] {
+            let profile = Profile { scripts, ..Profile::default() };
+            let browser = started.start("localhost", &profile, &[], None).await;
+            browser.open(&stage.url("/ansokan?steg=2")).await;
+            browser.press("a.choice[href*='eid=bankid']").await;
+            browser.reads("select[name=outcome]").await;
+            identify(&browser).await;
+            if !scripts {
+                browser.press("main button").await;
+                browser.shows("h1", "Inloggningen slutförs").await;
+                browser.press("main button").await;
+            }
+            browser.arrives(&stage.url("/ansokan?steg=2")).await;
+            greets(&browser).await;
+            assert_eq!(browser.cookie_names().await, ["eid-etjanst"]);
+        }
+    };
+    browsers.watch(told).await;
 }

@@ -12,10 +12,15 @@ mod dev_mode;
 mod encryption_oracle;
 #[cfg(feature = "peers")]
 mod examples;
+mod feeds;
+mod fetch;
+mod grpc;
+mod http2;
 mod login;
 mod metadata_vectors;
 #[cfg(feature = "peers")]
 mod peer_saml;
+mod process;
 mod proxy;
 #[cfg(feature = "peers")]
 mod redis;
@@ -26,6 +31,8 @@ mod saml_vectors;
 #[cfg(feature = "peers")]
 mod sent_documents;
 mod smuggling;
+mod streams;
 mod support;
+mod websocket;
 mod xml_differential;
 mod xml_vectors;

@@ -333,7 +333,7 @@ async fn a_browser_logs_in_there() {
             browser.open("https://etjanst.example.se/ansokan").await;
             browser.press("a.choice[href*='eid=pysaml2']").await;
             browser.arrives("https://etjanst.example.se/ansokan").await;
-            assert_eq!(browser.reads("main p strong").await, "Åsa Märta Öberg");
+            browser.shows("main p strong", "Åsa Märta Öberg").await;
         })
         .await;
     }

@@ -46,11 +46,11 @@ fn usual(eid: &str) -> &'static [&'static str] {
 /// The e-IDs where no configuration names others: one of each kind.
 pub(super) fn built_in() -> Vec<DevEid> {
     [
-        ("bankid", "BankID (dev)", "any"),
-        ("freja", "Freja (dev)", "any"),
-        ("kort", "E-legitimation på kort (dev)", "card"),
-        ("siths", "SITHS (dev)", "any"),
-        ("eidas", "Utländsk e-legitimation · Foreign eID (dev)", "any"),
+        ("bankid", "BankID", "any"),
+        ("freja", "Freja", "any"),
+        ("kort", "E-legitimation på kort", "card"),
+        ("siths", "SITHS", "any"),
+        ("eidas", "Utländsk e-legitimation · Foreign eID", "any"),
     ]
     .into_iter()
     .map(|(eid, label, method)| DevEid {
@@ -72,7 +72,7 @@ pub(super) fn of_config(config: &Config) -> Vec<DevEid> {
         DevEid {
             id: provider.id.to_string(),
             eid: provider.eid.to_string(),
-            label: format!("{} (dev)", provider.label),
+            label: provider.label.clone(),
             method: provider.method.name(),
             connector,
             certified: match (connector, provider.loa.is_empty()) {

@@ -151,10 +151,10 @@ async fn finish(
     let told = json!({
         "person": wish.person,
         "eid": site.eid.eid,
-        "provider": session["provider"],
-        "loa": session["loa"],
-        "ends_in_seconds": session["ends_in_seconds"],
-        "idle_in_seconds": session["idle_in_seconds"],
+        "provider": session.get("provider"),
+        "loa": session.get("loa"),
+        "ends_in_seconds": session.get("ends_in_seconds"),
+        "idle_in_seconds": session.get("idle_in_seconds"),
         "location": location,
         "url": format!("{}{}", origin(&shared.base_url), location),
         "name": cookie.name,
@@ -196,7 +196,7 @@ async fn step(
 /// The sidecar let nobody in. Its answer to a program says why by its stable code.
 fn refused(shared: &Shared, page: &Page, wish: &Wish) -> NoLogin {
     let problem: Value = serde_json::from_str(&page.body).unwrap_or_default();
-    let Some(code) = problem["code"].as_str() else {
+    let Some(code) = problem.get("code").and_then(Value::as_str) else {
         let message = format!("{} answered {} where a session was expected", page.url, page.status);
         return no(StatusCode::BAD_GATEWAY, "unexpected_answer", message);
     };
@@ -211,12 +211,12 @@ fn refused(shared: &Shared, page: &Page, wish: &Wish) -> NoLogin {
         "status_no_authn_context" => format!("{route} asks for levels that this person does not have"),
         "required_attribute_missing" => format!("{route} requires something that this person does not have"),
         "status_cancel" => "the person cancelled, as you asked".to_owned(),
-        _ => problem["title"].as_str().unwrap_or_default().to_owned(),
+        _ => problem.get("title").and_then(Value::as_str).unwrap_or_default().to_owned(),
     };
     let refusal = json!({
         "code": code,
         "status": page.status.as_u16(),
-        "reference": problem["reference"],
+        "reference": problem.get("reference"),
         "login": format!("{}{}/login", shared.base_url, shared.prefix),
     });
     NoLogin {

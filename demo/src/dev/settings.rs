@@ -164,7 +164,7 @@ fn provider(eid: &DevEid, port: u16) -> Table {
     table([
         ("id", text(&eid.id)),
         ("eid", text(&eid.eid)),
-        ("label", text(&eid.label)),
+        ("label", text(&format!("{} (dev)", eid.label))),
         ("method", text(eid.method)),
         ("protocol", text("saml")),
         ("entity_id", text(&entity_id(eid, port))),

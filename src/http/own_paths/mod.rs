@@ -169,6 +169,7 @@ impl OwnPaths {
         Asked {
             navigation: false,
             page: navigation::wants_page(request.headers),
+            grpc: false,
             locale: navigation::locale(request.query.get("locale").as_deref(), request.headers),
             target: &self.site.home,
         }

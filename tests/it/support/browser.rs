@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -54,10 +55,12 @@ pub struct Browser {
 
 impl Browser {
     /// Starts one. `name` is what its pictures are called; `hosts` says where each https host is really found, and no
-    /// other name is known to it; `authority` is the certificate that it trusts, in PEM.
-    pub async fn start(name: &str, profile: &Profile, hosts: &[(&str, SocketAddr)], authority: &str) -> Self {
+    /// other name is known to it but those under `.localhost`; `authority` is a certificate that it trusts, in PEM.
+    pub async fn start(name: &str, profile: &Profile, hosts: &[(&str, SocketAddr)], authority: Option<&str>) -> Self {
         let home = tempfile::Builder::new().prefix("grindvakt-browser-").tempdir().unwrap();
-        trust(home.path(), authority);
+        if let Some(authority) = authority {
+            trust(home.path(), authority);
+        }
         let mut command = Command::new(CHROMEDRIVER);
         // The browser looks for its trusted authorities under its home (sql:$HOME/.pki/nssdb).
         command.arg("--port=0").env("HOME", home.path()).env("XDG_CONFIG_HOME", home.path().join("config"));
@@ -67,7 +70,7 @@ impl Browser {
         });
         let session = Session::start(([127, 0, 0, 1], port).into(), capabilities(home.path(), profile, hosts))
             .await
-            .unwrap_or_else(|e| panic!("{e:?}\n{}", driver.said()));
+            .unwrap_or_else(|e| panic!("{e}\n{}", driver.said()));
         let process = session.capabilities["goog:processID"].as_i64().and_then(|id| i32::try_from(id).ok());
         Self { session, process, name: name.to_owned(), steps: AtomicUsize::new(0), _driver: driver, _home: home }
     }
@@ -79,7 +82,7 @@ impl Browser {
 
     /// Goes to an address, as if typed.
     pub async fn open(&self, url: &str) {
-        self.session.open(url).await.unwrap_or_else(|e| panic!("opening {url}: {e:?}"));
+        self.session.open(url).await.unwrap_or_else(|e| panic!("opening {url}: {e}"));
         self.step("open").await;
     }
 
@@ -107,8 +110,21 @@ impl Browser {
     pub async fn reads(&self, css: &str) -> String {
         match self.until(async || self.session.text(&self.first(css).await?).await).await {
             Ok(text) => text,
-            Err(error) => panic!("{}: {css}: {error:?} at {}:\n{}", self.name, self.url().await, self.source().await),
+            Err(error) => panic!("{}: {css}: {error} at {}:\n{}", self.name, self.url().await, self.source().await),
         }
+    }
+
+    /// Waits until the first element that `css` finds has this text: pages that send themselves pass by on the way.
+    pub async fn shows(&self, css: &str, text: &str) {
+        let shown = self.until(async || match self.session.text(&self.first(css).await?).await? {
+            shown if shown == text => Ok(()),
+            other => Err(WebDriverError { error: "another text".to_owned(), message: other }),
+        });
+        if let Err(error) = shown.await {
+            let (url, source) = (self.url().await, self.source().await);
+            panic!("{}: {css} should say {text:?}: {error} at {url}:\n{source}", self.name);
+        }
+        self.step("shows").await;
     }
 
     /// The texts of all elements that `css` finds now.
@@ -123,20 +139,20 @@ impl Browser {
     /// Waits for the first element that `css` finds, and presses it.
     pub async fn press(&self, css: &str) {
         if let Err(error) = self.until(async || self.session.click(&self.first(css).await?).await).await {
-            panic!("{}: {css}: {error:?} at {}:\n{}", self.name, self.url().await, self.source().await);
+            panic!("{}: {css}: {error} at {}:\n{}", self.name, self.url().await, self.source().await);
         }
         self.step("press").await;
     }
 
     /// An attribute of the first element that `css` finds.
     pub async fn attribute(&self, css: &str, name: &str) -> Option<String> {
-        let element = self.first(css).await.unwrap_or_else(|e| panic!("{}: {css}: {e:?}", self.name));
+        let element = self.first(css).await.unwrap_or_else(|e| panic!("{}: {css}: {e}", self.name));
         self.session.attribute(&element, name).await.unwrap()
     }
 
     /// The page as it stands now.
     pub async fn source(&self) -> String {
-        self.session.source().await.unwrap_or_else(|e| format!("no page: {e:?}"))
+        self.session.source().await.unwrap_or_else(|e| format!("no page: {e}"))
     }
 
     /// The names of the cookies that the page's address would get.
@@ -147,6 +163,32 @@ impl Browser {
         names
     }
 
+    /// Whether pages are told that the person wants dark colours.
+    pub async fn prefers_dark(&self, dark: bool) {
+        let value = if dark { "dark" } else { "light" };
+        let features = json!([{ "name": "prefers-color-scheme", "value": value }]);
+        self.session.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await.unwrap();
+    }
+
+    /// What axe-core finds against WCAG 2.2, levels A and AA, and against common sense, on the page as it stands: one
+    /// line for each rule, with the places.
+    pub async fn accessibility(&self) -> Vec<String> {
+        let folder = std::env::var("GRINDVAKT_PEERS_NPM")
+            .expect("GRINDVAKT_PEERS_NPM names the folder with the npm packages; `make test` sets it");
+        let axe = std::fs::read_to_string(Path::new(&folder).join("axe-core/axe.min.js")).unwrap();
+        self.session.run(&axe, &[]).await.unwrap();
+        let script = r#"
+            const levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+            return axe.run(document, { runOnly: { type: "tag", values: levels } }).then(found => ({
+                rules: found.passes.length,
+                broken: found.violations.map(rule =>
+                    rule.id + ": " + rule.help + ": " + rule.nodes.map(node => node.target.join(" ")).join(", ")),
+            }));"#;
+        let found = self.session.run(script, &[]).await.unwrap();
+        assert!(found["rules"].as_u64().unwrap() > 10, "nothing was looked at: {found}");
+        found["broken"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
+    }
+
     /// Saves what the window shows, and says where. Never fails: it is called when something else has.
     pub async fn picture(&self, what: &str) -> String {
         let path = pictures().join(format!("{}-{what}.png", self.name));
@@ -155,7 +197,7 @@ impl Browser {
                 Ok(()) => path.display().to_string(),
                 Err(error) => format!("no picture: {error}"),
             },
-            Err(error) => format!("no picture: {error:?}"),
+            Err(error) => format!("no picture: {error}"),
         }
     }
 
@@ -176,7 +218,7 @@ impl Browser {
         let until = Instant::now() + PATIENCE;
         loop {
             match attempt().await {
-                Err(_) if Instant::now() < until => tokio::time::sleep(POLL).await,
+                Err(error) if !error.is_final() && Instant::now() < until => tokio::time::sleep(POLL).await,
                 done => return done,
             }
         }
@@ -205,7 +247,7 @@ fn capabilities(home: &Path, profile: &Profile, hosts: &[(&str, SocketAddr)]) ->
         hosts.iter().map(|(host, address)| format!("MAP {host}:443 {}:{}", address.ip(), address.port())).collect();
     // No other name leads anywhere, so that nothing hangs on a network.
     rules.push("MAP * ~NOTFOUND".to_owned());
-    rules.extend(["localhost", "127.0.0.1"].map(|here| format!("EXCLUDE {here}")));
+    rules.extend(["localhost", "*.localhost", "127.0.0.1"].map(|here| format!("EXCLUDE {here}")));
     let mut preferences = json!({ "intl.accept_languages": profile.languages });
     if !profile.scripts {
         preferences["profile.managed_default_content_settings.javascript"] = json!(2);
@@ -240,5 +282,40 @@ fn trust(home: &Path, authority: &str) {
     ] {
         let done = Command::new("certutil").args(arguments).env("HOME", home).output().expect("certutil starts");
         assert!(done.status.success(), "certutil {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+}
+
+/// The browsers of a test. They are kept until it ends, so that a failure can still show what each of them saw.
+#[derive(Clone, Default)]
+pub struct Browsers(Arc<Mutex<Vec<Arc<Browser>>>>);
+
+impl Browsers {
+    /// Starts one more; its pictures are called `name` and its number. The rest is as for [`Browser::start`].
+    pub async fn start(
+        &self,
+        name: &str,
+        profile: &Profile,
+        hosts: &[(&str, SocketAddr)],
+        authority: Option<&str>,
+    ) -> Arc<Browser> {
+        let name = format!("{name}-{}", self.0.lock().unwrap().len() + 1);
+        let browser = Arc::new(Browser::start(&name, profile, hosts, authority).await);
+        self.0.lock().unwrap().push(Arc::clone(&browser));
+        browser
+    }
+
+    /// Runs a story. When it fails, a picture of each browser is left under `target/pictures` and named.
+    pub async fn watch(&self, story: impl Future<Output = ()> + 'static) {
+        // A task of its own, so that its panic can be seen from here.
+        let tasks = tokio::task::LocalSet::new();
+        let told = tasks.run_until(async { tokio::task::spawn_local(story).await }).await;
+        let browsers = std::mem::take(&mut *self.0.lock().unwrap());
+        if let Err(failed) = told {
+            for browser in &browsers {
+                eprintln!("what it showed: {}", browser.picture("failed").await);
+            }
+            drop(browsers);
+            std::panic::resume_unwind(failed.into_panic());
+        }
     }
 }

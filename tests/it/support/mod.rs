@@ -2,6 +2,7 @@
 
 #[cfg(feature = "peers")]
 pub mod browser;
+pub mod process;
 #[cfg(feature = "peers")]
 pub mod program;
 pub mod raw;
@@ -9,6 +10,9 @@ pub mod raw;
 pub mod redis;
 #[cfg(feature = "peers")]
 pub mod relay;
+pub mod remote;
+pub mod service;
+pub mod stand;
 #[cfg(feature = "peers")]
 pub mod tls;
 #[cfg(feature = "peers")]
@@ -200,6 +204,11 @@ access = "anonymous"
         self.running = Some(app::start(config, &paths).unwrap());
     }
 
+    /// Its configuration.
+    pub fn config(&self) -> &str {
+        &self.config
+    }
+
     /// Starts it again with another configuration.
     pub async fn configure(&mut self, change: impl FnOnce(&str) -> String) {
         self.config = change(&self.config);
@@ -300,6 +309,11 @@ impl Client {
         self
     }
 
+    /// Its cookies, as the `Cookie` header has them.
+    pub fn cookie(&self) -> String {
+        self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join("; ")
+    }
+
     pub async fn get(&mut self, target: &str) -> Reply {
         self.send(Method::GET, target, &[], "").await
     }
@@ -321,8 +335,7 @@ impl Client {
             request = request.header(*name, *value);
         }
         if !self.cookies.is_empty() {
-            let pairs: Vec<_> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
-            request = request.header("cookie", pairs.join("; "));
+            request = request.header("cookie", self.cookie());
         }
         let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
         let (parts, body) = sender.send_request(request).await.unwrap().into_parts();

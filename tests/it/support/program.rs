@@ -56,11 +56,6 @@ impl Program {
         }
     }
 
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// The last lines of its output.
     pub fn said(&self) -> String {
         self.said.lock().unwrap().iter().fold(String::new(), |text, line| text + line + "\n")

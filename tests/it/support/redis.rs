@@ -48,11 +48,6 @@ impl RedisServer {
         self.program = Some(run(self.address, &self.folder, &self.arguments).unwrap_or_else(|said| panic!("{said}")));
     }
 
-    /// Its process, to be stopped and continued.
-    pub fn pid(&self) -> u32 {
-        self.program.as_ref().unwrap().id()
-    }
-
     pub fn connection(&self) -> Connection {
         Client::open(format!("redis://{}/", self.address)).unwrap().get_connection().unwrap()
     }

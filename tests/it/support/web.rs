@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::World;
-use super::browser::{Browser, Profile};
+use super::browser::{Browser, Browsers, Profile};
 use super::tls::{Authority, Front};
 
 /// The service's host, and those of its providers.
@@ -22,13 +22,11 @@ pub const FREJA: &str = "freja.example.org";
 /// Everything, running.
 pub struct Web {
     pub world: World,
-    pub bankid: IdpSite,
     pub freja: IdpSite,
     name: String,
     authority: Authority,
     fronts: Mutex<Vec<Front>>,
-    /// Also kept here, so that a failure can still show what each of them saw.
-    browsers: Mutex<Vec<Arc<Browser>>>,
+    browsers: Browsers,
     sites: Vec<JoinHandle<()>>,
 }
 
@@ -57,13 +55,13 @@ impl Web {
         freja.knows(world.known().await);
         let mut fronts = vec![authority.front(SERVICE, world.public()).await];
         let mut sites = Vec::new();
-        for (host, idp) in [(BANKID, bankid.clone()), (FREJA, freja.clone())] {
+        for (host, idp) in [(BANKID, bankid), (FREJA, freja.clone())] {
             let (address, task) = site(move |request| idp.handle(request)).await;
             fronts.push(authority.front(host, address).await);
             sites.push(task);
         }
-        let (fronts, browsers) = (Mutex::new(fronts), Mutex::default());
-        Self { world, bankid, freja, name: name.to_owned(), authority, fronts, browsers, sites }
+        let (fronts, browsers) = (Mutex::new(fronts), Browsers::default());
+        Self { world, freja, name: name.to_owned(), authority, fronts, browsers, sites }
     }
 
     /// Puts another site on the web, or another one in the place of a host that is there. Browsers that were started
@@ -80,10 +78,7 @@ impl Web {
         let hosts: Vec<(String, SocketAddr)> =
             self.fronts.lock().unwrap().iter().map(|front| (front.host.clone(), front.address)).collect();
         let hosts: Vec<(&str, SocketAddr)> = hosts.iter().map(|(host, address)| (host.as_str(), *address)).collect();
-        let name = format!("{}-{}", self.name, self.browsers.lock().unwrap().len() + 1);
-        let browser = Arc::new(Browser::start(&name, profile, &hosts, &self.authority.pem()).await);
-        self.browsers.lock().unwrap().push(Arc::clone(&browser));
-        browser
+        self.browsers.start(&self.name, profile, &hosts, Some(&self.authority.pem())).await
     }
 }
 
@@ -93,18 +88,8 @@ impl Drop for Web {
     }
 }
 
-/// Tells a story in a world. When it fails, a picture of each browser is left under `target/pictures` and named.
+/// Tells a story in a world.
 pub async fn story<F: Future<Output = ()> + 'static>(name: &str, world: World, tell: impl FnOnce(Arc<Web>) -> F) {
     let web = Arc::new(Web::new(name, world).await);
-    // A task of its own, so that its panic can be seen from here.
-    let tasks = tokio::task::LocalSet::new();
-    let told = tasks.run_until(async { tokio::task::spawn_local(tell(Arc::clone(&web))).await }).await;
-    if let Err(failed) = told {
-        let browsers = web.browsers.lock().unwrap().clone();
-        for browser in browsers {
-            eprintln!("what it showed: {}", browser.picture("failed").await);
-        }
-        drop(web);
-        std::panic::resume_unwind(failed.into_panic());
-    }
+    web.browsers.watch(tell(Arc::clone(&web))).await;
 }

@@ -1,6 +1,7 @@
 //! A client for W3C WebDriver: the dozen commands that the stories need, each with a deadline. Whatever a command
 //! answers that is no success is an error with the name that the standard gives it (6.6).
 
+use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,6 +26,19 @@ pub struct WebDriverError {
     pub error: String,
     /// What the driver says of it.
     pub message: String,
+}
+
+impl WebDriverError {
+    /// Whether trying again is of no use: the browser or its driver is gone.
+    pub fn is_final(&self) -> bool {
+        matches!(self.error.as_str(), "no answer" | "invalid session id" | "session not created")
+    }
+}
+
+impl fmt::Display for WebDriverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.error, self.message)
+    }
 }
 
 /// An element of the page that is shown.
@@ -66,11 +80,6 @@ impl Session {
         self.get("url").await.map(text)
     }
 
-    /// The page's title.
-    pub async fn title(&self) -> Result<String, WebDriverError> {
-        self.get("title").await.map(text)
-    }
-
     /// The page as it stands now, as HTML.
     pub async fn source(&self) -> Result<String, WebDriverError> {
         self.get("source").await.map(text)
@@ -104,14 +113,14 @@ impl Session {
         self.post(&format!("element/{}/click", element.0), json!({})).await.map(drop)
     }
 
-    /// Types into an element.
-    pub async fn type_into(&self, element: &Element, what: &str) -> Result<(), WebDriverError> {
-        self.post(&format!("element/{}/value", element.0), json!({ "text": what })).await.map(drop)
-    }
-
     /// Runs a function body in the page; `arguments` are its arguments.
     pub async fn run(&self, script: &str, arguments: &[Value]) -> Result<Value, WebDriverError> {
         self.post("execute/sync", json!({ "script": script, "args": arguments })).await
+    }
+
+    /// One command of the DevTools protocol, for what WebDriver has no word for.
+    pub async fn devtools(&self, command: &str, parameters: Value) -> Result<Value, WebDriverError> {
+        self.post("goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await
     }
 
     /// Opens another tab, and goes on there. The handle of the one that was left comes back.

@@ -41,6 +41,8 @@ pub struct Feed {
     pub cache_duration: Option<Duration>,
     /// When it was made, where mdrpi:PublicationInfo says so.
     pub created: Option<UnixTime>,
+    /// Who made it, where mdrpi:PublicationInfo says so.
+    pub publisher: Option<String>,
     /// Whether a pinned key vouched for it.
     pub signed: bool,
 }
@@ -105,7 +107,11 @@ fn collect<'d, E: Readable<'d>>(root: E, expect: &FeedExpect<'_>, signed: bool) 
         entities: 0,
         valid_until: validity.until,
         cache_duration: validity.cache,
-        created: created(root)?,
+        created: match publication(root) {
+            Some(info) => instant(info, "creationInstant")?,
+            None => None,
+        },
+        publisher: publication(root).and_then(|info| info.attribute("publisher")).map(|name| name.into_owned()),
         signed,
     };
     let mut seen = HashSet::new();
@@ -149,12 +155,10 @@ fn descend<'d, E: Readable<'d>>(
     Ok(())
 }
 
-/// mdrpi:PublicationInfo's creationInstant: what roll-back is judged by.
-fn created<'d, E: Readable<'d>>(root: E) -> Result<Option<UnixTime>, Reject> {
-    let info = root
-        .children()
+/// mdrpi:PublicationInfo: who made it and when, which roll-back is judged by.
+fn publication<'d, E: Readable<'d>>(root: E) -> Option<E> {
+    root.children()
         .filter(|e| e.is(ns::MD, "Extensions"))
         .flat_map(|e| e.children().filter(|e| e.is(ns::MDRPI, "PublicationInfo")).collect::<Vec<_>>())
-        .next();
-    info.map_or(Ok(None), |info| instant(info, "creationInstant"))
+        .next()
 }

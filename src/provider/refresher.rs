@@ -1,0 +1,115 @@
+//! Keeps the snapshot up to date: one task for each source, on the runtime that is given.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
+use super::feeds::FeedFault;
+use super::source::{Early, Origin, Way};
+use super::{Feeds, Registry, Snapshot};
+use crate::base::ProviderId;
+use crate::telemetry::{FetchFailed, KeysChanged, MetadataFault};
+
+/// The refreshing of a configuration's feeds. It ends when this is dropped.
+pub struct Refresher {
+    feeds: Arc<Feeds>,
+    way: Way,
+    tasks: Vec<AbortHandle>,
+}
+
+impl Refresher {
+    /// Tells what copies and seeds were refused, and begins. The registry gets a new snapshot after each try.
+    pub fn start(feeds: Arc<Feeds>, way: Way, runtime: &Handle, registry: Arc<Registry>) -> Arc<Self> {
+        for (feed, entity, origin, reject) in feeds.refused() {
+            // A file without a document is told as a fault of its feed.
+            if *origin != Origin::File {
+                way.telemetry.emit(FetchFailed {
+                    feed,
+                    entity: entity.as_deref(),
+                    host: origin.name(),
+                    code: reject.code(),
+                    detail: reject.detail(),
+                });
+            }
+        }
+        for source in feeds.sources() {
+            way.telemetry.metrics().fetch.know(&source.spec().feed);
+        }
+        let publisher =
+            // Whoever opened the feeds tells of the faults that there are now.
+            Arc::new(Publisher { told: Mutex::new(feeds.faults()), feeds: Arc::clone(&feeds), way: way.clone(), registry });
+        let changed: Arc<dyn Fn() + Send + Sync> = Arc::new(move || publisher.publish());
+        let tasks = feeds
+            .sources()
+            .map(|source| runtime.spawn(Arc::clone(source).run(way.clone(), Arc::clone(&changed))).abort_handle());
+        Arc::new(Self { tasks: tasks.collect(), feeds: Arc::clone(&feeds), way })
+    }
+
+    /// The feeds, for status and metrics.
+    pub const fn feeds(&self) -> &Arc<Feeds> {
+        &self.feeds
+    }
+
+    /// Wants newer keys of a provider, for a signature that none of those at hand made. When it returns, the registry has
+    /// what there is. The caller bounds its wait.
+    pub async fn early(&self, provider: &ProviderId) -> Early {
+        match self.feeds.source_of(provider) {
+            Some(source) => source.early(&self.way).await,
+            None => Early::Idle,
+        }
+    }
+}
+
+impl Drop for Refresher {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+struct Publisher {
+    feeds: Arc<Feeds>,
+    way: Way,
+    registry: Arc<Registry>,
+    /// The faults that were told: each is told once. Its lock also keeps an older snapshot from replacing a newer one.
+    told: Mutex<Vec<FeedFault>>,
+}
+
+impl Publisher {
+    fn publish(&self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = self.feeds.snapshot();
+        self.tell_keys(&self.registry.owned(), &new);
+        self.registry.replace(new);
+        self.tell_faults(&mut told);
+    }
+
+    fn tell_faults(&self, told: &mut Vec<FeedFault>) {
+        let faults = self.feeds.faults();
+        let known = |fault: &FeedFault| told.iter().any(|old| old.is_as(fault));
+        for fault in faults.iter().filter(|fault| !known(fault)) {
+            self.way.telemetry.emit(MetadataFault {
+                feed: &fault.feed,
+                entity: fault.entity_id.as_deref(),
+                code: fault.cause.code(),
+                detail: fault.cause.detail(),
+            });
+        }
+        *told = faults;
+    }
+
+    /// Keys that came and went are what an operator looks for when logins fail.
+    fn tell_keys(&self, old: &Snapshot, new: &Snapshot) {
+        for entry in new.all() {
+            let before = old.by_id(&entry.config().id).map(|entry| entry.fingerprints()).unwrap_or_default();
+            let now = entry.fingerprints();
+            let added = now.iter().filter(|key| !before.contains(key)).count();
+            let withdrawn = before.iter().filter(|key| !now.contains(key)).count();
+            if added + withdrawn > 0 {
+                self.way.telemetry.emit(KeysChanged { provider: &entry.config().id, added, withdrawn });
+            }
+        }
+    }
+}
