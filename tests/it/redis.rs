@@ -11,11 +11,13 @@ use grindvakt::replay::shared::{
     probe,
 };
 use grindvakt::replay::{Mark, ReplayError, ReplayGuard as _, ReplayKey, SessionId, Store};
+use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use crate::contract::{self, Keys, NOW, UNTIL};
 use crate::support::eventually;
-use crate::support::redis::RedisServer;
+use crate::support::program::Program;
+use crate::support::redis::{RedisServer, free_port};
 use crate::support::relay::Relay;
 use crate::support::tls::Authority;
 
@@ -432,4 +434,134 @@ async fn what_a_session_holds_is_kept_until_its_end() {
     assert_eq!(replica.store.fetch(other).await, Ok(None));
     replica.store.end(&[(Mark::Session(id), hour())], SystemClock.now()).await.unwrap();
     assert_eq!(replica.store.fetch(id).await, Ok(None), "away with the session");
+}
+
+/// A Sentinel that watches `primary` under the name `vakt`.
+fn sentinel(primary: SocketAddr) -> (Program, SocketAddr, TempDir) {
+    let mut said = String::new();
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let about = format!(
+            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor vakt 127.0.0.1 {} 1\n\
+             sentinel down-after-milliseconds vakt 500\nsentinel failover-timeout vakt 2000\n",
+            folder.path().display(),
+            primary.port()
+        );
+        std::fs::write(folder.path().join("sentinel.conf"), about).unwrap();
+        let mut command = std::process::Command::new("redis-sentinel");
+        command.arg(folder.path().join("sentinel.conf"));
+        match Program::try_start(command, |line| line.contains("+monitor master vakt").then_some(())) {
+            Ok((program, ())) => return (program, SocketAddr::from(([127, 0, 0, 1], port)), folder),
+            Err(error) => said = error,
+        }
+    }
+    panic!("{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinels_lead_to_the_primary_and_to_the_next_one() {
+    let mut primary = RedisServer::start(&[]);
+    let port = primary.address.port().to_string();
+    let second = RedisServer::start(&["--replicaof", "127.0.0.1", &port]);
+    let (_watch, watcher, _folder) = sentinel(primary.address);
+    eventually(20, "the Sentinel knows the replica", || async {
+        let about: String = redis::cmd("INFO")
+            .arg("sentinel")
+            .query(&mut redis::Client::open(format!("redis://{watcher}/")).unwrap().get_connection().unwrap())
+            .unwrap();
+        about.contains("slaves=1")
+    })
+    .await;
+    let by_sentinel = |master: &str| Settings {
+        // One that is gone, and the one that answers.
+        nodes: [SocketAddr::from(([127, 0, 0, 1], 1)), watcher]
+            .map(|node| NodeAddress::parse(&node.to_string(), 0).unwrap())
+            .to_vec(),
+        topology: Topology::Sentinel { master: master.into() },
+        ..settings(watcher)
+    };
+    let unknown = probe(&by_sentinel("other"), &SystemRandom::new(), SystemClock.now()).await.unwrap_err();
+    assert_eq!(unknown.kind, FaultKind::Unreachable, "the first of the two says as much: {unknown}");
+    let replica = Replica::ready(by_sentinel("vakt")).await;
+    assert_eq!(replica.shared.status().node, Some(primary.address.to_string()));
+    let line = replica.store.line().await.unwrap();
+    contract::keeps_uses(Arc::new(replica.shared.guard(line.instance))).await;
+    contract::keeps_ends(&replica.store).await;
+    let ended = contract::session(&replica.store, &[]).await;
+    replica.store.end(&[(Mark::Session(ended.session), hour())], SystemClock.now()).await.unwrap();
+    let used = Keys::new().assertion("used just before");
+    assert_eq!(replica.use_once(&[used]).await, Ok(()));
+
+    // The primary dies. Until another has taken over, nothing is granted.
+    primary.kill();
+    eventually(30, "another has taken over", || async {
+        let granted = replica.shared.consume(&[used], &line.instance, UNTIL, NOW).await;
+        assert!(granted.is_err(), "what was begun before the failover");
+        replica.shared.status().node == Some(second.address.to_string())
+    })
+    .await;
+    replica.until_fresh().await;
+    let after = replica.store.line().await.unwrap();
+    assert!(after.instance != line.instance && after.since > line.since);
+    let late = replica.shared.guard(line.instance).consume(&[Keys::new().login("late")], UNTIL, NOW).await;
+    assert_eq!(late.err(), Some(ReplayError::OtherInstance));
+    assert_eq!(replica.use_once(&[Keys::new().login("new")]).await, Ok(()));
+    // Ended before the failover, and still ended for whoever starts now.
+    assert!(Replica::ready(by_sentinel("vakt")).await.store.revoked().contains(&ended));
+    assert!(replica.told().contains(&"connected true".to_owned()), "{:?}", replica.told());
+}
+
+/// Three primaries, each with a replica.
+fn cluster() -> Vec<RedisServer> {
+    let nodes: Vec<RedisServer> = (0..6)
+        .map(|_| {
+            let bus = free_port().to_string();
+            let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port", &bus];
+            RedisServer::start(&arguments)
+        })
+        .collect();
+    let mut command = std::process::Command::new("redis-cli");
+    command.args(["--cluster", "create"]).args(nodes.iter().map(|node| node.address.to_string()));
+    let made = command.args(["--cluster-replicas", "1", "--cluster-yes"]).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+    nodes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_serves_from_the_node_of_the_slot_and_from_its_replica_after_it() {
+    let mut nodes = cluster();
+    let by_cluster = |nodes: &[RedisServer]| Settings {
+        nodes: nodes.iter().map(|node| NodeAddress::parse(&node.address.to_string(), 0).unwrap()).collect(),
+        topology: Topology::Cluster,
+        ..settings(nodes[0].address)
+    };
+    // Whichever node is asked, it leads to the same one.
+    let mut found = Vec::new();
+    for node in &nodes {
+        let settings = by_cluster(std::slice::from_ref(node));
+        let asked = async || probe(&settings, &SystemRandom::new(), SystemClock.now()).await;
+        eventually(20, "the node knows the cluster", || async { asked().await.is_ok() }).await;
+        found.push(asked().await.unwrap().node);
+    }
+    found.dedup();
+    assert_eq!(found.len(), 1, "{found:?}");
+    let settings = by_cluster(&nodes);
+    let replica = Replica::ready(settings).await;
+    let line = replica.store.line().await.unwrap();
+    contract::keeps_uses(Arc::new(replica.shared.guard(line.instance))).await;
+    contract::keeps_ends(&replica.store).await;
+    let used = [Keys::new().assertion("used just before"), Keys::new().login("h")];
+    assert_eq!(replica.use_once(&used).await, Ok(()));
+
+    let place = nodes.iter().position(|node| node.address.to_string() == found[0]).unwrap();
+    nodes[place].kill();
+    eventually(60, "its replica has taken over", || async {
+        let granted = replica.shared.consume(&used, &line.instance, UNTIL, NOW).await;
+        assert!(granted.is_err(), "what was begun before the failover");
+        replica.shared.status().node.is_some_and(|node| node != found[0])
+    })
+    .await;
+    assert!(replica.store.line().await.is_ok_and(|after| after.instance != line.instance));
+    assert_eq!(replica.use_once(&[Keys::new().login("new")]).await, Ok(()));
 }
