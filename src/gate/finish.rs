@@ -81,11 +81,9 @@ impl Gate {
             let detail = "the browser sent no cookie of this login";
             return Err(self.refuse(rejected(Reason::StateMissing, detail), &context));
         }
-        let line = match self.lasting.store.line().await {
-            Ok(line) => line,
-            Err(error) => return Err(self.refuse(Denial::StoreDown(error), &stateless)),
-        };
+        let line = self.lasting.store.line().await.map_err(Denial::StoreDown);
         let Some(state) = held.find_map(|text| self.logins.open::<LoginState>(&cookie, text)) else {
+            let line = line.map_err(|denial| self.refuse(denial, &stateless))?;
             // Sealed with keys that we do not have: of another process, or of nobody.
             let reason =
                 if handle.is_of_another(&line.instance) { Reason::LoginOtherInstance } else { Reason::StateInvalid };
@@ -95,8 +93,12 @@ impl Gate {
         };
         let begun = Begun { handle, cookie: cookie.clone(), state };
         let mut snapshot = self.registry.owned();
-        let mut done = self.finish_with(&snapshot, &begun, &line.instance, login, now).await;
-        if let Err(Denial::Rejected(reject)) = &done
+        let mut done = match &line {
+            Ok(line) => self.finish_with(&snapshot, &begun, &line.instance, login, now).await,
+            // Nobody could take it: the answer can be sent once more when somebody can.
+            Err(denial) => Err(denial.clone()),
+        };
+        if let (Err(Denial::Rejected(reject)), Ok(line)) = (&done, &line)
             && let Some(newer) = self.newer_keys(reject, &begun.state.provider, &snapshot).await
         {
             snapshot = newer;

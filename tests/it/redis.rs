@@ -470,7 +470,7 @@ async fn sentinels_lead_to_the_primary_and_to_the_next_one() {
             .arg("sentinel")
             .query(&mut redis::Client::open(format!("redis://{watcher}/")).unwrap().get_connection().unwrap())
             .unwrap();
-        about.contains("slaves=1")
+        about.contains("slaves=1") && is_up_to_date(&second)
     })
     .await;
     let by_sentinel = |master: &str| Settings {
@@ -528,6 +528,12 @@ fn cluster() -> Vec<RedisServer> {
     nodes
 }
 
+/// Whether a server holds what its primary holds, or is one itself.
+fn is_up_to_date(node: &RedisServer) -> bool {
+    let about: String = node.ask(&["INFO", "replication"]);
+    about.contains("role:master") || about.contains("master_link_status:up")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_serves_from_the_node_of_the_slot_and_from_its_replica_after_it() {
     let mut nodes = cluster();
@@ -536,6 +542,7 @@ async fn a_cluster_serves_from_the_node_of_the_slot_and_from_its_replica_after_i
         topology: Topology::Cluster,
         ..settings(nodes[0].address)
     };
+    eventually(30, "every replica is up to date", || async { nodes.iter().all(is_up_to_date) }).await;
     // Whichever node is asked, it leads to the same one.
     let mut found = Vec::new();
     for node in &nodes {

@@ -21,19 +21,26 @@ const LOGOUT: &[(&str, &str)] = &[("sec-fetch-site", "same-origin")];
 struct Pod {
     world: World,
     sidecars: Vec<Process>,
+    /// What the configuration says of the lowest level, and what is said instead.
+    levels: [&'static str; 2],
 }
 
+/// Nobody steps up to anything but /hog, where the highest level is asked for.
+const ONE_LEVEL: [&str; 2] = ["[\"loa2\"]", "[\"loa3\"]"];
+/// People who are in at /lag step up to everything else.
+const STEPS: [&str; 2] = ["[\"loa2\"]\neid = [\"freja\"]", "[\"loa2\"]"];
+
 impl Pod {
-    async fn new() -> Self {
-        Self { world: World::new("").await, sidecars: Vec::new() }
+    async fn new(levels: [&'static str; 2]) -> Self {
+        Self { world: World::new("").await, sidecars: Vec::new(), levels }
     }
 
     /// A further sidecar whose way to the store is `node`.
     fn add(&mut self, node: SocketAddr) -> usize {
         let place = self.sidecars.len();
-        let store = format!("kind = \"redis\"\nnodes = [\"{node}\"]\ntimeout = \"500ms\"");
-        // Every level below that of /hog is the same: what people step up to is /hog alone.
-        let config = self.world.config().replace("single_replica = true", &store).replace("[\"loa2\"]", "[\"loa3\"]");
+        let store = format!("kind = \"redis\"\nnodes = [\"{node}\"]\ntimeout = \"5s\"");
+        let [said, instead] = self.levels;
+        let config = self.world.config().replace("single_replica = true", &store).replace(said, instead);
         let name = format!("replica{place}.toml");
         self.world.write(&name, &config);
         self.sidecars.push(Process::start_with(self.world.folder.path(), &name));
@@ -41,7 +48,11 @@ impl Pod {
     }
 
     async fn with(nodes: &[SocketAddr]) -> Self {
-        let mut pod = Self::new().await;
+        Self::new(ONE_LEVEL).await.and(nodes).await
+    }
+
+    async fn and(self, nodes: &[SocketAddr]) -> Self {
+        let mut pod = self;
         for node in nodes {
             pod.add(*node);
         }
@@ -118,15 +129,22 @@ async fn of_a_thousand_answers_to_four_processes_one_opens_a_session() {
     let (request, relay_state) = person.begin(&pod.world, "/ansokan/1").await;
     let response = pod.world.idp.response(&request).at(SystemClock.now()).build();
     // Each process has a thread for each core: so many connections at once are enough to keep all of them busy.
-    let room = Arc::new(tokio::sync::Semaphore::new(200));
+    let room = Arc::new(tokio::sync::Semaphore::new(64));
     let racers: Vec<_> = (0..1_000)
         .map(|racer| {
-            let (mut copy, room) = (pod.at(&person, racer % 4), Arc::clone(&room));
+            let (copy, room) = (pod.at(&person, racer % 4), Arc::clone(&room));
             let (response, relay_state) = (response.clone(), relay_state.clone());
             tokio::spawn(async move {
                 let _place = room.acquire().await.unwrap();
-                let reply = copy.answer(&response, &relay_state).await;
-                (reply.status, has_session(&reply))
+                // Whoever is told to come back, because forms are many, does.
+                for _ in 0..100 {
+                    let reply = copy.clone().answer(&response, &relay_state).await;
+                    if !reply.body.contains("overloaded") {
+                        return (reply.status, has_session(&reply));
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                panic!("overloaded for ever");
             })
         })
         .collect();
@@ -154,7 +172,8 @@ async fn a_logout_at_one_is_one_at_the_other_within_a_second_and_ends_what_is_op
         ok(body)
     })
     .await;
-    let mut pod = Pod { world: World::with_upstream("", service.address).await, sidecars: Vec::new() };
+    let world = World::with_upstream("", service.address).await;
+    let mut pod = Pod { world, sidecars: Vec::new(), levels: ONE_LEVEL };
     for node in [redis.address, relay.address] {
         let place = pod.add(node);
         fresh(&pod.sidecars[place]).await;
@@ -197,13 +216,12 @@ async fn a_logout_at_one_is_one_at_the_other_within_a_second_and_ends_what_is_op
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn redis_dies_under_load_and_nothing_gets_through_that_should_not() {
     let mut redis = RedisServer::start(&[]);
-    let pod = Pod::with(&[redis.address, redis.address]).await;
-    // Someone whose level opens what others step up to.
-    let mut high = pod.client(0);
-    let (request, relay_state) = high.begin(&pod.world, "/hog/1").await;
+    let pod = Pod::new(STEPS).await.and(&[redis.address, redis.address]).await;
+    let mut person = pod.client(0);
+    let (request, relay_state) = person.begin(&pod.world, "/ansokan/1").await;
     let response = pod.world.idp.response(&request).at(SystemClock.now()).build();
-    let begun = high.clone();
-    assert_eq!(high.answer(&response, &relay_state).await.header("location"), "/hog/1");
+    let begun = person.clone();
+    assert_eq!(person.answer(&response, &relay_state).await.header("location"), "/ansokan/1");
     let used = (begun, response, relay_state);
     // Logins that are under way.
     let mut under_way = Vec::new();
@@ -219,7 +237,7 @@ async fn redis_dies_under_load_and_nothing_gets_through_that_should_not() {
         let (mut session, stopped, count) = (pod.signed_in(place).await, Arc::clone(&stop), Arc::clone(&requests));
         load.push(tokio::spawn(async move {
             while !stopped.load(Ordering::Relaxed) {
-                let reply = session.get("/ansokan/1").await;
+                let reply = session.get("/lag/1").await;
                 assert_eq!((reply.status, reply.body.as_str()), (StatusCode::OK, "hello"), "sessions go on");
                 count.fetch_add(1, Ordering::Relaxed);
             }
@@ -251,7 +269,9 @@ async fn redis_dies_under_load_and_nothing_gets_through_that_should_not() {
     }
     goes_on().await;
     // A new login: 503 with its own reason, at its beginning and at its end.
-    let reply = pod.client(0).xhr().get("/eid/login?eid=bankid&rd=/ansokan/1").await;
+    let mut program = pod.client(0);
+    program.headers = vec![("accept".into(), "application/json".into())];
+    let reply = program.get("/eid/login?eid=bankid&rd=/ansokan/1").await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(reply.body.contains("store_unavailable"), "{}", reply.body);
     let (mut client, response, relay_state) = under_way[0].clone();
@@ -259,13 +279,15 @@ async fn redis_dies_under_load_and_nothing_gets_through_that_should_not() {
     assert!(reply.status == StatusCode::SERVICE_UNAVAILABLE && !has_session(&reply));
     assert_eq!(pod.refused(0, "store_unavailable").await, 1.0);
     // What people step up to waits; the rest goes on.
-    let reply = high.clone().xhr().get("/hog/1").await;
+    let reply = person.clone().xhr().get("/ansokan/1").await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{}", reply.body);
-    assert_eq!(high.get("/lag/1").await.status, StatusCode::SEE_OTHER, "another e-ID is another matter");
+    assert!(reply.body.contains("store_unavailable"), "{}", reply.body);
+    assert_eq!(person.get("/lag/1").await.body, "hello");
     // A logout is one here, and everywhere as soon as it can be.
-    let mut leaving = high.clone();
-    assert_eq!(leaving.send(Method::POST, "/eid/logout", LOGOUT, "").await.status, StatusCode::OK);
-    assert_eq!(high.clone().get("/eid/session").await.status, StatusCode::UNAUTHORIZED);
+    let copy = person.clone();
+    assert_eq!(person.send(Method::POST, "/eid/logout", LOGOUT, "").await.status, StatusCode::OK);
+    assert_eq!(copy.clone().get("/eid/session").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(pod.at(&copy, 1).get("/eid/session").await.status, StatusCode::OK, "how could it know");
 
     redis.start_again();
     for sidecar in &pod.sidecars {
@@ -273,7 +295,7 @@ async fn redis_dies_under_load_and_nothing_gets_through_that_should_not() {
     }
     goes_on().await;
     eventually(5, "the logout reaches the other", || async {
-        pod.at(&high, 1).get("/eid/session").await.status == StatusCode::UNAUTHORIZED
+        pod.at(&copy, 1).get("/eid/session").await.status == StatusCode::UNAUTHORIZED
     })
     .await;
     // It came back empty: what was begun before is begun again, and then all is well without a restart.
@@ -347,7 +369,7 @@ async fn what_is_too_large_for_a_cookie_is_everybodys() {
 #[tokio::test(flavor = "multi_thread")]
 async fn check_asks_the_store_whether_it_would_do() {
     let redis = RedisServer::start(&[]);
-    let pod = Pod::new().await;
+    let pod = Pod::new(ONE_LEVEL).await;
     let checked = |store: &str, online: bool| {
         let name = "checked.toml";
         pod.world.write(name, &pod.world.config().replace("single_replica = true", store));

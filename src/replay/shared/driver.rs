@@ -106,7 +106,7 @@ impl Driver {
         {
             shared.observer.warned(&warning);
         }
-        let line = self.take_line(&connection, &about).await?;
+        let line = self.take_line(&connection).await?;
         connection.handle.clone().subscribe(shared.names.channel()).await.map_err(StoreFault::from)?;
         let new_line = self.line.is_some_and(|before| before.instance != line.instance);
         let mut up = Up {
@@ -151,11 +151,11 @@ impl Driver {
     }
 
     /// The line of this server: the one that stands, or a new one.
-    async fn take_line(&self, connection: &Connection, about: &About) -> Result<Line, StoreFault> {
+    async fn take_line(&self, connection: &Connection) -> Result<Line, StoreFault> {
         let shared = &self.shared;
         let odd = |detail: &dyn std::fmt::Display| StoreFault::new(FaultKind::Answer, detail);
         let fresh = Instance::new(&*shared.random).map_err(|e| odd(&e))?;
-        let command = shared.names.take_line(&about.run_id, &fresh);
+        let command = shared.names.take_line(&fresh);
         let line: Vec<u8> = connection.ask(&shared.settings, &command).await?;
         read_line(&line).ok_or_else(|| odd(&"the store's line is none of ours"))
     }

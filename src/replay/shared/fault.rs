@@ -130,6 +130,8 @@ fn by_text(error: &RedisError) -> FaultKind {
         .any(|word| says(word))
     {
         FaultKind::Denied
+    } else if says("run_id") {
+        FaultKind::Unsupported
     } else if says("READONLY") || says("MOVED") {
         FaultKind::NoPrimary
     } else if says("NOREPLICAS") || says("BUSY") || says("MISCONF") || says("CLUSTERDOWN") || says("ASK ") {

@@ -13,7 +13,6 @@ use super::{FaultKind, StoreFault};
 /// What a server says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct About {
-    pub(super) run_id: String,
     pub(super) version: String,
     pub(super) role: String,
     /// None: it does not tell.
@@ -34,7 +33,6 @@ impl About {
     fn read(&mut self, text: &str) {
         for (key, value) in text.lines().filter_map(|line| line.trim_end().split_once(':')) {
             match key {
-                "run_id" => value.clone_into(&mut self.run_id),
                 "redis_version" => value.clone_into(&mut self.version),
                 "role" => value.clone_into(&mut self.role),
                 "maxmemory_policy" => self.policy = Some(value.to_owned()),
@@ -48,9 +46,6 @@ impl About {
         let fault = |kind, detail: &dyn std::fmt::Display| Err(StoreFault::new(kind, format_args!("{node}: {detail}")));
         if self.role != "master" {
             return fault(FaultKind::NoPrimary, &format_args!("it is a {}", self.role));
-        }
-        if self.run_id.len() != 40 {
-            return fault(FaultKind::Unsupported, &"it tells no run_id, so a take-over could not be noticed");
         }
         match self.policy.as_deref() {
             Some("noeviction") => Ok(None),
@@ -172,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_server_that_could_forget_is_refused() {
-        let good = "run_id:0123456789012345678901234567890123456789\r\nrole:master\r\nmaxmemory_policy:noeviction\r\n";
+        let good = "role:master\r\nmaxmemory_policy:noeviction\r\n";
         let judged = |text: &str| {
             let mut about = About::default();
             about.read(text);
@@ -184,7 +179,6 @@ mod tests {
             assert_eq!(judged(&good.replace("noeviction", policy)), Err(FaultKind::Evicts), "{policy}");
         }
         assert_eq!(judged(&good.replace("role:master", "role:slave")), Err(FaultKind::NoPrimary));
-        assert_eq!(judged(&good.replace("run_id", "id")), Err(FaultKind::Unsupported));
     }
 
     #[test]

@@ -10,26 +10,30 @@ use super::settings::Settings;
 use crate::base::UnixTime;
 use crate::replay::{Ended, Instance, Mark, ReplayKey, SessionId};
 
-/// KEYS: line. ARGV: the server's run id, 16 random bytes. Returns `run id ‖ instance ‖ since`.
+/// KEYS: line. ARGV: 16 random bytes. Returns `run id ‖ instance ‖ since`.
 ///
 /// A primary is known by its run id, which every start of a server and every take-over changes. Where the line is not
 /// this server's, its memory may lack the last uses of another one, or all of them: a new line begins.
 const LINE: &str = "\
+local id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+if not id or #id ~= 40 then return redis.error_reply('ERR it tells no run_id, so a take-over could not be noticed') end
 local line = redis.call('GET', KEYS[1])
-if line and string.sub(line, 1, 40) == ARGV[1] then return line end
+if line and string.sub(line, 1, 40) == id then return line end
 local t = redis.call('TIME')
-line = ARGV[1] .. ARGV[2] .. string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
+line = id .. ARGV[1] .. string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
 redis.call('SET', KEYS[1], line)
 return line";
 
 /// KEYS: line, what is used. ARGV: instance, now, until, life in the store. Returns {n, instant}: n is 0 for a first use,
 /// -1 under another line, else the place of the first key that was used before.
 ///
+/// The server that runs this must be the line's own: what lies between may have led elsewhere since we connected.
 /// A use counts for the asker as long as its own clock has not passed `until`; its life in the store is longer by what
 /// clocks may differ.
 const CONSUME: &str = "\
 local line = redis.call('GET', KEYS[1])
-if not line or string.sub(line, 41, 56) ~= ARGV[1] then return {-1, 0} end
+if not line or string.sub(line, 41, 56) ~= ARGV[1]
+  or string.sub(line, 1, 40) ~= string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') then return {-1, 0} end
 for i = 2, #KEYS do
   local till = redis.call('GET', KEYS[i])
   if till and tonumber(till) >= tonumber(ARGV[2]) then return {i - 1, 0} end
@@ -92,8 +96,8 @@ impl Names {
         self.key("s:", id.bytes())
     }
 
-    pub(super) fn take_line(&self, run_id: &str, fresh: &Instance) -> Cmd {
-        script(LINE, &[self.line()]).arg(run_id).arg(&fresh.bytes()[..]).take()
+    pub(super) fn take_line(&self, fresh: &Instance) -> Cmd {
+        script(LINE, &[self.line()]).arg(&fresh.bytes()[..]).take()
     }
 
     pub(super) fn consume(&self, keys: &[ReplayKey], instance: &Instance, until: UnixTime, now: UnixTime) -> Cmd {

@@ -66,7 +66,8 @@ fn run(address: SocketAddr, folder: &TempDir, arguments: &[String]) -> Result<Pr
     let mut command = Command::new("redis-server");
     command.arg("--port").arg(address.port().to_string()).arg("--bind").arg("127.0.0.1");
     command.arg("--dir").arg(folder.path()).args(["--save", "", "--appendonly", "no", "--daemonize", "no"]);
-    command.args(arguments);
+    // A replica is up to date at once, instead of waiting for others to be told together with it.
+    command.args(["--repl-diskless-sync-delay", "0"]).args(arguments);
     Program::try_start(command, |line| line.contains("Ready to accept connections").then_some(()))
         .map(|(program, ())| program)
 }
