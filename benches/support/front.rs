@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use grindvakt::base::{Clock, ManualClock, Secret};
-use grindvakt::config::{LoadedKeys, load_text};
+use grindvakt::config::{LoadedKeys, Provider, load_text};
 use grindvakt::crypto::digest::SystemRandom;
 use grindvakt::crypto::own::{SigningKey, generate_p256_pem};
 use grindvakt::gate::{BeginLogin, Cookies, FinishLogin, Gate, Lasting, LoginDone, LoginStart, Parts};
@@ -60,36 +60,40 @@ fn key() -> SigningKey {
     SigningKey::from_pem(&Secret::new(pem), "sp").expect("a key")
 }
 
+/// A gate by a configuration, with the providers that `known` makes of the configured ones.
+pub fn gate_of(text: &str, known: impl Fn(&Provider) -> ProviderEntry) -> Gate {
+    let config = load_text(Path::new("bench.toml"), text).expect("a good configuration");
+    let entries = config.providers.iter().map(known).collect();
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOW));
+    let telemetry = Telemetry::new(
+        config.providers.iter().map(|provider| provider.id.clone()),
+        config.routes.all().map(|route| route.name.clone()),
+    );
+    Gate::new(Parts {
+        snapshot: Snapshot::new(entries),
+        config: Arc::new(config),
+        keys: LoadedKeys {
+            signing: vec![key()],
+            decryption: Default::default(),
+            sealing: vec![Secret::new([7; 32])],
+            digest: Secret::new([9; 32]),
+            identity_token: key(),
+            warnings: Vec::new(),
+        },
+        lasting: Arc::new(Lasting::new(&SystemRandom::new(), NOW).expect("randomness")),
+        clock,
+        random: Arc::new(SystemRandom::new()),
+        telemetry: Arc::new(telemetry.expect("metrics")),
+    })
+    .expect("a gate")
+}
+
 impl Front {
     pub fn new() -> Self {
         let saml = Saml::new(Sign::Response);
-        let config = load_text(Path::new("bench.toml"), CONFIG).expect("a good configuration");
-        let provider = config.providers.first().expect("one provider").clone();
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOW));
-        let telemetry = Telemetry::new(
-            config.providers.iter().map(|provider| provider.id.clone()),
-            config.routes.all().map(|route| route.name.clone()),
-        );
-        let gate = Gate::new(Parts {
-            snapshot: Snapshot::new(vec![ProviderEntry::new(
-                provider,
-                Ok(Arc::new(Saml::of(saml.idp.clone()).metadata)),
-            )]),
-            config: Arc::new(config),
-            keys: LoadedKeys {
-                signing: vec![key()],
-                decryption: Default::default(),
-                sealing: vec![Secret::new([7; 32])],
-                digest: Secret::new([9; 32]),
-                identity_token: key(),
-                warnings: Vec::new(),
-            },
-            lasting: Arc::new(Lasting::new(&SystemRandom::new(), NOW).expect("randomness")),
-            clock,
-            random: Arc::new(SystemRandom::new()),
-            telemetry: Arc::new(telemetry.expect("metrics")),
-        })
-        .expect("a gate");
+        let gate = gate_of(CONFIG, |provider| {
+            ProviderEntry::new(provider.clone(), Ok(Arc::new(Saml::of(saml.idp.clone()).metadata)))
+        });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let cookie = runtime.block_on(log_in(&gate, &saml));
         Self { gate, cookie }

@@ -32,6 +32,7 @@ pub struct ResponseBuilder<'a> {
     assertion_id: String,
     attributes: Vec<(String, Vec<String>)>,
     encrypt_to: Option<EncryptionKey>,
+    session_ends: Option<UnixTime>,
     pad_to: usize,
 }
 
@@ -49,6 +50,7 @@ impl<'a> ResponseBuilder<'a> {
             assertion_id: new_id(),
             attributes: Vec::new(),
             encrypt_to: None,
+            session_ends: None,
             pad_to: 0,
         }
     }
@@ -85,6 +87,13 @@ impl<'a> ResponseBuilder<'a> {
     #[must_use]
     pub const fn valid_for(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
+        self
+    }
+
+    /// When the provider's own session ends (SessionNotOnOrAfter).
+    #[must_use]
+    pub const fn session_ends(mut self, at: UnixTime) -> Self {
+        self.session_ends = Some(at);
         self
     }
 
@@ -236,6 +245,7 @@ impl<'a> ResponseBuilder<'a> {
         let statement = element("saml:AuthnStatement")
             .attr("AuthnInstant", authn_instant.to_string())
             .attr("SessionIndex", id)
+            .maybe("SessionNotOnOrAfter", self.session_ends.map(|at| at.to_string()))
             .child(element("saml:AuthnContext").child(element("saml:AuthnContextClassRef").text(&self.loa)));
 
         element("saml:Assertion")

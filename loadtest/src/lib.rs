@@ -11,6 +11,7 @@ pub mod part;
 pub mod report;
 pub mod scenario;
 pub mod system;
+pub mod tokens;
 pub mod traffic;
 pub mod world;
 

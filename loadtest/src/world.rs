@@ -14,6 +14,7 @@ use crate::Failed;
 use crate::part;
 use crate::system::child::Child;
 use crate::system::cores::Cores;
+use crate::tokens::{AUDIENCE, ISSUER, Issuer, SCOPE};
 use crate::traffic::{Conn, Payload, request};
 
 /// The service's public host. TLS ends in front of the sidecar, as in production, so cookies are `Secure`.
@@ -24,6 +25,8 @@ pub const SESSION: &str = "__Host-eid-last";
 pub const GUARDED: &str = "/app/sida";
 /// A path that is open to all.
 pub const OPEN: &str = "/open/sida";
+/// A path that bearer tokens open.
+pub const API: &str = "/api/arenden";
 /// Where answers of the provider go.
 pub const ACS: &str = "/eid/saml/acs";
 
@@ -42,6 +45,8 @@ pub struct World {
     pub upstream: SocketAddr,
     /// The provider.
     pub idp: DemoIdp,
+    /// Who issues bearer tokens.
+    pub issuer: Issuer,
     /// The service as the provider knows it.
     pub service: KnownService,
     /// From starting the process to its first 200, in milliseconds.
@@ -95,6 +100,18 @@ path = "/app/*"
 loa = ["loa3", "uncertified-loa3"]
 require = ["personal_number"]
 forward = ["personal_number", "name", "loa", "eid"]
+[[provider]]
+id = "api"
+protocol = "jwt"
+profile = "oidc-sweden"
+issuer = "{ISSUER}"
+audience = "{AUDIENCE}"
+jwks_file = "as-jwks.json"
+[[route]]
+path = "/api/*"
+bearer = ["api"]
+scopes = ["{SCOPE}"]
+forward = ["personal_number"]
 [[route]]
 path = "/open/*"
 access = "anonymous"
@@ -102,10 +119,11 @@ access = "anonymous"
     )
 }
 
-fn write_files(folder: &Path, idp: &DemoIdp, upstream: SocketAddr) -> std::io::Result<()> {
+fn write_files(folder: &Path, idp: &DemoIdp, jwks: &str, upstream: SocketAddr) -> std::io::Result<()> {
     let operator = DemoKey::rsa("Load test metadata signer");
     let feed = Feed::new().valid_for(SystemClock.now(), 7 * DAY).idp(idp).build_signed(&operator);
     std::fs::write(folder.join("feed.xml"), feed)?;
+    std::fs::write(folder.join("as-jwks.json"), jwks)?;
     std::fs::write(folder.join("operator.crt"), operator.certificate_pem())?;
     // The kinds of keys that `grindvakt keys generate` makes.
     std::fs::write(folder.join("sp.pem"), DemoKey::p256("Load test service").private_pem())?;
@@ -143,7 +161,9 @@ impl World {
         let folder = folder.map_err(|e| Failed::to("making a folder", e))?;
         let (upstream, upstream_at) = part::start("upstream", &[], &cores.load, &cores, folder.path()).await?;
         let idp = DemoIdp::new("https://bankid.example.com/idp", "https://bankid.example.com").named("BankID");
-        write_files(folder.path(), &idp, upstream_at).map_err(|e| Failed::to("writing the configuration", e))?;
+        let issuer = Issuer::new();
+        let jwks = issuer.jwks()?;
+        write_files(folder.path(), &idp, &jwks, upstream_at).map_err(|e| Failed::to("writing the configuration", e))?;
 
         let log = folder.path().join("sidecar.log");
         let mut command = Command::new(sidecar);
@@ -162,6 +182,7 @@ impl World {
             admin,
             upstream: upstream_at,
             idp,
+            issuer,
             service,
             first_answer_ms,
             cores,

@@ -110,6 +110,21 @@ fn encrypted_logins_come_through() {
 }
 
 #[test]
+fn tokens_are_measured_seen_before_and_new() {
+    let out = tempfile::tempdir().unwrap();
+    let run = load(out.path(), "bearer --quick --seconds 1 --warm-up 0.1 --rate 100 --rounds 1");
+    assert!(run.status.success(), "{run:?}");
+    let report = report(out.path(), "bearer");
+    assert_eq!(report["failures"], serde_json::json!([]));
+    for (name, target, good) in [("seen before", "sidecar", 100), ("seen before", "hop", 100), ("new", "sidecar", 50)] {
+        let phases = report["phases"].as_array().unwrap();
+        let phase = phases.iter().find(|p| p["name"] == name && p["target"] == target).unwrap();
+        assert_eq!(phase["lanes"][0]["good"], good, "{phase}");
+    }
+    assert!(figure(&report, "cpu_over_hop_seen") > 0.0);
+}
+
+#[test]
 fn what_cannot_be_done_is_said() {
     let out = tempfile::tempdir().unwrap();
     for (arguments, code, said) in

@@ -466,6 +466,10 @@ pub struct JwtProvider {
     pub jwks_file: Option<PathBuf>,
     /// Whether only tokens of the type `at+jwt` pass (RFC 9068, 2.1).
     pub require_at_jwt: bool,
+    /// Whether only tokens that are bound to a key pass (RFC 9449).
+    pub require_dpop: bool,
+    /// Whether a proof of the key must hold a nonce of ours (RFC 9449, 9).
+    pub dpop_nonce: bool,
     /// What is read from its tokens, and how.
     pub tokens: TokenSettings,
 }

@@ -137,6 +137,8 @@ pub fn print(config: &Config) -> String {
         some(&mut table, "loa", route.loa.iter().map(|l| l.uri().to_owned()).collect());
         some(&mut table, "require", route.require.iter().map(|f| f.name().to_owned()).collect());
         some(&mut table, "eid", route.eid.iter().map(|e| e.as_str().to_owned()).collect());
+        some(&mut table, "bearer", route.bearer.iter().map(|id| id.as_str().to_owned()).collect());
+        some(&mut table, "scopes", route.scopes.clone());
         table.insert("forward".into(), list(route.forward.iter().map(|f| f.name().to_owned()).collect()));
         Value::Table(table)
     });
@@ -212,7 +214,13 @@ fn provider(provider: &Provider) -> Table {
             table.insert("issuer".into(), text(&own.issuer));
             some(&mut table, "audience", own.audience.clone());
             some(&mut table, "jwks_file", own.jwks_file.iter().map(|p| p.display().to_string()).collect());
-            table.insert("require_at_jwt".into(), Value::Boolean(own.require_at_jwt));
+            for (key, value) in [
+                ("require_at_jwt", own.require_at_jwt),
+                ("require_dpop", own.require_dpop),
+                ("dpop_nonce", own.dpop_nonce),
+            ] {
+                table.insert(key.into(), Value::Boolean(value));
+            }
             tokens(&mut table, &own.tokens);
         }
     }

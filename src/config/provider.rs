@@ -202,9 +202,20 @@ fn read_jwt(s: &mut Section<'_>) -> Option<JwtProvider> {
     let audience: Vec<String> = s.some_texts("audience").into_iter().map(|text| text.text).collect();
     let jwks_file = s.path("jwks_file");
     let require_at_jwt = s.flag("require_at_jwt", false);
+    let require_dpop = s.flag("require_dpop", false);
+    let dpop_nonce = s.flag("dpop_nonce", false);
     let tokens = tokens(s);
     let issuer = issuer?;
-    (!audience.is_empty()).then_some(JwtProvider { profile, issuer, audience, jwks_file, require_at_jwt, tokens })
+    (!audience.is_empty()).then_some(JwtProvider {
+        profile,
+        issuer,
+        audience,
+        jwks_file,
+        require_at_jwt,
+        require_dpop,
+        dpop_nonce,
+        tokens,
+    })
 }
 
 /// An issuer: https, or http on loopback, without query and fragment (OpenID Connect Discovery 3, RFC 8414, 2).

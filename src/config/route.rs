@@ -3,7 +3,7 @@
 use super::Provider;
 use super::reader::{Section, Text};
 use super::service::fields;
-use crate::base::{EidId, RouteName};
+use crate::base::{EidId, ProviderId, RouteName};
 use crate::identity::{Field, Loa};
 use crate::policy::{Access, Route, Routes, normal_path};
 
@@ -19,24 +19,27 @@ pub(super) fn read_routes(root: &mut Section<'_>, providers: &[Provider], forwar
         let eid = eids(&mut s, providers);
         // A route that says what it forwards says all of it: the service's list is for routes that do not.
         let own = fields(&mut s, "forward").unwrap_or_else(|| forward.clone());
-        s.not_yet(&["bearer", "scopes", "background"]);
-        if access == Access::Anonymous && !(loa.is_empty() && require.is_empty() && eid.is_empty()) {
+        let bearer = bearers(&mut s, providers);
+        let scopes = scopes(&mut s, &bearer);
+        s.not_yet(&["background"]);
+        if access == Access::Anonymous && !(loa.is_empty() && require.is_empty() && eid.is_empty() && bearer.is_empty())
+        {
             s.problem(&s.at().clone(), "an anonymous route can demand nothing: take `access` or the demands away");
         }
         let Some(path) = path else {
             s.finish();
             continue;
         };
-        if let Some(message) = path_fault(&path, &out, prefix) {
+        if let Some(message) = path_fault(&path, access, &out, prefix) {
             s.problem(&path.at, message);
         }
         s.finish();
-        out.push(Route { name: RouteName::new(&path.text), access, loa, require, eid, forward: own });
+        out.push(Route { name: RouteName::new(&path.text), access, loa, require, eid, bearer, scopes, forward: own });
     }
     Routes::new(out, forward)
 }
 
-fn path_fault(path: &Text, known: &[Route], prefix: &str) -> Option<String> {
+fn path_fault(path: &Text, access: Access, known: &[Route], prefix: &str) -> Option<String> {
     let text = path.text.as_str();
     let plain = text.strip_suffix("/*").map_or(text, |folder| if folder.is_empty() { "/" } else { folder });
     if plain.contains('*') {
@@ -50,7 +53,12 @@ fn path_fault(path: &Text, known: &[Route], prefix: &str) -> Option<String> {
     if plain == prefix || plain.starts_with(&format!("{prefix}/")) {
         return Some(format!("`path` is under our own prefix {prefix:?}, which no route reaches"));
     }
-    known.iter().any(|route| route.name.as_str() == text).then(|| format!("another [[route]] has the path {text:?}"))
+    if known.iter().any(|route| route.name.as_str() == text) {
+        return Some(format!("another [[route]] has the path {text:?}"));
+    }
+    let guarded = |route: &&Route| route.access == Access::Session || access == Access::Session;
+    let same = known.iter().filter(guarded).find(|route| Routes::clash(route.name.as_str(), text))?;
+    Some(format!("`path` is for the same paths as {:?}: what is guarded is guarded in any case", same.name.as_str()))
 }
 
 /// A single name is a minimum within its family; several are the exact set.
@@ -69,10 +77,47 @@ fn levels(s: &mut Section<'_>) -> Vec<Loa> {
     out
 }
 
+/// The providers of bearer tokens that open the route.
+fn bearers(s: &mut Section<'_>, providers: &[Provider]) -> Vec<ProviderId> {
+    let mut out: Vec<ProviderId> = Vec::new();
+    for text in s.some_texts("bearer") {
+        match providers.iter().find(|provider| provider.id.as_str() == text.text) {
+            Some(provider) if provider.has_login() => {
+                let message =
+                    format!("`bearer`: {:?} issues no bearer tokens: its `protocol` is not \"jwt\"", text.text);
+                s.problem(&text.at, message);
+            }
+            Some(provider) if out.contains(&provider.id) => {
+                s.problem(&text.at, format!("`bearer` names {:?} twice", text.text));
+            }
+            Some(provider) => out.push(provider.id.clone()),
+            None => s.problem(&text.at, format!("`bearer`: no [[provider]] has the id {:?}", text.text)),
+        }
+    }
+    out
+}
+
+/// What a token must be allowed, each a scope-token (RFC 6749, 3.3): they also stand in a header.
+fn scopes(s: &mut Section<'_>, bearer: &[ProviderId]) -> Vec<String> {
+    let texts = s.some_texts("scopes");
+    if let (Some(first), true) = (texts.first(), bearer.is_empty()) {
+        s.problem(&first.at, "`scopes` are what bearer tokens are allowed, and the route names no `bearer`");
+    }
+    let fits = |text: &Text| {
+        let good = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
+        let good = !text.text.is_empty() && text.text.bytes().all(good);
+        if !good {
+            s.problem(&text.at, format!("`scopes`: {:?} is no scope: no spaces, quotes or backslashes", text.text));
+        }
+        good
+    };
+    texts.iter().filter(|text| fits(text)).map(|text| text.text.clone()).collect()
+}
+
 fn eids(s: &mut Section<'_>, providers: &[Provider]) -> Vec<EidId> {
     let mut out: Vec<EidId> = Vec::new();
     for text in s.some_texts("eid") {
-        match providers.iter().find(|provider| provider.eid.as_str() == text.text) {
+        match providers.iter().find(|provider| provider.eid.as_str() == text.text && provider.has_login()) {
             Some(provider) if out.contains(&provider.eid) => {
                 s.problem(&text.at, format!("`eid` names {:?} twice", text.text));
             }

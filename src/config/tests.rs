@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::crypto::trusted::{AlgorithmSet, JwsAlgorithm};
 use crate::identity::Field;
 use crate::policy::Access;
 use crate::replay::shared::Topology;
@@ -76,6 +77,16 @@ fn a_provider_speaks_one_of_three_protocols() {
         matches!(&own.client, ClientAuth::PrivateKeyJwt(KeySource::File(path)) if path == Path::new("dir/client.pem"))
     );
     assert!(oidc.has_login() && oidc.force_authn && oidc.loa.len() == 1);
+    assert_eq!((own.tokens.algorithms, own.encryption), (AlgorithmSet::ALL, Encryption::Optional));
+    let more = OTHERS.replacen(
+        "loa = [\"loa3\"]",
+        "loa = [\"loa3\"]\nalgorithms = [\"ES256\", \"EdDSA\"]\nclaims = { loa = \"level\", name = \"display\" }",
+        1,
+    );
+    let config = read(&format!("{GOOD}{more}")).unwrap();
+    let tokens = &config.providers[1].oidc().unwrap().tokens;
+    assert!(tokens.algorithms.contains(JwsAlgorithm::EdDsa) && !tokens.algorithms.contains(JwsAlgorithm::Rs256));
+    assert_eq!((tokens.loa_claim(), tokens.claims.len()), (Some("level"), 2));
     let own = jwt.jwt().unwrap();
     assert_eq!(own.audience, ["https://etjanst.example.se/api"]);
     assert_eq!(own.jwks_file.as_deref(), Some(Path::new("dir/as-jwks.json")));
@@ -94,6 +105,11 @@ fn a_provider_speaks_one_of_three_protocols() {
         ("audience = \"https://etjanst.example.se/api\"\n", "", "`audience` is missing"),
         ("audience", "entity_id = \"x\"\naudience", "`entity_id` is not known here"),
         ("eid = \"freja\"\n", "", "`eid` is missing"),
+        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = [\"HS256\"]", "`algorithms`: \"HS256\" is not taken"),
+        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = [\"none\"]", "`algorithms`: \"none\" is not taken"),
+        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = []", "`algorithms` is an empty list"),
+        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nclaims = { shoe_size = \"x\" }", "`shoe_size` is no field"),
+        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nclaims = { eid = \"x\" }", "`eid` is no field"),
     ] {
         let problems = read(&format!("{GOOD}{}", OTHERS.replacen(from, to, 1))).unwrap_err();
         assert!(problems.len() == 1 && problems[0].contains(problem), "{problem}: {problems:?}");
@@ -275,6 +291,14 @@ fn every_mistake_is_named_with_its_line() {
         ),
         (
             "path = \"/om/*\"",
+            "path = \"/Ansokan/*\"",
+            &[
+                "dir/g.toml:28: route \"/Ansokan/*\": `path` is for the same paths as \"/ansokan/*\": what is guarded is \
+             guarded in any case",
+            ],
+        ),
+        (
+            "path = \"/om/*\"",
             "path = \"/om*/\"",
             &["dir/g.toml:28: route \"/om*/\": `path` may hold '*' as its whole last segment only"],
         ),
@@ -293,7 +317,7 @@ fn every_mistake_is_named_with_its_line() {
         (
             "access = \"anonymous\"",
             "bearer = [\"api\"]",
-            &["dir/g.toml:29: route \"/om/*\": this version does not support `bearer` yet"],
+            &["dir/g.toml:29: route \"/om/*\": `bearer`: no [[provider]] has the id \"api\""],
         ),
         (
             "forward = [\"personal_number\"]",
@@ -311,6 +335,30 @@ fn every_mistake_is_named_with_its_line() {
                 "dir/g.toml:8: verification: `clock_skew` may be five minutes at the most; set the clocks instead",
                 "dir/g.toml:10: verification: `fail_open` is not known here",
             ],
+        ),
+        (
+            "[store]",
+            "[upstream]\nprotocol = \"h2\"\nresponse_timeout = \"soon\"\ntimeout = 1\n[store]",
+            &[
+                "dir/g.toml:9: upstream: `protocol` must be \"http1\" or \"h2c\", not \"h2\"",
+                "dir/g.toml:10: upstream: `response_timeout` must be a duration such as \"60s\", \"30m\" or \"8h\"",
+                "dir/g.toml:11: upstream: `timeout` is not known here",
+            ],
+        ),
+        (
+            "[store]",
+            "websocket_origins = [\"https://a.example.se/x\", \"a.example.se\", \"https://b.example.se\"]\n[store]",
+            &[
+                "dir/g.toml:8: service: `websocket_origins` must hold origins such as \"https://other.example.se\", not \
+                 \"https://a.example.se/x\"",
+                "dir/g.toml:8: service: `websocket_origins` \"a.example.se\" must be an https address (http only on localhost, \
+                 *.localhost and loopback addresses)",
+            ],
+        ),
+        (
+            "[store]",
+            "[listen]\nkeep_alive_timeout = \"500ms\"\n[store]",
+            &["dir/g.toml:8: listen: `keep_alive_timeout` must be a second at the least"],
         ),
         (
             "[store]",
@@ -360,11 +408,18 @@ fn files_merge_by_id_and_one_key_stands_once() {
 #[test]
 fn what_is_printed_can_be_read_again_and_shows_no_secret() {
     let text = GOOD.replace("[store]", "[keys]\nsealing_env = [\"SEAL\"]\ndigest = \"digest.key\"\n[store]");
+    let text = format!("{text}[upstream]\nprotocol = \"h2c\"\nresponse_timeout = 0\nidle_timeout = \"1500ms\"\n");
     let printed = print(&read(&text).unwrap());
     assert!(printed.contains("<the environment variable SEAL>") && printed.contains("<dir/digest.key>"), "{printed}");
     let again: toml::Table = printed.parse().unwrap();
     assert_eq!(again["provider"][0]["encryption"].as_str(), Some("required"));
     assert_eq!(again["route"][0]["loa"].as_array().map(Vec::len), Some(2));
+    let upstream = &again["upstream"];
+    assert_eq!((upstream["protocol"].as_str(), upstream["response_timeout"].as_str()), (Some("h2c"), Some("0s")));
+    assert_eq!(
+        (upstream["idle_timeout"].as_str(), upstream["tunnel_idle_timeout"].as_str()),
+        (Some("1500ms"), Some("3600s"))
+    );
 }
 
 #[test]
@@ -492,16 +547,18 @@ fn a_feed_is_a_file_an_address_or_a_query_service() {
     let urls: Vec<_> = remote.urls.iter().map(RemoteUrl::as_str).collect();
     assert_eq!(urls, ["https://md.example.se/idp.xml", "https://m.example.se/"], "in the order that they are tried");
     assert_eq!((remote.seed.as_deref(), remote.max_stale.as_secs()), (Some(Path::new("dir/s.xml")), 14 * 86_400));
-    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    let warnings = |config: &Config| -> Vec<String> {
+        let of_feeds = config.warnings.iter().filter(|warning| warning.place.starts_with("metadata"));
+        of_feeds.map(|warning| warning.message.clone()).collect()
+    };
+    assert_eq!(warnings(&config), [""; 0]);
     let printed = print(&config);
     assert!(printed.contains("mirrors = [\"https://m.example.se/\"]") && printed.contains("max_stale"), "{printed}");
 
-    let config =
-        with("mdq = \"https://mdq.example.se\"\nmdq_id = \"sha1\"\nmax_stale = \"2d\"\n[state]\ndir = \"/var/x\"");
+    let config = with("mdq = \"https://mdq.example.se\"\nmdq_id = \"sha1\"\nmax_stale = \"2d\"");
     assert!(
         matches!(&config.metadata[0].place, FeedPlace::Mdq { by: MdqId::Sha1, remote } if remote.max_stale.as_secs() == 172_800)
     );
     let config = with("url = \"https://md.example.se\"");
-    let warning = config.warnings[0].to_string();
-    assert!(warning.contains("without `[state] dir` or a `seed`"), "{warning}");
+    assert!(warnings(&config)[0].contains("without `[state] dir` or a `seed`"), "{:?}", warnings(&config));
 }

@@ -28,6 +28,22 @@ pub enum Denial {
     Rejected(Reject),
     /// This assertion or this login was used before.
     Replayed(Reject),
+    /// The bearer token was refused, or the proof that came with it (RFC 6750, `invalid_token`).
+    Token {
+        /// Why.
+        reject: Reject,
+        /// Whether the scheme is `DPoP`.
+        dpop: bool,
+    },
+    /// The bearer token holds, and is not enough for the route (RFC 6750, `insufficient_scope`).
+    TokenLacks {
+        /// What it lacks.
+        reject: Reject,
+        /// The scopes that the route asks for, where it is a scope that is missing.
+        scopes: Vec<String>,
+    },
+    /// A session's cookie and a bearer token together: which of the two counts would be a guess.
+    BothCredentials,
     /// The new login of a step-up was by another person than the session's.
     OtherPerson,
     /// No provider that this route takes has valid keys now.
@@ -46,7 +62,11 @@ impl Denial {
         match self {
             Self::NeedsLogin { .. } => "needs_login",
             Self::StepUp { lacks, .. } => lacks.code(),
-            Self::Rejected(reject) | Self::Replayed(reject) => reject.code(),
+            Self::Rejected(reject)
+            | Self::Replayed(reject)
+            | Self::Token { reject, .. }
+            | Self::TokenLacks { reject, .. } => reject.code(),
+            Self::BothCredentials => "both_credentials",
             Self::OtherPerson => "step_up_other_person",
             Self::ProvidersDown => "providers_down",
             Self::StoreDown(error) => error.code(),
@@ -58,8 +78,13 @@ impl Denial {
     /// What the operator reads beside the code. Never personal data.
     pub fn detail(&self) -> &str {
         match self {
-            Self::StepUp { lacks: reject, .. } | Self::Rejected(reject) | Self::Replayed(reject) => reject.detail(),
+            Self::StepUp { lacks: reject, .. }
+            | Self::Rejected(reject)
+            | Self::Replayed(reject)
+            | Self::Token { reject, .. }
+            | Self::TokenLacks { reject, .. } => reject.detail(),
             Self::NeedsLogin { .. }
+            | Self::BothCredentials
             | Self::OtherPerson
             | Self::ProvidersDown
             | Self::StoreDown(_)

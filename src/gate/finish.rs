@@ -238,9 +238,11 @@ impl Gate {
         now: UnixTime,
     ) -> Result<Session, Denial> {
         let id = SessionId::new(&*self.random).map_err(|error| self.internal(&error))?;
+        let maker = provider.maker();
         let (provider, eid) = (provider.config().id.clone(), provider.config().eid.clone());
         let at_provider = self.marks_at_provider(who);
-        let params = SessionParams { id, at_provider, provider, eid, keep: &self.keep, now, times: self.times };
+        let (keep, times) = (self.keep.as_slice(), self.times);
+        let params = SessionParams { id, at_provider, provider, maker, eid, keep, now, times };
         Ok(open_session(who, meets, once, params))
     }
 
@@ -353,7 +355,10 @@ fn ends_login(denial: &Denial) -> bool {
                 | R::LoginOtherInstance
                 | R::StateExpired
         ),
-        Denial::NeedsLogin { .. }
+        Denial::Token { .. }
+        | Denial::TokenLacks { .. }
+        | Denial::BothCredentials
+        | Denial::NeedsLogin { .. }
         | Denial::StepUp { .. }
         | Denial::ProvidersDown
         | Denial::StoreDown(_)

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 use super::token::TokenSigner;
-use crate::base::{RouteName, UnixTime};
+use crate::base::{ProviderId, RouteName, UnixTime};
 use crate::crypto::own::OwnKeyError;
 use crate::identity::Field;
 use crate::policy::{Route, Routes};
@@ -135,36 +135,80 @@ fn encoded(header: IdentityHeader, value: &str) -> Bytes {
     Bytes::from(utf8_percent_encode(value, set).to_string())
 }
 
-/// The headers of `session` on `route`, with a token signed now.
+/// Someone whom the e-service is told of: by a session, or by a bearer token.
+pub(crate) trait Told {
+    /// The value of `X-Eid-Subject`.
+    fn subject(&self) -> &str;
+    /// Who vouched.
+    fn provider(&self) -> &ProviderId;
+    /// When the person logged in at the provider, where it is known.
+    fn authenticated_at(&self) -> Option<UnixTime>;
+    /// The session's handle, where there is a session.
+    fn session(&self) -> Option<String>;
+    /// No token about them holds longer.
+    fn ends(&self) -> UnixTime;
+    /// What is known of them.
+    fn field(&self, field: Field) -> Option<&str>;
+}
+
+impl Told for Session {
+    fn subject(&self) -> &str {
+        self.subject()
+    }
+
+    fn provider(&self) -> &ProviderId {
+        self.provider()
+    }
+
+    fn authenticated_at(&self) -> Option<UnixTime> {
+        Some(self.authenticated_at())
+    }
+
+    fn session(&self) -> Option<String> {
+        Some(self.id().to_string())
+    }
+
+    fn ends(&self) -> UnixTime {
+        self.ends()
+    }
+
+    fn field(&self, field: Field) -> Option<&str> {
+        self.field(field)
+    }
+}
+
+/// The headers that tell of `who` on `route`, with a token signed now.
 ///
-/// Subject, provider, times and session are always told, every field only where the route's `forward` lists it.
+/// Subject and provider, and times and session where there are any, are always told, every field only where the route's `forward` lists it.
 pub(crate) fn build(
-    session: &Session,
+    who: &impl Told,
     route: &Route,
     signer: &TokenSigner,
     now: UnixTime,
 ) -> Result<IdentityHeaders, OwnKeyError> {
     let mut list = Vec::with_capacity(6 + route.forward.len());
     let mut claims = Map::new();
-    let id = session.id().to_string();
-    let at = UnixTime::from_secs(session.authenticated_at().as_secs());
-    list.push((IdentityHeader::Subject, encoded(IdentityHeader::Subject, session.subject())));
-    list.push((IdentityHeader::Provider, encoded(IdentityHeader::Provider, session.provider().as_str())));
-    list.push((IdentityHeader::AuthenticatedAt, Bytes::from(at.to_string())));
-    claims.insert("provider".into(), session.provider().as_str().into());
-    claims.insert("auth_time".into(), at.as_secs().into());
-    claims.insert("sid".into(), id.as_str().into());
-    list.push((IdentityHeader::Session, Bytes::from(id)));
+    list.push((IdentityHeader::Subject, encoded(IdentityHeader::Subject, who.subject())));
+    list.push((IdentityHeader::Provider, encoded(IdentityHeader::Provider, who.provider().as_str())));
+    claims.insert("provider".into(), who.provider().as_str().into());
+    if let Some(at) = who.authenticated_at().map(|at| UnixTime::from_secs(at.as_secs())) {
+        list.push((IdentityHeader::AuthenticatedAt, Bytes::from(at.to_string())));
+        claims.insert("auth_time".into(), at.as_secs().into());
+    }
+    if let Some(id) = who.session() {
+        claims.insert("sid".into(), id.as_str().into());
+        list.push((IdentityHeader::Session, Bytes::from(id)));
+    }
     for field in &route.forward {
         let header = IdentityHeader::of(*field);
-        let Some(value) = session.field(*field) else { continue };
+        let Some(value) = who.field(*field) else { continue };
         if list.iter().any(|(there, _)| *there == header) {
             continue;
         }
         list.push((header, encoded(header, value)));
         claims.insert(field.name().into(), Value::from(value));
     }
-    let token = signer.sign(session.subject(), claims, now, session.ends())?;
+    let token = signer.sign(who.subject(), claims, now, who.ends())?;
     list.push((IdentityHeader::Assertion, Bytes::from(token)));
     Ok(IdentityHeaders { list })
 }
@@ -255,6 +299,8 @@ mod tests {
             loa: Vec::new(),
             require: Vec::new(),
             eid: Vec::new(),
+            bearer: Vec::new(),
+            scopes: Vec::new(),
             forward: forward.to_vec(),
         }
     }

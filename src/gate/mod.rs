@@ -4,6 +4,7 @@
 //! `http/respond.rs` turns a [`Denial`] into a status.
 
 mod authorize;
+mod bearer;
 mod begin;
 mod confirm;
 pub mod cookies;
@@ -38,6 +39,7 @@ use crate::provider::{Refresher, Registry, Snapshot};
 use crate::replay::Store;
 use crate::session::{CookieKey, CookieNames, CookieSealer, SessionTimes};
 use crate::telemetry::Telemetry;
+use bearer::Tokens;
 use headers::HeaderCache;
 use judge::Judge;
 use pool::Pool;
@@ -45,6 +47,7 @@ use stored::Fetched;
 use target::Targets;
 use token::TokenSigner;
 
+pub use bearer::Presented;
 pub use cookies::{Cookies, SameSite, SetCookie};
 pub use denial::{Denial, Reference, Refusal};
 pub use headers::{IdentityHeader, IdentityHeaders};
@@ -138,6 +141,8 @@ pub struct Gate {
     keep: Vec<Field>,
     lasting: Arc<Lasting>,
     headers: HeaderCache,
+    /// Bearer tokens that held, by this configuration's rules.
+    tokens_seen: Tokens,
     pool: Pool,
 }
 
@@ -184,6 +189,7 @@ impl Gate {
             keep,
             lasting,
             headers: HeaderCache::default(),
+            tokens_seen: Tokens::default(),
             pool: Pool::default(),
             clock,
             random,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{Cookies, Denial, IdentityHeaders, SetCookie};
 use crate::base::{EidId, ProviderId, RouteName, UnixTime};
-use crate::replay::{Marks, SessionId};
-use crate::session::Locale;
+use crate::replay::SessionId;
+use crate::session::{Locale, Session};
 
 /// The answer to a request.
 pub enum Decision {
@@ -17,19 +17,20 @@ pub enum Decision {
 }
 
 /// How long a session lets go on what it opened: a download, a stream of events, a WebSocket. [`super::Gate::is_over`]
-/// says when it is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// says when it is over. It has no `Debug`: the session in it is personal data.
+#[derive(Clone)]
 pub struct Lease {
-    pub(super) marks: Marks,
+    /// None for a bearer token.
+    pub(super) session: Option<Session>,
     pub(super) provider: ProviderId,
     pub(super) eid: EidId,
     pub(super) ends: UnixTime,
 }
 
 impl Lease {
-    /// The session's handle as in `X-Eid-Session`.
-    pub const fn session(&self) -> SessionId {
-        self.marks.session
+    /// The session's handle as in `X-Eid-Session`; none for a bearer token, which no browser sends by itself.
+    pub fn session(&self) -> Option<SessionId> {
+        self.session.as_ref().map(Session::id)
     }
 }
 

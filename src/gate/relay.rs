@@ -70,7 +70,8 @@ mod tests {
 
     fn route(pattern: &str) -> Route {
         let (loa, require, eid, forward) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Route { name: RouteName::new(pattern), access: Access::Session, loa, require, eid, forward }
+        let (bearer, scopes) = (Vec::new(), Vec::new());
+        Route { name: RouteName::new(pattern), access: Access::Session, loa, require, eid, bearer, scopes, forward }
     }
 
     #[test]

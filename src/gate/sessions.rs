@@ -2,6 +2,7 @@
 
 use super::{Cookies, Denial, Gate, Lease, Logout, SameSite, SessionInfo, SetCookie, stored};
 use crate::base::UnixTime;
+use crate::identity::SubjectKind;
 use crate::replay::{Mark, ProviderMark, ReplayError, SessionId};
 use crate::session::{SealError, Session};
 use crate::telemetry::SessionEnded;
@@ -10,37 +11,48 @@ use crate::telemetry::SessionEnded;
 const SAME_NAME: usize = 4;
 
 impl Gate {
-    /// The live session among `cookies`: sealed by us, within its times, not ended by anyone, and of a provider that is
-    /// still configured (T54). Its fields may be in the store.
+    /// The live session among `cookies`: sealed by us, within its times, not ended by anyone, and of a provider that
+    /// still stands by it (T54). Its fields may be in the store.
     pub(super) fn held_session(&self, cookies: &Cookies<'_>, now: UnixTime) -> Option<Session> {
         let name = self.names.session();
         cookies.all(name).take(SAME_NAME).find_map(|text| {
             let session: Session = self.sessions.open(name, stored::bare(text))?;
             session.alive(now, &self.times).ok()?;
-            if self.lasting.store.revoked().contains(session.marks()) {
-                return None;
-            }
-            let providers = self.registry.current();
-            let provider = providers.by_id(session.provider())?;
-            (provider.config().eid == *session.eid()).then_some(session)
+            let ended = self.lasting.store.revoked().contains(session.marks());
+            (!ended && self.is_vouched_for(&session, now)).then_some(session)
         })
+    }
+
+    /// Whether the service still takes people of this kind, and the provider still stands by the session.
+    fn is_vouched_for(&self, session: &Session, now: UnixTime) -> bool {
+        let kind = session.subject().split(':').next().unwrap_or_default();
+        let taken = kind != SubjectKind::CoordinationNumber.name() || self.config.service.accept_coordination_number;
+        let providers = self.registry.current();
+        taken && providers.by_id(session.provider()).is_some_and(|provider| provider.stands_by(session, now))
     }
 
     /// What of a session goes along with what it opened.
     pub(super) fn lease(&self, session: Session) -> Lease {
-        let ends = session.latest_end(&self.times);
-        let (marks, provider, eid) = session.into_marks();
-        Lease { marks, provider, eid, ends }
+        Lease {
+            provider: session.provider().clone(),
+            eid: session.eid().clone(),
+            ends: session.latest_end(&self.times),
+            session: Some(session),
+        }
     }
 
     /// Whether what a session opened must end now: its absolute end has come, it was ended by someone, or its provider
-    /// is no longer configured. Its idle time does not count: whoever reads a long answer is there.
+    /// no longer stands by it. Its idle time does not count: whoever reads a long answer is there.
     pub fn is_over(&self, lease: &Lease) -> bool {
+        let now = self.clock.now();
+        let over = |session: &Session| {
+            self.lasting.store.revoked().contains(session.marks()) || !self.is_vouched_for(session, now)
+        };
         let gone = || {
             let providers = self.registry.current();
             providers.by_id(&lease.provider).is_none_or(|provider| provider.config().eid != lease.eid)
         };
-        self.clock.now() >= lease.ends || self.lasting.store.revoked().contains(&lease.marks) || gone()
+        now >= lease.ends || lease.session.as_ref().is_some_and(over) || gone()
     }
 
     /// Waits until some session is ended by someone. One that ends just before the call may be missed: whoever holds

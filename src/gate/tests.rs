@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use super::fixture::*;
 use super::*;
+use crate::config::Provider;
+use crate::provider::ProviderEntry;
+use crate::provider::fixture::{idp, provider, saml};
 use crate::session::live::tests::session;
 use crate::session::{Locale, LoginState, Session};
-use crate::verify::Reason;
+use crate::verify::saml::SsoBinding;
+use crate::verify::{Reason, Reject};
 
-const LOA2: &str = "http://id.elegnamnden.se/loa/1.0/loa2";
 const LOA3: &str = "http://id.elegnamnden.se/loa/1.0/loa3";
 
 fn person(loa: &str) -> Session {
@@ -38,7 +41,7 @@ fn a_session_opens_what_it_meets_and_nothing_else() {
     assert_eq!(headers.get(IdentityHeader::Name).unwrap(), "%C3%85sa%20%C3%96berg");
     assert!(headers.get(IdentityHeader::Loa).is_none(), "this route forwards no level");
     assert!(permit.set_cookie.is_none());
-    assert_eq!(permit.lease.unwrap().session().to_string(), *headers.get(IdentityHeader::Session).unwrap());
+    assert_eq!(permit.lease.unwrap().session().unwrap().to_string(), *headers.get(IdentityHeader::Session).unwrap());
 
     // Deny by default: a path that no route names needs a session, and gets what the service forwards.
     let headers = decide(&world, &browser, "/annat").unwrap().headers.unwrap();
@@ -109,15 +112,36 @@ fn a_tampered_foreign_or_planted_cookie_opens_nothing() {
     assert_eq!(code(decide(&world, &browser, "/x")), "permit");
 }
 
+/// T54: what a provider no longer stands by is over with the next request, whatever the cookie says.
 #[test]
-fn a_session_of_a_provider_that_is_gone_is_over() {
+fn t54_a_session_that_its_provider_does_not_stand_by_is_over() {
     let world = world();
     let browser = world.signed_in(&person(LOA3));
-    world.gate.replace_providers(crate::provider::Snapshot::new(entries().into_iter().skip(1).collect()));
-    assert_eq!(code(decide(&world, &browser, "/x")), "needs_login");
+    let with = |entries: Vec<ProviderEntry>| {
+        world.gate.replace_providers(crate::provider::Snapshot::new(entries));
+        code(decide(&world, &browser, "/x"))
+    };
+    let of = |config: Provider, levels: &[&str]| {
+        let metadata = idp("https://bankid-a.example.se", levels, &[SsoBinding::Redirect]);
+        vec![ProviderEntry::new(config, Ok(Arc::new(metadata)))]
+    };
+    let withdrawn = |why: Reason| {
+        let entries = entries();
+        let entry = entries.first().unwrap();
+        vec![ProviderEntry::new(entry.config().clone(), Err(Reject::new(why, "a test")))]
+    };
+    let same = || provider("bankid-a", "bankid");
+    assert_eq!(with(of(same(), &["loa3"])), "permit");
+    assert_eq!(with(entries().into_iter().skip(1).collect()), "needs_login", "no longer configured");
+    assert_eq!(with(of(provider("bankid-a", "annat"), &["loa3"])), "needs_login", "of another e-ID");
+    let other = saml(same(), |own| own.entity_id = "https://another.example.se".to_owned());
+    assert_eq!(with(of(other, &["loa3"])), "needs_login", "somebody else under the same name");
+    assert_eq!(with(of(same(), &["loa4"])), "needs_login", "no longer certified for the level");
+    assert_eq!(with(withdrawn(Reason::EntityMissing)), "needs_login", "taken out of a feed that is good");
     // In trouble is not gone: one outage does not stop the e-service.
-    world.gate.replace_providers(crate::provider::Snapshot::new(entries().iter().map(in_trouble).collect()));
-    assert_eq!(code(decide(&world, &browser, "/x")), "permit");
+    for why in [Reason::MetadataExpired, Reason::ProviderWithoutKeys, Reason::XmlMalformed, Reason::SignatureInvalid] {
+        assert_eq!(with(withdrawn(why)), "permit", "{why:?}");
+    }
     assert!(!world.gate.any_provider_usable());
 }
 
@@ -455,7 +479,7 @@ async fn on_loopback_http_cookies_are_lax_and_a_lost_one_may_come_by_our_own_pag
 #[tokio::test]
 async fn an_unasked_question_cannot_be_answered() {
     let world = world();
-    let pending = super::confirm::Pending::new(person(LOA2), "/x".to_owned(), Locale::Sv, NOW);
+    let pending = super::confirm::Pending::new(person(LOA3), "/x".to_owned(), Locale::Sv, NOW);
     let Ok(LoginDone::Confirm(page)) = world.gate.confirm_page(pending, Some("Åsa Öberg".to_owned()), "e".to_owned())
     else {
         panic!("a page")

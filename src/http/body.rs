@@ -26,8 +26,8 @@ pub enum Broken {
     /// The client broke off, or what it sent is not what its head said.
     #[error(transparent)]
     Client(#[from] hyper::Error),
-    /// The e-service has answered without it.
-    #[error("nobody wants it")]
+    /// The e-service has answered without it, or it stood still for too long.
+    #[error("nobody waits for it any more")]
     Unwanted,
 }
 
@@ -84,11 +84,13 @@ impl Body for RequestBody {
             }
             this.held = None;
         }
-        let polled = Pin::new(&mut this.body).poll_frame(cx);
-        this.watched.waits_for_client(polled.is_pending());
-        match ready!(polled) {
+        let Poll::Ready(polled) = Pin::new(&mut this.body).poll_frame(cx) else {
+            let waits = this.watched.awaits_body(cx.waker());
+            return if waits { Poll::Pending } else { Poll::Ready(Some(Err(Broken::Unwanted))) };
+        };
+        match polled {
             Some(Ok(frame)) => {
-                this.watched.moved();
+                this.watched.got_body();
                 if this.body.is_end_stream() {
                     this.watched.asked(this.answer);
                 }

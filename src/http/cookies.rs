@@ -53,7 +53,10 @@ pub fn hide(headers: &mut HeaderMap, names: &CookieNames) {
 /// Takes cookies of our names out of the e-service's answer: it cannot set one.
 pub fn keep_ours(headers: &mut HeaderMap, names: &CookieNames) {
     let ours = |value: &HeaderValue| {
-        let name = value.as_bytes().split(|b| *b == b'=' || *b == b';').next().unwrap_or_default().trim_ascii();
+        // Without a name, the value stands in its place: `=name=value` comes back as `name=value`.
+        let start = value.as_bytes().iter().position(|b| *b != b'=' && !b.is_ascii_whitespace());
+        let rest = start.and_then(|start| value.as_bytes().get(start..)).unwrap_or_default();
+        let name = rest.split(|b| *b == b'=' || *b == b';').next().unwrap_or_default().trim_ascii();
         std::str::from_utf8(name).is_ok_and(|name| names.is_ours(name))
     };
     if headers.get_all(SET_COOKIE).iter().any(ours) {
@@ -123,7 +126,16 @@ mod tests {
     #[test]
     fn the_e_service_cannot_set_ours() {
         let mut headers = HeaderMap::new();
-        for value in ["__Host-eid-etjanst=forged; Path=/", "own=1", " __Host-eid-etjanst=forged"] {
+        for value in [
+            "__Host-eid-etjanst=forged; Path=/",
+            "own=1",
+            " __Host-eid-etjanst=forged",
+            // A cookie without a name: a browser sends it back as its value alone, which then looks like one of ours.
+            "=__Host-eid-etjanst=forged; Path=/",
+            " = __Host-eid-etjanst=forged",
+            "=__Host-eid-etjanst",
+            "__Host-eid-etjanst",
+        ] {
             headers.append(SET_COOKIE, HeaderValue::from_str(value).unwrap());
         }
         keep_ours(&mut headers, &names());

@@ -179,6 +179,13 @@ pub fn fold(name: &str) -> String {
     name.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b.to_ascii_lowercase()) } else { '-' }).collect()
 }
 
+/// What a client cannot take away by naming it in `Connection` (T44): what the next hop relies on, and what a proxy that
+/// we trust tells of the client.
+fn is_end_to_end(name: &str) -> bool {
+    matches!(name, "host" | "cookie" | "content-length" | "content-type" | "authorization")
+        || name.starts_with("x-forwarded-")
+}
+
 /// Removes what concerns one connection: the fixed list, and what `Connection` names.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
@@ -188,10 +195,7 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
             .filter_map(|value| value.to_str().ok())
             .flat_map(|list| list.split(','))
             .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
-            // A client must not take away what the next hop relies on: the host, cookies and lengths stay.
-            .filter(|name| {
-                !matches!(name.as_str(), "host" | "cookie" | "content-length" | "content-type" | "authorization")
-            })
+            .filter(|name| !is_end_to_end(name.as_str()))
             .collect();
         named.iter().for_each(|name| drop(headers.remove(name)));
     }

@@ -5,6 +5,7 @@
 pub mod accepted;
 pub mod admin;
 pub mod admit;
+pub mod bearer;
 pub mod body;
 pub mod cookies;
 pub mod form;

@@ -52,6 +52,10 @@ fn judge(denial: &Denial) -> Verdict {
         Denial::StepUp { lacks, .. } => verdict(StatusCode::FORBIDDEN, lacking(lacks.reason())),
         Denial::Rejected(reject) => rejected(reject.reason()),
         Denial::Replayed(_) => verdict(StatusCode::FORBIDDEN, Problem::Used),
+        // A program reads the challenge beside it.
+        Denial::Token { .. } => verdict(StatusCode::UNAUTHORIZED, Problem::Token),
+        Denial::TokenLacks { .. } => verdict(StatusCode::FORBIDDEN, Problem::TokenLacks),
+        Denial::BothCredentials => verdict(StatusCode::BAD_REQUEST, Problem::BothCredentials),
         Denial::OtherPerson => verdict(StatusCode::FORBIDDEN, Problem::OtherPerson),
         Denial::ProvidersDown => later(Problem::NoProvider),
         Denial::StoreDown(_) | Denial::Overloaded => later(Problem::Busy),

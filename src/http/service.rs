@@ -8,6 +8,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Body as _;
 
+use super::bearer::{self, Brought};
 use super::body::{AnswerBody, FormRoom, NotRead, RequestBody, gather};
 use super::own_paths::{OwnPath, OwnPaths, OwnRequest};
 use super::pages::Site;
@@ -152,22 +153,44 @@ impl<U: Upstream> Generation<U> {
             // Rare beside what is passed on, whose future need not be as large as this one.
             return Box::pin(self.own_path(own, request)).await;
         }
-        let decision = {
-            let pairs = cookies::pairs(request.headers());
-            let held = Cookies::new(&pairs);
-            if self.gate.may_lack_fields(&held) {
-                // Rare, and only the first time that this replica meets such a session.
-                Box::pin(self.gate.fetch_session(&held)).await;
+        let decision = match bearer::brought(request.headers()) {
+            Brought::Nothing => self.by_cookies(request.headers(), &path).await,
+            // For the e-service itself, where the route takes no tokens.
+            _ if !self.gate.takes_tokens(&path) => self.by_cookies(request.headers(), &path).await,
+            Brought::Malformed => Decision::Denied(self.gate.malformed_token(&path)),
+            Brought::Token(token) => {
+                let presented = token.presented(&request, &path);
+                let cookie_too = {
+                    let pairs = cookies::pairs(request.headers());
+                    self.gate.has_session_cookie(&Cookies::new(&pairs))
+                };
+                // Programs only: their futures need not be in everybody's.
+                Box::pin(self.gate.authorize_token(&path, &presented, cookie_too)).await
             }
-            self.gate.authorize(&path, &held)
         };
         match decision {
-            Decision::Denied(denial) => self.denied(&request, &path, &denial),
+            Decision::Denied(denial) => {
+                let mut answer = self.denied(&request, &path, &denial);
+                if self.gate.takes_tokens(&path) {
+                    bearer::challenge(&mut answer, &denial, self.gate.dpop_nonce(&path).as_deref());
+                }
+                answer
+            }
             Decision::Permit(permit) => match self.upstreams.get(core) {
                 Some(upstream) => self.forward(upstream, request, &path, &client, permit, wish).await,
                 None => self.fault(&request, Fault::Internal, Some(self.reference())),
             },
         }
+    }
+
+    async fn by_cookies(&self, headers: &HeaderMap, path: &str) -> Decision {
+        let pairs = cookies::pairs(headers);
+        let held = Cookies::new(&pairs);
+        if self.gate.may_lack_fields(&held) {
+            // Rare, and only the first time that this replica meets such a session.
+            Box::pin(self.gate.fetch_session(&held)).await;
+        }
+        self.gate.authorize(path, &held)
     }
 
     async fn forward(
@@ -180,7 +203,7 @@ impl<U: Upstream> Generation<U> {
         wish: Option<Wish>,
     ) -> Response<AnswerBody> {
         // A session's cookies go along with what any page of the same site opens.
-        if wish.is_some() && permit.lease.is_some() {
+        if wish.is_some() && permit.lease.as_ref().is_some_and(|lease| lease.session().is_some()) {
             let own = upgrade::is_from(request.headers(), &self.proxy.websocket_origins);
             if !own {
                 return self.fault(&request, Fault::CrossSite, None);

@@ -50,6 +50,15 @@ problems! {
     /// It took too long, or whoever began it is gone.
     Lost = "Inloggningen hann inte bli klar", "Det tog för lång tid, eller så startade tjänsten om under tiden. Börja om från början.";
         "The login could not be finished", "It took too long, or the service was restarted in the meantime. Start again from the beginning.";
+    /// A program's bearer token was refused.
+    Token = "Åtkomsten nekades", "Programmets behörighet kunde inte godkännas.";
+        "Access was refused", "The program's token could not be accepted.";
+    /// A program's bearer token is not enough.
+    TokenLacks = "Behörigheten räcker inte", "Programmet har inte den behörighet som behövs här.";
+        "The token is not enough", "The program is not allowed to do this.";
+    /// A session and a bearer token at once.
+    BothCredentials = "Två inloggningar samtidigt", "Förfrågan har både en inloggning och ett programs behörighet. Skicka bara en av dem.";
+        "Two credentials at once", "The request brings a session and a bearer token. Send only one of them.";
     /// The message or the login was used before.
     Used = "Inloggningen är redan använd", "Sidan har öppnats en gång till, till exempel med bakåtknappen. Börja om från början.";
         "The login has already been used", "The page was opened a second time, for example with the back button. Start again from the beginning.";

@@ -20,6 +20,9 @@ use crate::gate::Lease;
 /// How often it looks.
 const TICK: Duration = Duration::from_millis(250);
 
+/// How long a session that has ended waits for others that do.
+const TOGETHER: Duration = Duration::from_millis(10);
+
 /// How long a client may take to send a request's head. From its first byte on: one byte now and then wins nothing.
 const HEADER_TIME: Duration = Duration::from_secs(10);
 
@@ -158,6 +161,7 @@ impl Watchdog {
             idle: AtomicU32::new(Looks::of(OWN_ANSWER_TIME).0),
             expired: AtomicU8::new(0),
             close: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
             body_left: AtomicBool::new(false),
             waits_for_client: AtomicBool::new(false),
             taken_back: AtomicBool::new(false),
@@ -192,7 +196,11 @@ impl Watchdog {
         loop {
             tokio::select! {
                 _ = ticks.tick() => self.look(handler),
-                () = handler.session_ended() => self.look_at(handler),
+                () = handler.session_ended() => {
+                    // Many that end at once are one look.
+                    tokio::time::sleep(TOGETHER).await;
+                    self.look_at(handler);
+                }
             }
             if self.list.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
                 self.somebody.notified().await;
@@ -293,6 +301,8 @@ impl Phase {
 struct Slot {
     lease: Option<Lease>,
     waker: Option<Waker>,
+    /// Of a request's body, which may outlive the task that drives its request.
+    body: Option<Waker>,
     task: Option<AbortHandle>,
 }
 
@@ -307,6 +317,7 @@ pub struct Watched {
     idle: AtomicU32,
     expired: AtomicU8,
     close: AtomicBool,
+    given_up: AtomicBool,
     body_left: AtomicBool,
     waits_for_client: AtomicBool,
     /// Of a stream: the client did not wait for the answer.
@@ -399,9 +410,35 @@ impl Watched {
     fn abort(&self) {
         // Whoever is thrown out is not listened to any longer.
         self.body_left.store(false, Relaxed);
-        if let Some(task) = &self.slot().task {
+        self.given_up.store(true, Relaxed);
+        let mut slot = self.slot();
+        if let Some(task) = &slot.task {
             task.abort();
         }
+        let body = slot.body.take();
+        drop(slot);
+        if let Some(body) = body {
+            body.wake();
+        }
+    }
+
+    /// A request's body waits for the client. False when nobody waits for it any more.
+    pub fn awaits_body(&self, waker: &Waker) -> bool {
+        if self.given_up.load(Relaxed) {
+            return false;
+        }
+        self.waits_for_client.store(true, Relaxed);
+        let mut slot = self.slot();
+        if !slot.body.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            slot.body = Some(waker.clone());
+        }
+        true
+    }
+
+    /// A part of a request's body has come.
+    pub fn got_body(&self) {
+        self.waits_for_client.store(false, Relaxed);
+        self.moved();
     }
 
     /// A request has come, with or without a body.
@@ -425,11 +462,6 @@ impl Watched {
     /// Nothing of a request's body is left, or nothing of it matters any more.
     pub fn no_body_left(&self) {
         self.body_left.store(false, Relaxed);
-    }
-
-    /// Whether the client is being waited for in the middle of its body.
-    pub fn waits_for_client(&self, waits: bool) {
-        self.waits_for_client.store(waits, Relaxed);
     }
 
     /// The e-service is asked, for a session or for anyone.
@@ -476,11 +508,11 @@ impl Watched {
 
     /// The request is answered.
     fn rests(&self) {
-        if self.is_stream() {
+        if self.body_left() {
+            self.enter(Phase::Uploading, Looks(self.idle.load(Relaxed)));
+        } else if self.is_stream() {
             // Its task ends when all of the answer is sent.
             self.enter(Phase::Streaming, Looks::of(OWN_ANSWER_TIME));
-        } else if self.body_left() {
-            self.enter(Phase::Uploading, Looks(self.idle.load(Relaxed)));
         } else {
             self.enter(Phase::Waiting, self.dog.keep_alive);
         }

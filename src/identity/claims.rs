@@ -61,20 +61,21 @@ pub fn from_claims(
     })
 }
 
-/// Reads whoever a verified access token speaks of: a person, where it says so, else whatever its `sub` names. A token
-/// without a level has one that no route takes.
+/// Reads whoever a verified access token speaks of: a person, where it says so, else whatever its `sub` names, else the
+/// client itself, which is what `sub` would name then (RFC 9068, 2.2). A token without a level has one that no route takes.
 ///
 /// # Errors
-/// `claim_missing` without a `sub`, and those of [`from_claims`].
+/// `claim_missing` where the token speaks of nobody, and those of [`from_claims`].
 pub fn from_access_token(
     token: Verified<AccessToken>,
     rules: &ClaimRules<'_>,
     key: &HmacKey,
 ) -> Result<Identity, Reject> {
     let token = token.into_claims();
-    let subject = token
-        .subject
-        .ok_or_else(|| Reject::new(Reason::ClaimMissing, "`sub` is missing: the token speaks of nobody"))?;
+    let subject = token.subject.or(token.client_id);
+    let subject = subject.ok_or_else(|| {
+        Reject::new(Reason::ClaimMissing, "neither `sub` nor `client_id`: the token speaks of nobody")
+    })?;
     let issued = token.issued_at.unwrap_or(UnixTime::from_secs(0));
     let loa = token.loa.as_deref().map_or_else(Loa::unstated, Loa::from_uri);
     let jti = token.claims.get("jti").and_then(Value::as_text).map(Cow::into_owned).unwrap_or_default();

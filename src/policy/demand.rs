@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Route;
-use crate::base::EidId;
+use crate::base::{EidId, ProviderId};
 use crate::identity::{Field, Loa};
 use crate::verify::{Reason, Reject};
 
@@ -42,6 +42,29 @@ pub fn meets(route: &Arc<Route>, loa: &Loa, eid: &EidId, has: impl Fn(Field) -> 
     if !route.eid.is_empty() && !route.eid.contains(eid) {
         return Err(Reject::new(Reason::EidNotAllowed, format_args!("the route {} does not take {eid}", route.name)));
     }
+    holds(route, loa, has)
+}
+
+/// Whether whoever a bearer token of `provider` speaks of, with the level `loa`, meets `route`. Which e-ID it was is the
+/// token provider's to say by the level: `eid` is about logins.
+///
+/// # Errors
+/// `bearer_not_allowed`, `loa_not_allowed`, `required_attribute_missing`.
+pub fn meets_by_token(
+    route: &Arc<Route>,
+    loa: &Loa,
+    provider: &ProviderId,
+    has: impl Fn(Field) -> bool,
+) -> Result<MeetsRoute, Reject> {
+    if !route.bearer.contains(provider) {
+        let detail = format_args!("the route {} takes no tokens of {provider}", route.name);
+        return Err(Reject::new(Reason::BearerNotAllowed, detail));
+    }
+    holds(route, loa, has)
+}
+
+/// Level and attributes.
+fn holds(route: &Arc<Route>, loa: &Loa, has: impl Fn(Field) -> bool) -> Result<MeetsRoute, Reject> {
     if !route.loa.is_empty() && !route.loa.contains(loa) {
         return Err(Reject::new(Reason::LoaNotAllowed, format_args!("the route {} does not take {loa}", route.name)));
     }
@@ -70,6 +93,8 @@ mod tests {
             loa: vec![loa("loa3"), loa("uncertified-loa3")],
             require: vec![Field::PersonalNumber],
             eid: vec![eid("bankid"), eid("freja")],
+            bearer: Vec::new(),
+            scopes: Vec::new(),
             forward: Vec::new(),
         });
         let verdict = |level, by, number: bool| {

@@ -4,6 +4,6 @@ mod demand;
 mod path;
 mod route;
 
-pub use demand::{MeetsRoute, meets};
+pub use demand::{MeetsRoute, meets, meets_by_token};
 pub use path::{BadPath, normal_path};
 pub use route::{Access, Route, Routes};

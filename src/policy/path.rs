@@ -82,8 +82,11 @@ pub fn normal_path(raw: &str) -> Result<Cow<'_, str>, BadPath> {
     let normal = match out {
         Some(text) => {
             let decoded = percent_decode_str(&text).decode_utf8().map_err(|_| BadPath::NotUtf8)?;
-            if decoded.contains(char::is_control) {
+            if decoded.contains(|c: char| c.is_control() || looks_like_a_separator(c)) {
                 return Err(BadPath::Hidden);
+            }
+            if decoded.split('/').any(looks_like_dots) {
+                return Err(BadPath::Dots);
             }
             drop(decoded);
             Cow::Owned(text)
@@ -94,15 +97,90 @@ pub fn normal_path(raw: &str) -> Result<Cow<'_, str>, BadPath> {
     while let Some(segment) = segments.next() {
         match segment {
             "." | ".." => return Err(BadPath::Dots),
-            // Some file systems drop white space at the end of a name.
-            _ if segment.contains("%20") && matches!(segment.replace("%20", "").as_str(), "." | "..") => {
-                return Err(BadPath::Dots);
-            }
             "" if segments.peek().is_some() => return Err(BadPath::EmptySegment),
             _ => {}
         }
     }
     Ok(normal)
+}
+
+/// Whether a reader that brings letters beyond ASCII into their plain form (Unicode's NFKC, Windows' best fit) takes `c`
+/// for a separator, a `%`, or more than one letter with one of them in it.
+const fn looks_like_a_separator(c: char) -> bool {
+    matches!(
+        c,
+        '\u{37e}' | '\u{2044}' | '\u{2047}'
+            ..='\u{2049}'
+                | '\u{2100}'
+                | '\u{2101}'
+                | '\u{2105}'
+                | '\u{2106}'
+                | '\u{2215}'
+                | '\u{2216}'
+                | '\u{fe14}'
+                | '\u{fe16}'
+                | '\u{fe54}'
+                | '\u{fe56}'
+                | '\u{fe5f}'
+                | '\u{fe68}'
+                | '\u{fe6a}'
+                | '\u{ff03}'
+                | '\u{ff05}'
+                | '\u{ff0f}'
+                | '\u{ff1b}'
+                | '\u{ff1f}'
+                | '\u{ff3c}'
+    )
+}
+
+/// For how many dots such a reader takes `c`.
+const fn dots(c: char) -> usize {
+    match c {
+        '.' | '\u{2024}' | '\u{fe52}' | '\u{ff0e}' => 1,
+        '\u{2025}' | '\u{fe30}' => 2,
+        '\u{2026}' | '\u{fe19}' => 3,
+        _ => 0,
+    }
+}
+
+/// White space, which some file systems drop at the end of a name, and what has no width.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+}
+
+/// Whether such a reader takes a segment for `.` or `..`.
+fn looks_like_dots(segment: &str) -> bool {
+    let only = segment.chars().all(|c| dots(c) > 0 || is_blank(c));
+    only && matches!(segment.chars().map(dots).sum(), 1 | 2)
+}
+
+/// One reading of a path for all the spellings that an e-service may take for one: letters in lower case, dots at the ends
+/// of names and what is not seen dropped. What is guarded is guarded under each of them.
+///
+/// `path` is in normal form; most paths are their own reading but for the case, and cost nothing.
+pub(super) fn folded(path: &str) -> Cow<'_, str> {
+    let plain = !path.contains('%') && !path.contains("./") && !path.ends_with('.');
+    if plain {
+        return match path.bytes().any(|b| b.is_ascii_uppercase()) {
+            true => Cow::Owned(path.to_ascii_lowercase()),
+            false => Cow::Borrowed(path),
+        };
+    }
+    // A normal path decodes to text, and to no slash that it has not as it is.
+    let decoded = percent_decode_str(path).decode_utf8_lossy();
+    let mut out = String::with_capacity(decoded.len());
+    let mut segments = decoded.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let name = segment.trim_end_matches(|c: char| dots(c) > 0 || is_blank(c)).trim_start_matches(is_blank);
+        // What is left of a name may be nothing: then the slashes around it are one.
+        if name.is_empty() && segments.peek().is_some() {
+            continue;
+        }
+        out.push('/');
+        let seen = name.chars().filter(|c| c.is_whitespace() || !is_blank(*c));
+        out.extend(seen.flat_map(char::to_lowercase));
+    }
+    Cow::Owned(out)
 }
 
 #[cfg(test)]
@@ -124,6 +202,8 @@ mod tests {
             ("/%c3%a5", "/%C3%A5"),
             ("/a/...", "/a/..."),
             ("/a.b/..c", "/a.b/..c"),
+            ("/a/%E2%80%A6", "/a/%E2%80%A6"),
+            ("/a/%20", "/a/%20"),
             ("/a:b@c!$&'()*+,=", "/a:b@c!$&'()*+,="),
         ] {
             assert_eq!(normal_path(raw).as_deref(), Ok(normal), "{raw}");
@@ -161,6 +241,15 @@ mod tests {
             ("/a%C2%85", BadPath::Hidden),
             ("/a/..%20/b", BadPath::Dots),
             ("/a/%20./b", BadPath::Dots),
+            ("/a/%EF%BC%8E./b", BadPath::Dots),
+            ("/a/%E2%80%A5/b", BadPath::Dots),
+            ("/a/.%C2%AD./b", BadPath::Dots),
+            ("/a/..%E2%80%8B", BadPath::Dots),
+            ("/a/..%C2%A0", BadPath::Dots),
+            ("/a%EF%BC%8Fb", BadPath::Hidden),
+            ("/a%E2%88%95b", BadPath::Hidden),
+            ("/a%EF%BC%85%32eb", BadPath::Hidden),
+            ("/a%CD%BEb", BadPath::Hidden),
             ("/a%", BadPath::Encoding),
             ("/a%4", BadPath::Encoding),
             ("/a%zz", BadPath::Encoding),

@@ -215,20 +215,22 @@ impl Feeds {
 
     /// Brings the gauges up to `now`: they tell of time that passes, and nobody changes them.
     pub fn observe(&self, metrics: &Metrics, now: UnixTime) {
+        // A feed that is no longer configured is not told of any more.
+        for family in [&metrics.fetch.age, &metrics.fetch.expiry, &metrics.fetch.sources] {
+            family.reset();
+        }
         for feed in &self.feeds {
             let label = feed.definition.id.as_str();
             let all: Vec<Status> = feed.sources.iter().map(|source| source.status(now)).collect();
             let seconds = |d: std::time::Duration| i64::try_from(d.as_secs()).unwrap_or(i64::MAX);
             let usable = |status: &&Status| status.freshness != Freshness::None;
-            match all.iter().filter(usable).filter_map(|status| status.confirmed).min() {
-                Some(oldest) => metrics.fetch.age.with_label_values(&[label]).set(seconds(now.since(oldest))),
-                None => drop(metrics.fetch.age.remove_label_values(&[label])),
+            if let Some(oldest) = all.iter().filter(usable).filter_map(|status| status.confirmed).min() {
+                metrics.fetch.age.with_label_values(&[label]).set(seconds(now.since(oldest)));
             }
             // Without a document it is over now; one without an end has no last second.
             let ends = all.iter().filter_map(|status| if usable(&status) { status.until } else { Some(now) });
-            match ends.min() {
-                Some(end) => metrics.fetch.expiry.with_label_values(&[label]).set(seconds(end.since(now))),
-                None => drop(metrics.fetch.expiry.remove_label_values(&[label])),
+            if let Some(end) = ends.min() {
+                metrics.fetch.expiry.with_label_values(&[label]).set(seconds(end.since(now)));
             }
             for state in Freshness::ALL {
                 let count = all.iter().filter(|status| status.freshness == state).count();

@@ -29,7 +29,7 @@ impl Entities {
     /// What it says of one.
     ///
     /// # Errors
-    /// Why it cannot be used; `entity_missing` when the feed does not have it.
+    /// Why it cannot be used; `entity_missing` when the feed does not have it, and only then.
     pub fn get(&self, entity_id: &str) -> Result<&Arc<IdpMetadata>, Reject> {
         match self.found.get(entity_id) {
             Some(Ok(idp)) => Ok(idp),
@@ -38,8 +38,9 @@ impl Entities {
                 Err(Reject::new(Reason::EntityMissing, format_args!("{entity_id:?} is not in the feed")))
             }
             None => {
+                // Not that the feed lacks it: nobody has been withdrawn (T54).
                 let detail = format_args!("the feed has not been read since {entity_id:?} was configured");
-                Err(Reject::new(Reason::EntityMissing, detail))
+                Err(Reject::new(Reason::ProviderWithoutKeys, detail))
             }
         }
     }
@@ -131,5 +132,48 @@ pub(super) fn pinned_keys(file: Option<&Path>) -> (Result<Arc<KeySet>, Reject>, 
             (Ok(Arc::new(keys)), left_out.collect())
         }
         Err(cause) => (Err(cause.clone()), vec![cause]),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::fixture::NOW;
+    use super::*;
+
+    /// Feeds and certificates from a signer that is not ours.
+    fn vector(name: &str) -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name)
+    }
+
+    #[test]
+    fn a_file_may_pin_several_signers_and_any_of_them_will_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let pem = |name: &str| std::fs::read_to_string(vector(&format!("keys/{name}.crt"))).unwrap();
+        let der = CertificateDer::from_pem_slice(pem("feed-signer").as_bytes()).unwrap();
+        let broken = pem("stranger").replacen("MII", "MIJ", 1);
+        let wanted = "https://a.example.se/saml";
+        let feed = std::fs::read(vector("metadata/good.xml")).unwrap();
+        for (what, bundle, expect) in [
+            ("one", pem("feed-signer"), None),
+            ("ours last", pem("stranger") + &pem("feed-signer-next") + &pem("feed-signer"), None),
+            ("ours first", pem("feed-signer") + &pem("stranger"), None),
+            ("with words between", format!("old:\n{}\nnew:\n{}", pem("stranger"), pem("feed-signer")), None),
+            ("none of them", pem("stranger") + &pem("feed-signer-next"), Some("signature_invalid")),
+            ("one of them broken", pem("feed-signer") + &broken, Some("provider_without_keys")),
+            ("cut off", pem("feed-signer") + "-----BEGIN CERTIFICATE-----\nMIIB", Some("provider_without_keys")),
+            ("empty", String::new(), Some("provider_without_keys")),
+            ("only words", "none yet".to_owned(), Some("provider_without_keys")),
+        ] {
+            let path = dir.path().join("signers.pem");
+            std::fs::write(&path, bundle).unwrap();
+            let read = signers(Environment::Test, &[path])
+                .and_then(|keys| reader(Environment::Test, keys, vec![wanted.to_owned()])(&feed, NOW));
+            assert_eq!(read.as_ref().err().map(Reject::code), expect, "{what}");
+            assert_eq!(read.is_ok_and(|document| document.value.get(wanted).is_ok()), expect.is_none(), "{what}");
+        }
+        let path = dir.path().join("signer.crt");
+        std::fs::write(&path, &der).unwrap();
+        assert_eq!(signers(Environment::Test, &[path.clone(), path]).unwrap().len(), 2, "in DER, one a file");
     }
 }

@@ -9,6 +9,7 @@ use crate::config::{Config, Encryption, Protocol, Provider, SamlProvider};
 use crate::crypto::encryption::UnwrapKey;
 use crate::identity::IdentityRules;
 use crate::policy::Route;
+use crate::session::{Maker, Session};
 use crate::verify::jose::KeySet;
 use crate::verify::saml::{Binding, Endpoint, Expect, IdpMetadata, SsoBinding};
 use crate::verify::{Reason, Reject};
@@ -20,6 +21,7 @@ pub struct ProviderEntry {
     known: Known,
     /// The hard age of what was fetched, beside the metadata's own end.
     limit: Option<UnixTime>,
+    maker: Maker,
 }
 
 /// What we know of a provider beside its configuration, or why nothing.
@@ -34,7 +36,7 @@ pub enum Known {
 impl ProviderEntry {
     /// A SAML provider with its verified metadata, or with why there is none.
     pub fn new(config: Provider, idp: Result<Arc<IdpMetadata>, Reject>) -> Self {
-        Self { config, known: Known::Saml(idp), limit: None }
+        Self { maker: maker(&config), config, known: Known::Saml(idp), limit: None }
     }
 
     /// Usable until `limit` at the most, whatever the metadata says of itself.
@@ -46,12 +48,30 @@ impl ProviderEntry {
 
     /// A provider of tokens with its keys, or with why there are none.
     pub fn of_tokens(config: Provider, keys: Result<Arc<KeySet>, Reject>) -> Self {
-        Self { config, known: Known::Tokens(keys), limit: None }
+        Self { maker: maker(&config), config, known: Known::Tokens(keys), limit: None }
     }
 
     /// What the configuration says.
     pub const fn config(&self) -> &Provider {
         &self.config
+    }
+
+    /// Who it is, whatever we call it.
+    pub const fn maker(&self) -> Maker {
+        self.maker
+    }
+
+    /// Whether it still stands by a session that it made (T54): it is the same provider, of the same e-ID, may assert the
+    /// session's level, and has not been withdrawn from a feed that is good itself. That its metadata cannot be had is
+    /// no withdrawal: one outage does not stop the e-service.
+    pub fn stands_by(&self, session: &Session, now: UnixTime) -> bool {
+        let may_assert = || match (&self.known, self.saml(now)) {
+            (Known::Saml(Ok(_)), Ok(saml)) => saml.certified().any(|loa| loa == session.loa()),
+            (Known::Saml(Err(why)), _) => why.reason() != Reason::EntityMissing,
+            (Known::Saml(Ok(_)), Err(_)) => true,
+            (Known::Tokens(_), _) => self.config.loa.iter().any(|loa| loa == session.loa()),
+        };
+        self.maker == session.maker() && self.config.eid == *session.eid() && may_assert()
     }
 
     pub(super) const fn known(&self) -> &Known {
@@ -214,6 +234,15 @@ impl<'a> SamlEntry<'a> {
     }
 }
 
+fn maker(config: &Provider) -> Maker {
+    let issuer = match &config.protocol {
+        Protocol::Saml(own) => &own.entity_id,
+        Protocol::Oidc(own) => &own.issuer,
+        Protocol::Jwt(own) => &own.issuer,
+    };
+    Maker::new(config.protocol.name(), issuer)
+}
+
 /// The levels of the federation's own eIDAS connector. Those that a broker relays are called `uncertified-eidas-*`.
 fn is_eidas(loa: &str) -> bool {
     loa.starts_with("http://id.elegnamnden.se/loa/1.0/eidas-")
@@ -321,6 +350,8 @@ mod tests {
             loa: levels.iter().map(|name| Loa::parse(name).unwrap()).collect(),
             require: Vec::new(),
             eid: eid.iter().map(|name| EidId::new(name).unwrap()).collect(),
+            bearer: Vec::new(),
+            scopes: Vec::new(),
             forward: Vec::new(),
         }
     }

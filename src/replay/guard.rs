@@ -54,6 +54,11 @@ impl ReplayKey {
         Self { digest: cut(key.tag(&[b"assertion", issuer.as_bytes(), id.as_bytes()])), refused: ReplayError::Replayed }
     }
 
+    /// A proof that may be shown once, by its key and `jti` (RFC 9449, 11.1).
+    pub fn proof(key: &HmacKey, id: &str) -> Self {
+        Self { digest: cut(key.tag(&[b"proof", id.as_bytes()])), refused: ReplayError::Replayed }
+    }
+
     /// A begun login, by its handle.
     pub fn login(key: &HmacKey, handle: &str) -> Self {
         Self { digest: cut(key.tag(&[b"login", handle.as_bytes()])), refused: ReplayError::LoginConsumed }

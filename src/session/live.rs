@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Maker;
 use crate::base::{EidId, ProviderId, UnixTime};
 use crate::identity::{Field, Identity};
 use crate::policy::MeetsRoute;
@@ -51,6 +52,8 @@ pub struct SessionParams<'a> {
     pub at_provider: Vec<ProviderMark>,
     /// Who verified the person.
     pub provider: ProviderId,
+    /// The same, as the world knows them.
+    pub maker: Maker,
     /// The e-ID.
     pub eid: EidId,
     /// What the routes forward or require, together: nothing else of the person is kept.
@@ -81,6 +84,7 @@ pub struct Session {
     marks: Marks,
     subject: String,
     provider: ProviderId,
+    maker: Maker,
     eid: EidId,
     loa: String,
     authenticated_at: UnixTime,
@@ -124,6 +128,7 @@ pub(crate) struct SessionForm1 {
     id: SessionId,
     subject: String,
     provider: ProviderId,
+    maker: Maker,
     eid: EidId,
     loa: String,
     authenticated_at: UnixTime,
@@ -139,6 +144,7 @@ impl From<SessionForm1> for Session {
             marks: Marks { session: before.id, opened: before.started, at_provider: Vec::new() },
             subject: before.subject,
             provider: before.provider,
+            maker: before.maker,
             eid: before.eid,
             loa: before.loa,
             authenticated_at: before.authenticated_at,
@@ -185,6 +191,7 @@ pub fn open_session(who: &Identity, meets: MeetsRoute, once: FirstUse, params: S
         marks: Marks { session: params.id, opened: once.at(), at_provider: params.at_provider },
         subject: who.subject().to_string(),
         provider: params.provider,
+        maker: params.maker,
         eid: params.eid,
         loa: who.loa().uri().to_owned(),
         authenticated_at: who.authenticated_at(),
@@ -249,11 +256,6 @@ impl Session {
         self.marks.session
     }
 
-    /// What goes along with what it opened: by what it can be ended, and whose it is.
-    pub fn into_marks(self) -> (Marks, ProviderId, EidId) {
-        (self.marks, self.provider, self.eid)
-    }
-
     /// Everything that it can be ended by.
     pub const fn marks(&self) -> &Marks {
         &self.marks
@@ -267,6 +269,11 @@ impl Session {
     /// Who verified the person.
     pub const fn provider(&self) -> &ProviderId {
         &self.provider
+    }
+
+    /// Who verified the person, as the world knows them.
+    pub const fn maker(&self) -> Maker {
+        self.maker
     }
 
     /// The e-ID.
@@ -351,6 +358,7 @@ pub(crate) mod tests {
             },
             subject: "personal-number:9KMXYHw1fCJwXqQqfVHrLNvAx0KYl3uJ9q9c4dP0J0k".to_owned(),
             provider: ProviderId::new("bankid-a").unwrap(),
+            maker: Maker::new("saml", "https://bankid-a.example.se"),
             eid: EidId::new("bankid").unwrap(),
             loa: loa.to_owned(),
             authenticated_at: now,
@@ -402,20 +410,21 @@ pub(crate) mod tests {
     }
 
     /// What a process of the form before sealed, with the key of 32 ones: recorded, not made here.
-    const FORM_1: &str = "ATun0xA-Bp9DvLAaeB7xwjU3clQ4rYdhhSChyrUj_kX1bdbEVNvsSXu0suYQRCTuR9VGFeBqdkB4QPh2t8SPHZ3lXGnH5n-\
-                          gXYV-I7YUE_brl9NLr1xwyB7HJYpilhgMmkzQms1OtFbrE-AcAtkIfYqwo8mN57yrVLedLLUp5krgcrXQS9YioNKfqUJHx\
-                          AeiiPuMr2xDK78GXmmnP_XYq4c2w1UYJK93Vk4qbb1P8B4ucn_4jLda8jpTT13860JY0BytqOmHk-tOd51y08YGPysOlUS\
-                          9clhgmQGnkE1CnKJkPgZ9-HXsVUADYMlfJrpiXtjX";
+    const FORM_1: &str = "ATun0xBDEanm4hlqJ2Jtm9soD0McS1Qs4HnDxOHj7bZsQd4QFajtX0ivZID552TqrK5nWsvibb4imTZD85-ILfiMdfoddu\
+                          1sFBdbbuMiZJoe-uGPXyR0wd0cnVIDOvvcVq3tCsWIyoqO_qod0RQvkwMcCnBtFkr2iK4FEHnWzoia0oDStrzR7EFKhdDK\
+                          Mcgm_Nwidd480ZB-nOsmhedROV5AWLdZ6EVL9TaSgxtTMhrNKoc2iNrd0znD0TGjX1a-WEmWiRM-PxDQSIGBsDLjXaB9Kt\
+                          PqpwfANf2zPbHN_nCRKcUEuXPbXNDYJQQWOPEjTIKlr5o17SYtYAY";
 
     #[test]
     fn a_session_of_the_form_before_goes_on() {
         let sealer = CookieSealer::new([&Secret::new([1; 32])], CookieKey::Session).unwrap();
         let session: Session = sealer.open("__Host-eid-etjanst", FORM_1).unwrap();
         let start = UnixTime::from_secs(1_772_359_200);
-        assert_eq!(session.id().to_string(), "xqYOXegyma0bDn9sboaCGQ");
+        assert_eq!(session.id().to_string(), "iZtFxtoZBsaq9VyQH00jUg");
         assert_eq!(session.field(Field::PersonalNumber), Some("195006262546"));
         assert_eq!(session.field(Field::Name), Some("Karl-Johan Åström"));
         assert_eq!((session.loa(), session.provider().as_str()), ("http://id.elegnamnden.se/loa/1.0/loa3", "bankid-a"));
+        assert_eq!(session.maker(), Maker::new("saml", "https://bankid-a.example.se"));
         assert_eq!(session.idle_in(start, &TIMES), Duration::from_secs(35 * 60), "seen five minutes after its start");
         assert!(session.marks().opened == start && session.marks().at_provider.is_empty() && !session.is_in_store());
         // Its next cookie is of the form of now.

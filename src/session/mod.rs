@@ -4,6 +4,7 @@ pub mod codec;
 pub mod live;
 pub mod locale;
 pub mod login;
+pub mod maker;
 pub mod names;
 
 pub use crate::replay::Instance;
@@ -11,4 +12,5 @@ pub use codec::{CookieKey, CookieSealer, SealError, Sealed};
 pub use live::{Ended, Fields, Session, SessionParams, SessionTimes, open_session};
 pub use locale::Locale;
 pub use login::{Handle, LoginState, StepUpFrom};
+pub use maker::Maker;
 pub use names::CookieNames;

@@ -249,6 +249,8 @@ reasons! {
     UserInfoNotSigned = "userinfo_not_signed",
     /// An access token bound to something that we cannot check.
     ConfirmationUnsupported = "confirmation_unsupported",
+    /// A bearer token of a provider whose tokens the route does not take.
+    BearerNotAllowed = "bearer_not_allowed",
     /// An access token without a scope that the route asks for.
     ScopeInsufficient = "scope_insufficient",
     /// No DPoP proof where one must be.

@@ -94,7 +94,7 @@ fn judge(file: &str, providers: &[IdpMetadata], decryption: &dyn UnwrapKey) -> R
 
 /// The whole answer of the command, not its code alone.
 #[test]
-fn every_failure_that_hangs_on_a_key_has_one_answer() {
+fn t30_every_failure_that_hangs_on_a_key_has_one_answer() {
     let opaque = cases(|case| case.opaque);
     assert!(opaque.len() >= 50, "only {}", opaque.len());
     let mut input = String::new();
@@ -116,7 +116,7 @@ fn every_failure_that_hangs_on_a_key_has_one_answer() {
 /// Every message with one EncryptedKey costs one unwrapping, whether it opens or not and wherever it fails. (How long the
 /// content is worked at is not seen from here.)
 #[test]
-fn every_failure_that_hangs_on_a_key_asks_the_keys_as_often_as_success() {
+fn t30_every_failure_that_hangs_on_a_key_asks_the_keys_as_often_as_success() {
     let (providers, keys) = (providers(), Counting::new());
     let mut refused = BTreeSet::new();
     let opens =
@@ -140,7 +140,7 @@ fn every_failure_that_hangs_on_a_key_asks_the_keys_as_often_as_success() {
 
 /// Whose word a message is not, and what it says wrong of itself, is known before a private key is touched.
 #[test]
-fn no_key_is_asked_before_the_signature_and_the_algorithms_are_judged() {
+fn t14_t30_no_key_is_asked_before_the_signature_and_the_algorithms_are_judged() {
     let (providers, keys) = (providers(), Counting::new());
     let starts = [
         "after-",

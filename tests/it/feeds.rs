@@ -3,12 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use grindvakt::base::Clock as _;
-use grindvakt::provider::source::{Early, Freshness, Origin};
+use grindvakt::base::{Clock as _, FeedId, ManualClock, SystemClock};
+use grindvakt::config::{Outbound, RemoteUrl};
+use grindvakt::provider::source::{Document, Early, Freshness, Origin, Place, Reader, Source, Spec, Way};
+use grindvakt::telemetry::Telemetry;
+use grindvakt::verify::jose::KeySet;
 use grindvakt_demo::{DemoIdp, DemoKey, Feed};
+use http::StatusCode;
 
-use crate::support::remote::{Act, Remote};
-use crate::support::stand::{DAY, Shown, Stand, files, fingerprint};
+use crate::support::remote::{Act, NoChance, Remote, START, fetcher};
+use crate::support::stand::{DAY, Shown, Stand, fingerprint, holds};
+use crate::support::{Client, World, eventually, metric};
 
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
@@ -103,8 +108,8 @@ async fn down_at_the_start_without_a_copy_and_up_later() {
 #[tokio::test(flavor = "multi_thread")]
 async fn down_at_the_start_with_a_copy_of_the_process_before() {
     let (remote, mut stand) = running().await;
+    holds(&stand.path("state/feeds"), |names| names == ["fed.xml", "fed.xml.json"]).await;
     stand.stop();
-    assert_eq!(files(&stand.path("state/feeds")), ["fed.xml", "fed.xml.json"]);
     drop(remote);
 
     // Another process, two days later: the copy is verified and used; the network is down.
@@ -316,11 +321,11 @@ async fn a_seed_serves_until_something_newer_comes() {
     let shown =
         Shown { state: Freshness::Seed, origin: Some(Origin::Seed), ..stale(2, "metadata_rolled_back", [0, 0, 2]) };
     stand.shows(shown).await;
-    assert_eq!(files(&stand.path("state/feeds")), [""; 0]);
+    holds(&stand.path("state/feeds"), <[String]>::is_empty).await;
     remote.does(Act::ok(seed));
     stand.advance(30);
     stand.shows(fresh([0, 1, 2])).await;
-    assert_eq!(files(&stand.path("state/feeds")), ["fed.xml", "fed.xml.json"]);
+    holds(&stand.path("state/feeds"), |names| names == ["fed.xml", "fed.xml.json"]).await;
 
     // A seed that was changed on its way is told and not used; the copy is.
     remote.does(Act::status(500));
@@ -394,7 +399,7 @@ async fn a_hundred_unknown_keys_are_one_fetch_and_then_a_cooldown() {
         let refresher = Arc::clone(&refresher);
         waiting.spawn(async move { refresher.early(&grindvakt::base::ProviderId::new("bankid").unwrap()).await });
     }
-    crate::support::eventually(10, "all wait", || async { early("fetched") + early("joined") == 100.0 }).await;
+    eventually(10, "all wait", || async { early("fetched") + early("joined") == 100.0 }).await;
     *gate.0.lock().unwrap() = true;
     gate.1.notify_all();
     let outcomes = waiting.join_all().await;
@@ -452,8 +457,8 @@ async fn a_query_service_is_asked_for_the_one_entity() {
             stand.shows(stale(number, code, [1, 0, number.into()])).await;
         }
         // The copy is one of its own.
-        let kept = files(&stand.path("state/feeds"));
-        assert!(kept.len() == 2 && kept[0].starts_with("fed.") && kept[0].ends_with(".xml"), "{kept:?}");
+        let own = |names: &[String]| names.len() == 2 && names[0].starts_with("fed.") && names[0].ends_with(".xml");
+        holds(&stand.path("state/feeds"), own).await;
         stand.start();
         stand.shows(Shown { origin: Some(Origin::Copy), ..stale(1, "signature_missing", [0, 0, 1]) }).await;
     }
@@ -529,4 +534,117 @@ async fn a_copy_that_cannot_be_kept_is_told_and_stops_nothing() {
     stand.start();
     stand.shows(fresh([1, 0, 0])).await;
     assert_eq!(stand.metric("grindvakt_fetch_copy_failures_total{feed=\"fed\"}"), Some(1.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_signed_by_a_key_that_is_new_succeeds_after_one_early_fetch() {
+    let remote = Remote::start().await;
+    let operator = DemoKey::p256("operator");
+    let mut world = World::new("").await;
+    let (feed, other) = (
+        |idp: &DemoIdp, other: &DemoIdp| {
+            let now = SystemClock.now();
+            let feed = Feed::new().idp(idp).idp(other).valid_for(now, WEEK).published(now, "https://md.example.se");
+            feed.build_signed(&operator)
+        },
+        world.other.clone(),
+    );
+    remote.publishes(feed(&world.idp, &other), "1", &[]);
+    world.write("operator.crt", &operator.certificate_pem());
+    let lines = format!("{}\nsigner = [\"operator.crt\"]", Stand::at(&remote));
+    world.configure(|text| text.replace("file = \"feed.xml\"", &lines)).await;
+    let admin = world.admin();
+    // The start did not wait for the network; readiness does.
+    eventually(10, "ready", || async move { Client::new(admin).get("/readyz").await.status == StatusCode::OK }).await;
+    let status: serde_json::Value = serde_json::from_str(&Client::new(admin).get("/status").await.body).unwrap();
+    let shown = &status["metadata"][0];
+    assert_eq!((shown["id"].as_str(), shown["state"].as_str()), (Some("feed"), Some("fresh")));
+    assert_eq!((shown["origin"].as_str(), &shown["trouble"]), (Some("fetched"), &serde_json::Value::Null));
+    assert!(shown["usable_until"].as_str() == shown["valid_until"].as_str() && shown["next_attempt"].is_string());
+
+    let mut person = Client::new(world.public());
+    assert_eq!(person.log_in(&world, "/ansokan/1").await.status, StatusCode::SEE_OTHER);
+    assert_eq!(remote.hits(), 1);
+
+    // The provider signs with a key that its feed got a moment ago.
+    let new = Arc::new(DemoKey::p256("next"));
+    world.idp = world.idp.clone().rolled_over(Arc::clone(&new), vec![Arc::clone(world.idp.key()), Arc::clone(&new)]);
+    remote.publishes(feed(&world.idp, &other), "2", &[]);
+    let mut person = Client::new(world.public());
+    let reply = person.log_in(&world, "/ansokan/1").await;
+    assert_eq!((reply.status, remote.hits()), (StatusCode::SEE_OTHER, 2), "{}", reply.body);
+    assert_eq!(person.get("/ansokan/1").await.body, "hello");
+    let early = |outcome: &str| format!("grindvakt_fetch_early_total{{feed=\"feed\",outcome=\"{outcome}\"}}");
+    assert_eq!(metric(admin, &early("fetched")).await, 1.0);
+
+    // A stranger's key is refused by its code, and calls nobody: it is too early to ask again.
+    let stranger = world.idp.clone().rolled_over(Arc::new(DemoKey::p256("stranger")), Vec::new());
+    let mut client = Client::new(world.public());
+    let (request, relay_state) = client.begin(&world, "/ansokan/1").await;
+    let response = stranger.response(&request).at(SystemClock.now()).build();
+    let reply = client.answer(&response, &relay_state).await;
+    assert!(reply.status.is_client_error(), "{}", reply.status);
+    let refused = "grindvakt_logins_refused_total{code=\"signature_invalid\",provider=\"bankid-a\"}";
+    assert_eq!((metric(admin, refused).await, remote.hits()), (1.0, 2));
+    assert_eq!(metric(admin, &early("cooling_down")).await, 1.0);
+}
+
+const KEYS: [&str; 2] = [
+    // RFC 7517, A.1, and the key of RFC 7515, A.3.
+    r#"{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","use":"sig","kid":"1"}]}"#,
+    r#"{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","use":"sig","kid":"2"}]}"#,
+];
+
+/// What the machinery does for feeds it does for a provider's key set, whose address comes from another document.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_set_is_a_source_like_any_other() {
+    let remote = Remote::start().await;
+    let clock = ManualClock::at(START);
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::Remote {
+        urls: Vec::new(),
+        copy: Some(folder.path().join("op.json")),
+        seed: None,
+        max_stale: Duration::from_secs(3_600),
+    };
+    let feed = FeedId::new("op").unwrap();
+    let spec = Spec { feed, entity: None, place, accept: "application/json", limit: 10_000 };
+    let reader: Reader<KeySet> = Box::new(|bytes, _| KeySet::parse(bytes).map(|(keys, _)| Document::timeless(keys)));
+    let source = Arc::new(Source::new(spec, reader));
+    let way = Way {
+        fetcher: Some(fetcher(&Outbound::default(), &clock)),
+        clock: Arc::new(clock.clone()),
+        random: Arc::new(NoChance),
+        telemetry: Arc::new(Telemetry::new([], []).unwrap()),
+    };
+    assert_eq!(source.early(&way).await, Early::Idle, "nothing refreshes it yet");
+    let running = tokio::spawn(Arc::clone(&source).run(way.clone(), Arc::new(|| {})));
+    let kids = || -> Vec<String> {
+        let held = source.held().filter(|held| held.usable(clock.now()));
+        held.iter()
+            .flat_map(|held| {
+                held.document.value.describe().filter_map(|(_, kid)| kid.map(str::to_owned)).collect::<Vec<_>>()
+            })
+            .collect()
+    };
+    assert_eq!(source.status(START).next_attempt, None, "without an address there is nothing to do");
+
+    // The discovery document says where the keys are: they are fetched at once.
+    remote.does(Act::ok_with(&["Cache-Control: max-age=900"], KEYS[0]));
+    source.lead_to(vec![RemoteUrl::parse(&format!("http://127.0.0.1:{}/jwks", remote.address.port())).unwrap()]);
+    eventually(10, "the first key", || async { kids() == ["1"] }).await;
+    let generation = source.held().unwrap().generation;
+    assert_eq!(source.status(START).next_attempt, Some(START.plus(Duration::from_secs(900))));
+    // A token names a key that is new.
+    remote.does(Act::ok(KEYS[1]));
+    assert_eq!(source.early(&way).await, Early::Fetched);
+    assert_eq!((kids(), source.held().unwrap().generation), (vec!["2".to_owned()], generation + 1));
+    // What is no key set leaves the last one in use, for an hour and no longer.
+    remote.does(Act::ok("{\"keys\":1}"));
+    clock.advance(Duration::from_secs(3_599));
+    eventually(10, "a failure", || async { source.status(clock.now()).failures == 1 }).await;
+    assert_eq!((kids(), source.trouble().unwrap().reject.is_some()), (vec!["2".to_owned()], true));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!((kids(), source.status(clock.now()).freshness), (Vec::new(), Freshness::None));
+    running.abort();
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use grindvakt::base::{ManualClock, Secret};
 use grindvakt::config::{NoProxy, Outbound, ProxyAddress, RemoteUrl};
-use grindvakt::provider::fetch::{Answer, FetchError, Fetcher, Request, Stage, TlsFault, Validators};
+use grindvakt::provider::fetch::{Answer, FetchError, Fetcher, Request, Stage, Times, TlsFault, Validators};
 use http::header;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -251,6 +251,29 @@ async fn a_certificate_is_judged_and_its_issuer_told() {
     };
     let (sent, _held) = tokio::join!(fetcher.send(Request::get(target)), answering);
     assert_eq!(refused(sent).code(), "tls_failed");
+}
+
+#[tokio::test]
+async fn a_probe_takes_the_head_and_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new("Rot");
+    let clock = ManualClock::at(START);
+    let fetcher = fetcher(&trusting(&authority, folder.path()), &clock);
+    let remote = Remote::tls(authority.vouches_for("idp.localhost", 2020..2040)).await;
+    let target = url(&format!("https://idp.localhost:{}/sso", remote.address.port()));
+    for (act, status) in [
+        (Act::ok(vec![b'x'; 5_000_000]), 200),
+        (Act::redirect("https://elsewhere.example/"), 302),
+        (Act::status(400), 400),
+        (Act::status(503), 503),
+        (Act::Drip(vec![b'x'; 100_000]), 200),
+    ] {
+        remote.does(act);
+        let probe = fetcher.probe(target.clone(), Times::default()).await.unwrap();
+        assert_eq!((probe.status.as_u16(), probe.issuer.as_deref()), (status, Some("CN=Rot")));
+    }
+    remote.does(Act::Closed);
+    assert_eq!(fetcher.probe(target, Times::default()).await.unwrap_err().code(), "http_broken");
 }
 
 #[tokio::test]

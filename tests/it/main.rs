@@ -1,6 +1,10 @@
 //! The integration tests, in one binary: each file is a story, `support` holds what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
+mod attacks_headers;
+mod attacks_paths;
+mod attacks_sessions;
+mod bearer;
 #[cfg(feature = "peers")]
 mod browser_login;
 #[cfg(feature = "peers")]
@@ -15,7 +19,9 @@ mod examples;
 mod feeds;
 mod fetch;
 mod grpc;
+mod hostile_limits;
 mod http2;
+mod jose_vectors;
 mod login;
 mod metadata_vectors;
 #[cfg(feature = "peers")]

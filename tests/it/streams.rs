@@ -558,6 +558,51 @@ async fn a_connection_waits_for_its_next_request_for_a_while() {
     eventually(4, "GOAWAY", || async { h2.is_closed() }).await;
 }
 
+/// An e-service may have its say before it has heard all.
+#[tokio::test]
+async fn an_upload_goes_on_after_its_answer_and_must_not_stand_still() {
+    let heard = Arc::new(AtomicUsize::new(0));
+    let hears = Arc::clone(&heard);
+    let service = Service::new(Version::HTTP_11, move |request: Request<Incoming>| {
+        let hears = Arc::clone(&hears);
+        async move {
+            tokio::spawn(async move {
+                let mut body = request.into_body();
+                while let Some(Ok(_)) = body.frame().await {
+                    hears.fetch_add(1, Ordering::Relaxed);
+                }
+                hears.fetch_add(1000, Ordering::Relaxed);
+            });
+            ok(whole("early"))
+        }
+    })
+    .await;
+    let mut world = World::with_upstream("[upstream]\nidle_timeout = \"2s\"\n", service.address).await;
+    world.configure(|text| text.replacen("[listen]", "[listen]\nkeep_alive_timeout = \"1s\"", 1)).await;
+    let client = Client::new(world.public());
+    for over_h2 in [false, true] {
+        heard.store(0, Ordering::Relaxed);
+        let (sender, body) = coming();
+        let answer = if over_h2 {
+            let post = request(&client, "/om/x").method(Method::POST).body(body).unwrap();
+            H2::connect(world.public()).await.send(post).await
+        } else {
+            h1(world.public(), h1_request(&client, "/om/x").method(Method::POST).body(body).unwrap()).await
+        };
+        let (status, _, got, _) = read(answer).await;
+        assert_eq!((status, &got[..]), (StatusCode::OK, &b"early"[..]));
+        // Longer than an idle connection lives, a little at a time.
+        for _ in 0..8 {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            sender.send(data("x")).await.unwrap();
+        }
+        eventually(2, "all of it came", || async { heard.load(Ordering::Relaxed) == 8 }).await;
+        // And then no more, without an end.
+        eventually(6, "the e-service is rid of it", || async { heard.load(Ordering::Relaxed) >= 1000 }).await;
+        drop(sender);
+    }
+}
+
 #[tokio::test]
 async fn a_head_that_comes_byte_by_byte_is_not_waited_for() {
     let world = World::new("").await;

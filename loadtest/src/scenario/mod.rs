@@ -1,5 +1,6 @@
 //! The scenarios. One more is one file with a [`Scenario`] in it, and one line in [`ALL`].
 
+mod bearer;
 mod big_bodies;
 mod garbage;
 mod login_storm;
@@ -38,6 +39,7 @@ pub const ALL: &[&dyn Scenario] = &[
     &tax_day::TaxDay,
     &slow_clients::SlowClients,
     &big_bodies::BigBodies,
+    &bearer::Bearer,
 ];
 
 /// By its name.

@@ -172,8 +172,8 @@ fn message(message: &[u8]) -> Result<Message<'_>, Reject> {
     if rest.first().is_none_or(|b| *b == b'<' || !b.is_ascii()) {
         return Ok(Message::Saml(Cow::Borrowed(message)));
     }
-    // Base64 has no dots, and no XML begins like the header of a token.
-    if rest.starts_with(b"eyJ") || memchr::memchr(b'.', rest).is_some() {
+    // Base64 has no dots and no braces, and no XML begins like the header of a token.
+    if rest.starts_with(b"eyJ") || rest.starts_with(b"{") || memchr::memchr(b'.', rest).is_some() {
         return Ok(Message::Token(rest.trim_ascii_end()));
     }
     // Base64 is a third longer than what it holds; white space may double it.

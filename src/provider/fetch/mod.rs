@@ -21,6 +21,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::CertificateDer;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
@@ -30,7 +31,7 @@ use self::error::told;
 use self::tls::Roots;
 use crate::base::limits::FETCH_HEAD_BYTES;
 use crate::base::{Clock, UnixTime};
-use crate::config::Outbound;
+use crate::config::{Outbound, RemoteUrl};
 
 pub use error::{FetchError, Stage, TlsFault};
 pub use request::{Answer, Request, Times, Validators, encoded};
@@ -75,10 +76,46 @@ impl Fetcher {
     /// [`FetchError`], also for a redirect, and for a 304 that was not asked for.
     pub async fn send(&self, request: Request) -> Result<Answer, FetchError> {
         let inner = Arc::clone(&self.inner);
-        let task = self.runtime.spawn(async move { inner.exchange(request).await });
-        // The runtime is going down, or the task fell over.
-        Ended(task).await.unwrap_or_else(|e| Err(FetchError::Broken(told(e))))
+        self.apart(async move { inner.exchange(request).await }).await
     }
+
+    /// Asks whether a host answers, and takes no more of its answer than the head: any status is one, also a redirect,
+    /// which is not followed.
+    ///
+    /// # Errors
+    /// [`FetchError`]: of the way to the host, its TLS, its HTTP, or the time that they take.
+    pub async fn probe(&self, url: RemoteUrl, times: Times) -> Result<Probe, FetchError> {
+        let inner = Arc::clone(&self.inner);
+        let request = Request::get(url).within(times);
+        let probe = async move {
+            let (answer, certificate, _driver) = inner.answer(&request, inner.end(&request)).await?;
+            Ok(Probe { status: answer.status(), issuer: issuer_of(certificate.as_ref()) })
+        };
+        self.apart(probe).await
+    }
+
+    /// Does it on the runtime that was given, for as long as somebody waits.
+    async fn apart<R: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<R, FetchError>> + Send + 'static,
+    ) -> Result<R, FetchError> {
+        // The runtime is going down, or the task fell over.
+        Ended(self.runtime.spawn(work)).await.unwrap_or_else(|e| Err(FetchError::Broken(told(e))))
+    }
+}
+
+/// What a host showed that answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// The status of its answer.
+    pub status: StatusCode,
+    /// Who issued its certificate; none on plain http.
+    pub issuer: Option<String>,
+}
+
+/// Who issued a certificate that was accepted.
+fn issuer_of(certificate: Option<&CertificateDer<'_>>) -> Option<String> {
+    certificate.and_then(|der| crate::crypto::certificate::issuer(der))
 }
 
 /// A task that ends with whoever waits for it.
@@ -98,19 +135,32 @@ impl<T> Drop for Ended<T> {
     }
 }
 
+/// The head of an answer, the certificate that the host showed, and what drives the connection.
+type Begun = (http::Response<Incoming>, Option<CertificateDer<'static>>, Ended<()>);
+
 impl Inner {
     async fn exchange(&self, request: Request) -> Result<Answer, FetchError> {
+        let end = self.end(&request);
+        let (answer, certificate, _driver) = self.answer(&request, end).await?;
+        let (parts, body) = answer.into_parts();
+        refuse(parts.status, &parts.headers, &request)?;
+        let body = self.within(Stage::Body, request.times.whole, end, whole(body, request.limit)).await?;
+        Ok(Answer { status: parts.status, headers: parts.headers, body, certificate })
+    }
+
+    /// When the time of an exchange that begins now is over.
+    fn end(&self, request: &Request) -> UnixTime {
+        self.clock.now().plus(request.times.whole)
+    }
+
+    /// Connects, asks, and has the head of the answer. The connection lives as long as the last value.
+    async fn answer(&self, request: &Request, end: UnixTime) -> Result<Begun, FetchError> {
         let times = request.times;
-        let end = self.clock.now().plus(times.whole);
         let proxy = self.outbound.proxy_for(&request.url);
         let connecting = connect(&request.url, proxy, &self.tls);
         let Connected { stream, certificate } = self.within(Stage::Connect, times.connect, end, connecting).await?;
-        let answering = head(stream, &request);
-        let (head, _driver) = self.within(Stage::Head, times.head, end, answering).await?;
-        let (parts, body) = head.into_parts();
-        refuse(parts.status, &parts.headers, &request)?;
-        let body = self.within(Stage::Body, times.whole, end, whole(body, request.limit)).await?;
-        Ok(Answer { status: parts.status, headers: parts.headers, body, certificate })
+        let (answer, driver) = self.within(Stage::Head, times.head, end, head(stream, request)).await?;
+        Ok((answer, certificate, driver))
     }
 
     /// `work`, or the timeout of its stage, after `time` or at `end`.

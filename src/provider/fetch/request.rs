@@ -209,7 +209,7 @@ impl Answer {
 
     /// Who issued the host's certificate; none on plain http.
     pub fn issuer(&self) -> Option<String> {
-        self.certificate.as_ref().and_then(|der| crate::crypto::certificate::issuer(der))
+        super::issuer_of(self.certificate.as_ref())
     }
 
     /// The answer, if its status is 200.

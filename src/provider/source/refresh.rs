@@ -48,7 +48,10 @@ impl<T: Send + Sync + 'static> Source<T> {
     ) -> impl Future<Output = ()> + Send + 'static {
         let runs = self.begin(way.clock.now());
         async move {
-            while runs {
+            if !runs {
+                return;
+            }
+            loop {
                 self.due(&*way.clock).await;
                 self.attempt(&way).await;
                 changed();

@@ -137,6 +137,11 @@ impl<'a> Received<'a> {
     }
 }
 
+/// Whether a text is refused for being no token at all.
+const fn is_form(reason: Reason) -> bool {
+    matches!(reason, Reason::TokenMalformed | Reason::JsonMalformed | Reason::JsonNotUtf8 | Reason::JsonBadCharacter)
+}
+
 fn not_signed() -> Reject {
     Reject::new(Reason::InnerNotSigned, "what was encrypted is no signed token")
 }
@@ -146,12 +151,16 @@ impl Opened {
     /// nothing of who made it, since the key to encrypt with is public (T36).
     ///
     /// # Errors
-    /// `inner_not_signed`, and those of [`Received::parse`].
+    /// `inner_not_signed` for whatever is no compact token of three parts, and the others of [`Received::parse`].
     pub fn token(&self) -> Result<Received<'_>, Reject> {
         let text = self.0.expose();
-        jws::bounded(text)?;
         match jws::parts(text).unwrap_or_default().as_slice() {
-            [header, payload, signature] => Ok(Received(Form::Signed(Jws::parse(text, header, payload, signature)?))),
+            [header, payload, signature] => match Jws::parse(text, header, payload, signature) {
+                Ok(jws) => Ok(Received(Form::Signed(jws))),
+                // Text with two dots in it.
+                Err(reject) if is_form(reject.reason()) => Err(not_signed()),
+                Err(reject) => Err(reject),
+            },
             _ => Err(not_signed()),
         }
     }

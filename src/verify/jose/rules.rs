@@ -97,3 +97,21 @@ pub(super) fn own_text<'d>(
 ) -> Result<Option<std::borrow::Cow<'d, str>>, Reject> {
     signed.document().root().get(name).map(|value| registered::text(value, name)).transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_hashes_are_those_of_the_standard() {
+        // OpenID Connect Core, A.3 and A.4: the access token and code of the examples.
+        let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
+        let code = "Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk";
+        assert!(is_half_hash("77QmUPtjPfzWtF2AnpK9RQ", token, DigestAlgorithm::Sha256));
+        assert!(is_half_hash("LDktKdoQak3Pk0cnXxCltA", code, DigestAlgorithm::Sha256));
+        assert!(!is_half_hash("77QmUPtjPfzWtF2AnpK9RQ", code, DigestAlgorithm::Sha256));
+        assert!(!is_half_hash("77QmUPtjPfzWtF2AnpK9RQ", token, DigestAlgorithm::Sha512));
+        assert!(!is_half_hash("", token, DigestAlgorithm::Sha256));
+        assert!(!is_half_hash("77QmUPtjPfzWtF2AnpK9RQ==", token, DigestAlgorithm::Sha256));
+    }
+}

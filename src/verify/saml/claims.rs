@@ -285,7 +285,8 @@ fn authn_statement(statement: SignedElement<'_>, expect: &Expect<'_>, now: UnixT
                 return Err(schema("AuthnContextClassRef stands twice"));
             }
         } else if child.is(ns::SAML, "AuthenticatingAuthority") {
-            authorities.extend(uri_text(child));
+            // A link without a name is a link all the same: dropped, it would not be missed on the list.
+            authorities.push(uri_text(child).unwrap_or_default());
         } else if !child.is(ns::SAML, "AuthnContextDecl") && !child.is(ns::SAML, "AuthnContextDeclRef") {
             return Err(schema(format_args!("{} in AuthnContext", child.local_name())));
         }
@@ -297,6 +298,7 @@ fn authn_statement(statement: SignedElement<'_>, expect: &Expect<'_>, now: UnixT
         let detail = format_args!("authenticated by {authorities:?}, which is not on the list");
         return Err(Reject::new(Reason::AuthenticatingAuthority, detail));
     }
+    authorities.retain(|authority| !authority.is_empty());
     let session_index = statement.attribute("SessionIndex").map(std::borrow::Cow::into_owned);
     Ok(Authn { instant: at, session_ends, session_index, loa, authorities })
 }

@@ -48,17 +48,50 @@ pub fn open(
         return Err(Reject::new(Reason::EncryptionAlgorithm, detail));
     }
     let found = parts.keys.iter().find_map(|(transport, wrapped)| keys.unwrap_key(transport, wrapped));
-    let bytes = parts.algorithm.key_bytes();
-    let authenticated = parts.algorithm.is_authenticated();
+    let opened = worked_through(found, parts.algorithm.key_bytes(), |key| parts.algorithm.open(key, parts.content));
+    let text = opened.ok_or_else(failed)?;
+    Ok(Opened { text, authenticated: parts.algorithm.is_authenticated() })
+}
+
+/// The content, opened with the key that was found, if it has the right size. Without one the content is worked through all
+/// the same, with a key that opens nothing: the time must not tell which of the two steps failed.
+fn worked_through(
+    found: Option<Secret<Vec<u8>>>,
+    bytes: usize,
+    open: impl FnOnce(&[u8]) -> Option<Secret<Vec<u8>>>,
+) -> Option<Secret<Vec<u8>>> {
     match found.filter(|key| key.expose().len() == bytes) {
-        Some(key) => {
-            let text = parts.algorithm.open(key.expose(), parts.content).ok_or_else(failed)?;
-            Ok(Opened { text, authenticated })
-        }
+        Some(key) => open(key.expose()),
         None => {
-            // The content is worked through all the same: the time must not tell which of the two steps failed.
-            let _ = parts.algorithm.open(&vec![0; bytes], parts.content);
-            Err(failed())
+            let _ = open(&vec![0; bytes]);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn t30_a_content_is_worked_through_once_whether_its_key_unwraps_or_not() {
+        for (what, found, key, opens) in [
+            ("a key", Some(vec![7; 32]), vec![7; 32], true),
+            ("none", None, vec![0; 32], false),
+            ("an empty one", Some(vec![]), vec![0; 32], false),
+            ("one that is too short", Some(vec![7; 31]), vec![0; 32], false),
+            ("one that is too long", Some(vec![7; 33]), vec![0; 32], false),
+        ] {
+            let tried = RefCell::new(Vec::new());
+            let opened = worked_through(found.map(Secret::new), 32, |key| {
+                tried.borrow_mut().push(key.to_vec());
+                // Also a content that opens to something under the key of nothing is no content.
+                Some(Secret::new(b"text".to_vec()))
+            });
+            assert_eq!(tried.into_inner(), [key], "{what}");
+            assert_eq!(opened.is_some(), opens, "{what}");
         }
     }
 }

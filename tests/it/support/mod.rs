@@ -15,6 +15,7 @@ pub mod service;
 pub mod stand;
 #[cfg(feature = "peers")]
 pub mod tls;
+pub mod tokens;
 #[cfg(feature = "peers")]
 pub mod web;
 #[cfg(feature = "peers")]
@@ -110,16 +111,25 @@ impl World {
     /// Starts one. `more` goes into the configuration, `routes` is replaced by the common ones when empty.
     pub async fn new(more: &str) -> Self {
         let (upstream, seen) = e_service().await;
-        Self::set_up(more, upstream, seen)
+        Self::set_up(more, upstream, seen, &[])
+    }
+
+    /// Starts one with more files beside its configuration.
+    pub async fn with_files(more: &str, files: &[(String, String)]) -> Self {
+        let (upstream, seen) = e_service().await;
+        Self::set_up(more, upstream, seen, files)
     }
 
     /// Starts one in front of another e-service than the common one.
     pub async fn with_upstream(more: &str, upstream: SocketAddr) -> Self {
-        Self::set_up(more, upstream, Arc::default())
+        Self::set_up(more, upstream, Arc::default(), &[])
     }
 
-    fn set_up(more: &str, upstream: SocketAddr, seen: Arc<Mutex<Seen>>) -> Self {
+    fn set_up(more: &str, upstream: SocketAddr, seen: Arc<Mutex<Seen>>, files: &[(String, String)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
         let idp = DemoIdp::new("https://bankid.example.com/idp", "https://bankid.example.com").named("BankID");
         let other =
             DemoIdp::new("https://freja.example.org/idp", "https://freja.example.org").certified(&["loa2", "loa3"]);
@@ -204,7 +214,7 @@ access = "anonymous"
         self.running = Some(app::start(config, &paths).unwrap());
     }
 
-    /// Its configuration.
+    /// The configuration, as it stands in its file.
     pub fn config(&self) -> &str {
         &self.config
     }

@@ -105,7 +105,8 @@ async fn serve(mut stream: TcpStream, records: Records) {
 fn split_request(bytes: &[u8]) -> Result<Option<(Arrived, usize)>, String> {
     let Some(end) = find(bytes, b"\r\n\r\n") else { return Ok(None) };
     let raw = bytes[..end + 4].to_vec();
-    let head = std::str::from_utf8(&bytes[..end]).map_err(|_| "a head that is no text")?;
+    // Values may hold bytes beyond ASCII.
+    let head: String = bytes[..end].iter().map(|b| char::from(*b)).collect();
     let mut lines = head.split("\r\n");
     let line = lines.next().unwrap_or_default();
     let parts: Vec<&str> = line.split(' ').collect();
@@ -205,6 +206,16 @@ pub async fn read_to_end(stream: &mut (impl AsyncRead + Unpin)) -> (Vec<u8>, boo
     });
     let ended = read.await.is_ok();
     (got, ended)
+}
+
+/// Sends bytes on a connection of their own and reads it to its end.
+pub async fn exchange(to: SocketAddr, bytes: &[u8]) -> Vec<Answer> {
+    let mut stream = TcpStream::connect(to).await.unwrap();
+    let (mut reading, mut writing) = stream.split();
+    // Whoever has answered need not have read everything.
+    let ((got, ended), _) = tokio::join!(read_to_end(&mut reading), writing.write_all(bytes));
+    assert!(ended, "the connection was left open after {:?}", String::from_utf8_lossy(&got));
+    answers(&got)
 }
 
 /// The answers in what a client has read, in order; 1xx are left out.

@@ -233,11 +233,17 @@ pub fn fingerprint(key: &DemoKey) -> [u8; 32] {
     *grindvakt::crypto::trusted::PublicKey::from_certificate(key.certificate()).unwrap().fingerprint()
 }
 
-/// How many files the folder has, at most one level down.
-pub fn files(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(folder)
-        .map(|entries| entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect())
-        .unwrap_or_default();
-    names.sort();
-    names
+/// Waits until the folder holds exactly these files; one that is not there holds none.
+pub async fn holds(folder: &Path, wanted: impl Fn(&[String]) -> bool) {
+    let names = || {
+        let entries = std::fs::read_dir(folder).into_iter().flatten();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let end = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !wanted(&names()) {
+        assert!(tokio::time::Instant::now() < end, "{:?}", names());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }

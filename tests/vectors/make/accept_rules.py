@@ -38,6 +38,16 @@ def rules(out: list) -> None:
     add(out, "fractions", "Instants with fractions of a second.", edit=lambda t: t.replace(":00:00Z", ":00:00.123456789Z"))
     add(out, "authority", "An AuthenticatingAuthority, and no allow-list.",
         authority="<saml:AuthenticatingAuthority>https://issuer.example</saml:AuthenticatingAuthority>")
+    listed = {"config": "grindvakt-authorities.toml"}
+    for name, about, chain in (("one", "An AuthenticatingAuthority that is listed.", ("a",)),
+                               ("chain", "Two of them, both listed.", ("b", "a"))):
+        add(out, "authorities-" + name, about, authority=m.authorities(*chain), case=listed)
+    for name, ends in (("first", ("10:01:00", "10:02:30")), ("last", ("10:02:30", "10:01:00"))):
+        add(out, "confirmations-short-" + name, "Two bearer confirmations, of which one ends earlier.",
+            confirmation="".join(m.bearer(f"2026-03-01T{end}Z") for end in ends), tests=["T16"])
+    add(out, "confirmations-ended", "Of three confirmations one holds: one is over, one is for somebody else.",
+        confirmation=m.bearer("2026-03-01T09:58:00Z") + m.bearer("2026-03-01T10:02:30Z", "https://other.example.se/acs")
+        + m.bearer("2026-03-01T10:01:00Z"))
     add(out, "extensions", "Extensions and Consent on the Response, Advice in the Assertion, none of them read.", layout="both",
         extensions='<samlp:Extensions><x:y xmlns:x="urn:example:x">text</x:y></samlp:Extensions>',
         response_attributes=' Consent="urn:oasis:names:tc:SAML:2.0:consent:unspecified"',

@@ -153,9 +153,20 @@ loa = ["{E}eidas-sub", "{E}eidas-nf-sub"]
     return head + "\n" + providers + "\n" + routes
 
 
+# Who may have authenticated, for the provider that passes others' logins on.
+AUTHORITIES = ["https://issuer-a.example", "https://issuer-b.example"]
+
+
+def listed() -> str:
+    rsa = f'entity_id = "{m.IDP["rsa"][0]}"\n'
+    listed = ", ".join(f'"{name}"' for name in AUTHORITIES)
+    return configuration().replace(rsa, rsa + f"authenticating_authorities = [{listed}]\n", 1)
+
+
 def write() -> None:
     (SAML / "metadata.xml").write_bytes(main_feed().encode())
     (SAML / "grindvakt.toml").write_bytes(configuration().encode())
     (SAML / "grindvakt-coordination.toml").write_bytes(configuration(coordination=True).encode())
+    (SAML / "grindvakt-authorities.toml").write_bytes(listed().encode())
     (SAML / "grindvakt-no-keys.toml").write_bytes(configuration(opening=False).encode())
     (SAML / "grindvakt-encryption.toml").write_bytes(configuration(encrypted=True).encode())

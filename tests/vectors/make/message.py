@@ -84,6 +84,15 @@ def signature(name: str, reference: str, alg: str = s.RSA256, digest: str = s.SH
             f"{key_info}{after}</{p}Signature>")
 
 
+def authorities(*names: str) -> str:
+    return "".join(f"<saml:AuthenticatingAuthority>https://issuer-{n}.example</saml:AuthenticatingAuthority>" for n in names)
+
+
+def bearer(until: str, recipient: str = ACS) -> str:
+    return (f'<saml:SubjectConfirmation Method="{BEARER}"><saml:SubjectConfirmationData InResponseTo="_req1" '
+            f'NotOnOrAfter="{until}" Recipient="{recipient}"/></saml:SubjectConfirmation>')
+
+
 class Message:
     """A Response with one Assertion, right in every respect. Any piece can be given as text; "" leaves it out."""
 

@@ -197,6 +197,22 @@ def authn(out: list) -> None:
         loa=E + "eidas-nf-sub", tests=["16"])
     rej(out, "loa-route", "loa_not_allowed", "A level below the route's.", case={"route": "/loa4/x"}, tests=["15"])
     rej(out, "eid-route", "eid_not_allowed", "An e-ID that the route does not take.", case={"route": "/bara-urn/x"})
+    listed = {"config": "grindvakt-authorities.toml"}
+    empty = "<saml:AuthenticatingAuthority/>"
+    for name, about, chain in (
+        ("none", "A provider that must say who authenticated, and does not.", ""),
+        ("other", "Authenticated by somebody who is not listed.", m.authorities("c")),
+        ("chain-first", "A chain whose first link is not listed.", m.authorities("c", "a")),
+        ("chain-last", "A chain whose last link is not listed.", m.authorities("a", "c")),
+        ("case", "A name that differs in case.", m.authorities("A")),
+        ("slash", "A name that differs by a slash.", m.authorities("a").replace(".example", ".example/")),
+        ("empty", "An empty name.", empty),
+        ("chain-empty", "A chain with an empty link.", m.authorities("a") + empty),
+        ("chain-blank", "A chain with a link of white space.", m.authorities("a") + empty.replace("/>", "> </saml:AuthenticatingAuthority>")),
+        ("chain-element", "A chain with a link that is no text.", m.authorities("a") + empty.replace(
+            "/>", "><x xmlns='urn:example:x'/></saml:AuthenticatingAuthority>")),
+    ):
+        rej(out, "authorities-" + name, "authenticating_authority", about, authority=chain, case=listed)
     rej(out, "authn-old", "authn_too_old", "A fresh login was asked for, and this one is of yesterday.",
         authn_instant="2026-02-28T10:00:00Z", tests=["20"])
     rej(out, "session-ended", "session_ended", "The provider's session has ended.", session=' SessionNotOnOrAfter="2026-03-01T09:58:00Z"')
@@ -250,6 +266,11 @@ def replays(out: list) -> None:
     again(out, "accept-response-signed", "replayed", "The same message a second time.", ["18", "T16"], after="accept-response-signed.xml")
     again(out, "accept-one-time-use", "replayed", "The same message a second time, with OneTimeUse.", ["18", "T16"],
           after="accept-one-time-use.xml")
+    for name in ("first", "last"):
+        again(out, "accept-confirmations-short-" + name, "replayed", "The earlier of two confirmations is over, the other holds: "
+              "an assertion is remembered until the last of them has ended.", ["18", "T16"], at="2026-03-01T10:02:45Z",
+              after=f"accept-confirmations-short-{name}.xml")
+    again(out, "accept-confirmations-short-first", "expired", "Both are over.", ["12"], at="2026-03-01T10:03:30Z")
     used = build("assertion-signed", "broker", response_id="_r-another", post=lambda t: t.replace("</samlp:Response>", "\n</samlp:Response>"))
     out.append(("reject-replayed-assertion", used, {
         "in_response_to": "_req1", "expect": "replayed", "tests": ["18", "T16"], "after": "accept-assertion-signed.xml",

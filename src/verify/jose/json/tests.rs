@@ -184,7 +184,12 @@ proptest! {
         text[at] = byte;
         let wide = JsonLimits { bytes: 1 << 20, depth: 16, nodes: 1 << 16, members: 256 };
         if let Ok(document) = Document::read(text.clone(), &wide) {
-            let theirs: serde_json::Value = serde_json::from_slice(&text).unwrap();
+            let theirs: serde_json::Value = match serde_json::from_slice(&text) {
+                Ok(theirs) => theirs,
+                // Numbers beyond a float are JSON: we keep their text, and let nobody count with it.
+                Err(error) if error.to_string().starts_with("number out of range") => return Ok(()),
+                Err(error) => return Err(TestCaseError::fail(error.to_string())),
+            };
             prop_assert_eq!(as_serde(document.root().value()), theirs);
         }
     }

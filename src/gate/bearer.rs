@@ -1,0 +1,406 @@
+//! Bearer tokens: what a program brings in `Authorization` (RFC 6750, RFC 9068, RFC 9449), on the routes that say so.
+//!
+//! A token is verified once and remembered: by its digest, the provider, and the keys that it was verified with, so that
+//! a token of one provider is never looked up for another (T41), and one whose key is withdrawn is verified again. Only
+//! what held is remembered, and never past its end. What the token's holder must prove each time, a DPoP proof, is
+//! checked each time.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+use super::headers::{IdentityHeaders, Told, build};
+use super::{Cookies, Decision, Denial, Gate, Lease, Permit};
+use crate::base::{EidId, ProviderId, RouteName, Secret, UnixTime};
+use crate::config::JwtProvider;
+use crate::crypto::digest::sha256;
+use crate::crypto::trusted::AlgorithmSet;
+use crate::identity::{self, Field, Identity, Loa};
+use crate::policy::{self, Route};
+use crate::provider::{ProviderEntry, Snapshot};
+use crate::replay::{ReplayError, ReplayKey};
+use crate::telemetry::RequestDenied;
+use crate::verify::jose::{AccessToken, DpopExpect, Received, dpop_proof};
+use crate::verify::{Reason, Reject, Verified};
+
+/// Tokens that are remembered, at 1 KB each at the most.
+const REMEMBERED: u64 = 20_000;
+
+/// The largest token that is remembered with what it says, in bytes of what is kept. Larger ones are verified each time.
+const REMEMBERED_BYTES: usize = 1024;
+
+/// For how long one is remembered, if it does not end before.
+const REMEMBERED_FOR: Duration = Duration::from_secs(900);
+
+/// How long headers that were made for a token are used again: as for sessions.
+const HEADERS_FOR: Duration = Duration::from_secs(60);
+
+/// How old a DPoP proof may be (RFC 9449, 11.1): the time between making a request and our getting it.
+const PROOF_AGE: Duration = Duration::from_secs(60);
+
+/// How long a nonce that we gave out is good, at least; and twice as long at the most.
+const NONCE_FOR_SECS: i64 = 300;
+
+/// What a program presents. Owned: it outlives an await.
+pub struct Presented {
+    /// The token as it came.
+    pub token: Secret<String>,
+    /// Whether it came by the scheme `DPoP`.
+    pub dpop: bool,
+    /// The value of the header `DPoP`; more than one is none.
+    pub proof: Option<String>,
+    /// The request's method.
+    pub method: String,
+    /// The request's path in normal form: the address that a proof must be made for, beside our own origin.
+    pub path: String,
+}
+
+/// What is remembered of a verified token. No `Debug`: it is personal data.
+struct Vouched {
+    provider: ProviderId,
+    eid: EidId,
+    subject: String,
+    loa: Loa,
+    fields: Vec<(Field, String)>,
+    scope: String,
+    /// The key that it is bound to.
+    bound_to: Option<String>,
+    authenticated_at: Option<UnixTime>,
+    until: UnixTime,
+    /// The headers of each route that it was used on.
+    headers: Mutex<Vec<(RouteName, UnixTime, Arc<IdentityHeaders>)>>,
+}
+
+/// What a verified token is found by.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct TokenKey {
+    token: [u8; 32],
+    provider: [u8; 32],
+}
+
+/// Tokens that held.
+pub(super) struct Tokens(Cache<TokenKey, Arc<Vouched>>);
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self(Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build())
+    }
+}
+
+impl Told for Vouched {
+    fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    fn provider(&self) -> &ProviderId {
+        &self.provider
+    }
+
+    fn authenticated_at(&self) -> Option<UnixTime> {
+        self.authenticated_at
+    }
+
+    fn session(&self) -> Option<String> {
+        None
+    }
+
+    fn ends(&self) -> UnixTime {
+        self.until
+    }
+
+    fn field(&self, field: Field) -> Option<&str> {
+        match field {
+            Field::Loa => (!self.loa.is_unstated()).then(|| self.loa.uri()),
+            Field::Eid => Some(self.eid.as_str()),
+            _ => self.fields.iter().find(|(known, _)| *known == field).map(|(_, value)| value.as_str()),
+        }
+    }
+}
+
+impl Gate {
+    /// Whether bearer tokens open the route of `path`, which is in normal form.
+    pub fn takes_tokens(&self, path: &str) -> bool {
+        !self.config.routes.find(path).bearer.is_empty()
+    }
+
+    /// Decides on a request for `path` by the token that it presents.
+    ///
+    /// A cookie of a session beside a token is refused: which of the two counts would be a guess.
+    pub async fn authorize_token(&self, path: &str, presented: &Presented, cookie_too: bool) -> Decision {
+        let route = Arc::clone(self.config.routes.find(path));
+        let permitted =
+            if cookie_too { Err(Denial::BothCredentials) } else { self.permit_token(&route, presented).await };
+        match permitted {
+            Ok(permit) => Decision::Permit(permit),
+            Err(denial) => {
+                self.telemetry.emit(RequestDenied { code: denial.code(), route: &route.name });
+                Decision::Denied(denial)
+            }
+        }
+    }
+
+    /// Whether a cookie of a session is among `cookies`, alive or not.
+    pub fn has_session_cookie(&self, cookies: &Cookies<'_>) -> bool {
+        cookies.all(self.names.session()).next().is_some()
+    }
+
+    /// Refuses an `Authorization` that is malformed, on a route that takes tokens.
+    pub fn malformed_token(&self, path: &str) -> Denial {
+        let route = self.config.routes.find(path);
+        let reject = Reject::new(Reason::TokenMalformed, "`Authorization` is doubled, or holds no token");
+        let denial = Denial::Token { reject, dpop: self.dpop_asked(route, false) };
+        self.telemetry.emit(RequestDenied { code: denial.code(), route: &route.name });
+        denial
+    }
+
+    /// The nonce to give to a program, where a provider of the route asks for nonces of ours.
+    pub fn dpop_nonce(&self, path: &str) -> Option<String> {
+        let snapshot = self.registry.current();
+        let route = self.config.routes.find(path);
+        let asks = route.bearer.iter().any(|id| own(snapshot.by_id(id)).is_some_and(|own| own.dpop_nonce));
+        asks.then(|| self.nonce(self.clock.now(), 0))
+    }
+
+    async fn permit_token(&self, route: &Arc<Route>, presented: &Presented) -> Result<Permit, Denial> {
+        let mut snapshot = self.registry.owned();
+        let now = self.clock.now();
+        let token = sha256(presented.token.expose().as_bytes());
+        let refused = |reject| Denial::Token { reject, dpop: self.dpop_asked(route, presented.dpop) };
+        let vouched = match self.remembered(route, &snapshot, token, now) {
+            Some(vouched) => vouched,
+            None => {
+                let mut judged = self.judge_token(route, &snapshot, token, presented, now);
+                if let Err((reject, Some(provider))) = &judged
+                    && let Some(newer) = self.newer_keys(reject, provider, &snapshot).await
+                {
+                    snapshot = newer;
+                    judged = self.judge_token(route, &snapshot, token, presented, self.clock.now());
+                }
+                judged.map_err(|(reject, _)| refused(reject))?
+            }
+        };
+        let own = own(snapshot.by_id(&vouched.provider)).ok_or_else(|| {
+            refused(Reject::new(Reason::IssuerUnknown, "the provider of the token is no longer configured"))
+        })?;
+        self.proven(own, &vouched, presented, now).await.map_err(|failed| match failed {
+            Unproven::Reject(reject) => refused(reject),
+            Unproven::Store(error) => Denial::StoreDown(error),
+        })?;
+        let scoped = |wanted: &&String| vouched.scope.split(' ').any(|scope| scope == wanted.as_str());
+        if let Some(missing) = route.scopes.iter().find(|wanted| !scoped(wanted)) {
+            let detail = format_args!("the token has not the scope {missing:?}");
+            let reject = Reject::new(Reason::ScopeInsufficient, detail);
+            return Err(Denial::TokenLacks { reject, scopes: route.scopes.clone() });
+        }
+        let has = |field| vouched.field(field).is_some();
+        policy::meets_by_token(route, &vouched.loa, &vouched.provider, has)
+            .map_err(|reject| Denial::TokenLacks { reject, scopes: Vec::new() })?;
+        let headers = self.headers_of(&vouched, route, now).map_err(|error| self.internal(&error))?;
+        let lease =
+            Lease { session: None, provider: vouched.provider.clone(), eid: vouched.eid.clone(), ends: vouched.until };
+        Ok(Permit { route: route.name.clone(), headers: Some(headers), lease: Some(lease), set_cookie: None })
+    }
+
+    fn remembered(&self, route: &Route, snapshot: &Snapshot, token: [u8; 32], now: UnixTime) -> Option<Arc<Vouched>> {
+        route.bearer.iter().find_map(|id| {
+            let key = key(token, snapshot.by_id(id)?)?;
+            self.tokens_seen.0.get(&key).filter(|vouched| now < vouched.until)
+        })
+    }
+
+    /// Verifies a token that was not seen before. The provider in the error is the one whose keys were asked.
+    fn judge_token(
+        &self,
+        route: &Route,
+        snapshot: &Snapshot,
+        token: [u8; 32],
+        presented: &Presented,
+        now: UnixTime,
+    ) -> Result<Arc<Vouched>, (Reject, Option<ProviderId>)> {
+        let bytes = presented.token.expose().as_bytes();
+        let mut received = Received::parse(bytes).map_err(|reject| (reject, None))?;
+        let hint = received.hint().map_err(|reject| (reject, None))?;
+        // Who it says to be of decides whose rules it is held to, and only those that the route takes are asked.
+        let entry =
+            route.bearer.iter().filter_map(|id| snapshot.by_id(id)).find(|entry| {
+                entry.config().jwt().is_some_and(|own| Some(own.issuer.as_str()) == hint.issuer.as_deref())
+            });
+        let Some(entry) = entry else {
+            let detail = "the token is of no provider that this route takes tokens of";
+            return Err((Reject::new(Reason::IssuerUnknown, detail), None));
+        };
+        let id = &entry.config().id;
+        let vouched = self.vouch(entry, received, now).map_err(|reject| (reject, Some(id.clone())))?;
+        let vouched = Arc::new(vouched);
+        if vouched.size() <= REMEMBERED_BYTES
+            && let Some(key) = key(token, entry)
+        {
+            self.tokens_seen.0.insert(key, Arc::clone(&vouched));
+        }
+        Ok(vouched)
+    }
+
+    fn vouch(&self, entry: &ProviderEntry, received: Received<'_>, now: UnixTime) -> Result<Vouched, Reject> {
+        let jwt = entry.jwt()?;
+        let verified = received.access_token(&jwt.access_token_expect(&self.config), now)?;
+        let facts = Facts::of(&verified);
+        let who = identity::from_access_token(verified, &jwt.claim_rules(&self.config), &self.digest)?;
+        Ok(self.keep_of(entry, &who, facts))
+    }
+
+    /// What is kept of a token: what the routes forward or require, and no more.
+    fn keep_of(&self, entry: &ProviderEntry, who: &Identity, facts: Facts) -> Vouched {
+        // A client that acts for itself is nobody at any level, whatever its token says.
+        let loa = if facts.is_person { who.loa().clone() } else { Loa::unstated() };
+        let fields = if facts.is_person { self.keep.as_slice() } else { &[] };
+        let fields = fields.iter().filter_map(|field| Some((*field, who.field(*field)?.into_owned())));
+        Vouched {
+            provider: entry.config().id.clone(),
+            eid: entry.config().eid.clone(),
+            subject: who.subject().as_str().to_owned(),
+            loa,
+            fields: fields.filter(|(field, _)| !matches!(field, Field::Loa | Field::Eid)).collect(),
+            scope: facts.scope,
+            bound_to: facts.bound_to,
+            authenticated_at: facts.authenticated_at,
+            until: facts.until,
+            headers: Mutex::default(),
+        }
+    }
+
+    /// Whether whoever presents the token may: RFC 9449, 7.1 and 7.2. The proof is used up last.
+    async fn proven(
+        &self,
+        own: &JwtProvider,
+        vouched: &Vouched,
+        presented: &Presented,
+        now: UnixTime,
+    ) -> Result<(), Unproven> {
+        let reject = |reason, detail: &str| Err(Unproven::Reject(Reject::new(reason, detail)));
+        match (&vouched.bound_to, presented.dpop) {
+            (None, false) if own.require_dpop => {
+                return reject(Reason::DpopMissing, "only tokens that are bound to a key are taken");
+            }
+            (None, false) => return Ok(()),
+            (None, true) => return reject(Reason::DpopKeyMismatch, "the token is bound to no key"),
+            (Some(_), false) => return reject(Reason::DpopMissing, "the token is bound to a key; it came as a bearer"),
+            (Some(_), true) => {}
+        }
+        let Some(proof) = presented.proof.as_deref() else {
+            return reject(Reason::DpopMissing, "no proof of the key, or several");
+        };
+        let nonces = own.dpop_nonce.then(|| [self.nonce(now, 0), self.nonce(now, -1)]);
+        let uri = format!("{}{}", self.config.service.base_url.origin(), presented.path);
+        let expect = DpopExpect {
+            method: &presented.method,
+            uri: &uri,
+            access_token: presented.token.expose(),
+            algorithms: AlgorithmSet::ALL,
+            nonces: nonces.as_ref().map(<[String; 2]>::as_slice),
+            max_age: PROOF_AGE,
+            clock_skew: self.config.verification.clock_skew,
+        };
+        let proof = dpop_proof(proof.as_bytes(), &expect, now).map_err(Unproven::Reject)?.into_claims();
+        if Some(&proof.key_thumbprint) != vouched.bound_to.as_ref() {
+            return reject(Reason::DpopKeyMismatch, "the token is not bound to the key that made the proof");
+        }
+        let key = ReplayKey::proof(&self.digest, &proof.replay_id);
+        let store = self.lasting.store();
+        let line = store.line().await.map_err(Unproven::Store)?;
+        match store.consume(&[key], &line.instance, proof.acceptable_until, now).await {
+            Ok(_) => Ok(()),
+            Err(ReplayError::Replayed | ReplayError::LoginConsumed) => {
+                reject(Reason::Replayed, "this proof was used before")
+            }
+            // It became another one under our hands: the next try is judged by that.
+            Err(ReplayError::OtherInstance) => Err(Unproven::Store(ReplayError::Unavailable)),
+            Err(error @ (ReplayError::Full | ReplayError::Unavailable)) => Err(Unproven::Store(error)),
+        }
+    }
+
+    /// A nonce of ours: a keyed digest of the time, so that nothing is remembered of it.
+    fn nonce(&self, now: UnixTime, step: i64) -> String {
+        let slot = now.as_secs().div_euclid(NONCE_FOR_SECS).saturating_add(step);
+        let tag = self.digest.tag(&[b"dpop nonce", &slot.to_be_bytes()]);
+        base64_simd::URL_SAFE_NO_PAD.encode_to_string(tag.get(..16).unwrap_or_default())
+    }
+
+    /// Whether the answer asks for the scheme `DPoP`: where a token came by it, or nothing else is taken.
+    fn dpop_asked(&self, route: &Route, came: bool) -> bool {
+        let snapshot = self.registry.current();
+        came || route.bearer.iter().any(|id| own(snapshot.by_id(id)).is_some_and(|own| own.require_dpop))
+    }
+
+    fn headers_of(
+        &self,
+        vouched: &Vouched,
+        route: &Route,
+        now: UnixTime,
+    ) -> Result<Arc<IdentityHeaders>, crate::crypto::own::OwnKeyError> {
+        let lock = || vouched.headers.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = |made: UnixTime| made <= now && now < made.plus(HEADERS_FOR);
+        let kept = lock().iter().find(|(name, made, _)| *name == route.name && fresh(*made)).map(|k| Arc::clone(&k.2));
+        if let Some(headers) = kept {
+            return Ok(headers);
+        }
+        // Signed outside of the lock.
+        let headers = Arc::new(build(vouched, route, &self.tokens, now)?);
+        let mut kept = lock();
+        kept.retain(|(name, made, _)| *name != route.name && fresh(*made));
+        kept.push((route.name.clone(), now, Arc::clone(&headers)));
+        Ok(headers)
+    }
+}
+
+/// Why a token's holder did not prove to be that.
+enum Unproven {
+    Reject(Reject),
+    Store(ReplayError),
+}
+
+/// What is taken from a token before the person is read out of it.
+struct Facts {
+    scope: String,
+    bound_to: Option<String>,
+    authenticated_at: Option<UnixTime>,
+    until: UnixTime,
+    is_person: bool,
+}
+
+impl Facts {
+    fn of(verified: &Verified<AccessToken>) -> Self {
+        let token = verified.claims();
+        // RFC 9068, 2.2: the subject of a token that no person stands behind is the client.
+        let is_client = token.subject.is_none() || token.subject == token.client_id;
+        Self {
+            scope: token.scope.clone(),
+            bound_to: token.key_thumbprint.clone(),
+            authenticated_at: token.auth_time,
+            until: token.acceptable_until,
+            is_person: !is_client,
+        }
+    }
+}
+
+impl Vouched {
+    /// About how many bytes it takes.
+    fn size(&self) -> usize {
+        let fields: usize = self.fields.iter().map(|(_, value)| 32 + value.len()).sum();
+        let bound = self.bound_to.as_ref().map_or(0, String::len);
+        size_of::<Self>() + self.subject.len() + self.loa.uri().len() + fields + self.scope.len() + bound
+    }
+}
+
+fn own(entry: Option<&ProviderEntry>) -> Option<&JwtProvider> {
+    entry?.config().jwt()
+}
+
+/// None while the provider has no keys: nothing that it once vouched for holds then.
+fn key(token: [u8; 32], entry: &ProviderEntry) -> Option<TokenKey> {
+    let keys = entry.jwt().ok()?.keys;
+    let mut provider = Vec::with_capacity(96);
+    provider.extend_from_slice(keys.digest());
+    provider.extend_from_slice(entry.config().id.as_str().as_bytes());
+    Some(TokenKey { token, provider: sha256(&provider) })
+}

@@ -1,0 +1,160 @@
+//! What a program brings in `Authorization`, and what it is told when that is not enough (RFC 6750, RFC 9449).
+
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+
+use crate::base::Secret;
+use crate::gate::{Denial, Presented};
+use crate::verify::Reason;
+
+/// The proof of a key (RFC 9449, 4.1).
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+
+/// A nonce for the next proof (RFC 9449, 8.2).
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+
+/// What is there.
+pub enum Brought<'r> {
+    /// Nothing, or another scheme's credentials: those are the e-service's.
+    Nothing,
+    /// A token of ours to judge.
+    Token(Token<'r>),
+    /// Something that begins like a token and is none, or several at once.
+    Malformed,
+}
+
+/// A token as it came.
+#[derive(Clone, Copy)]
+pub struct Token<'r> {
+    text: &'r str,
+    dpop: bool,
+}
+
+/// Looks at `Authorization`. Only the header counts: a token in a query or a form ends in logs (RFC 6750, 5.3).
+pub fn brought(headers: &HeaderMap) -> Brought<'_> {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let Some(first) = all.next() else { return Brought::Nothing };
+    let scheme = |value: &'_ HeaderValue| {
+        let bytes = value.as_bytes();
+        let end = bytes.iter().position(|b| *b == b' ').unwrap_or(bytes.len());
+        let name = bytes.get(..end).unwrap_or_default();
+        [("Bearer", false), ("DPoP", true)]
+            .into_iter()
+            .find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))
+            .map(|(_, dpop)| dpop)
+    };
+    let Some(dpop) = scheme(first) else {
+        // Which of several counts would be a guess, and an e-service might guess otherwise.
+        return if all.any(|other| scheme(other).is_some()) { Brought::Malformed } else { Brought::Nothing };
+    };
+    if all.next().is_some() {
+        return Brought::Malformed;
+    }
+    let Some((_, token)) = first.to_str().ok().and_then(|text| text.split_once(' ')) else { return Brought::Malformed };
+    let token = token.trim_matches(' ');
+    // b64token (RFC 6750, 2.1).
+    let good = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
+    if token.is_empty() || !token.bytes().all(good) {
+        return Brought::Malformed;
+    }
+    Brought::Token(Token { text: token, dpop })
+}
+
+impl Token<'_> {
+    /// What the gate judges: the token with what a proof is held against.
+    pub fn presented<B>(self, request: &Request<B>, path: &str) -> Presented {
+        let mut proofs = request.headers().get_all(DPOP).iter();
+        let proof = match (proofs.next(), proofs.next()) {
+            (Some(proof), None) => proof.to_str().ok().map(str::to_owned),
+            _ => None,
+        };
+        Presented {
+            token: Secret::new(self.text.to_owned()),
+            dpop: self.dpop,
+            proof,
+            method: request.method().as_str().to_owned(),
+            path: path.to_owned(),
+        }
+    }
+}
+
+/// Tells a program what was wrong with its token, beside what the answer says already (RFC 6750, 3; RFC 9449, 7.1).
+pub fn challenge<B>(answer: &mut Response<B>, denial: &Denial, nonce: Option<&str>) {
+    let text = match denial {
+        // Nothing was brought: no more is said than how it is done (RFC 6750, 3.1).
+        Denial::NeedsLogin { .. } => "Bearer".to_owned(),
+        Denial::BothCredentials => "Bearer error=\"invalid_request\"".to_owned(),
+        Denial::Token { reject, dpop } => {
+            let scheme = if *dpop { "DPoP algs=\"ES256 ES384 PS256 RS256 EdDSA\"," } else { "Bearer" };
+            let error = match reject.reason() {
+                Reason::DpopNonce => "use_dpop_nonce",
+                Reason::DpopMissing
+                | Reason::DpopKey
+                | Reason::DpopMethodMismatch
+                | Reason::DpopUriMismatch
+                | Reason::DpopTokenMismatch
+                    if *dpop =>
+                {
+                    "invalid_dpop_proof"
+                }
+                Reason::TokenMalformed | Reason::HeaderMalformed | Reason::MessageTooLarge => "invalid_request",
+                _ => "invalid_token",
+            };
+            format!("{scheme} error=\"{error}\"")
+        }
+        Denial::TokenLacks { scopes, .. } if scopes.is_empty() => "Bearer error=\"insufficient_scope\"".to_owned(),
+        Denial::TokenLacks { scopes, .. } => {
+            format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", scopes.join(" "))
+        }
+        _ => return,
+    };
+    // Scopes were held against their alphabet when the configuration was read.
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        answer.headers_mut().append(WWW_AUTHENTICATE, value);
+    }
+    if let Some(Ok(nonce)) = nonce.map(HeaderValue::from_str) {
+        answer.headers_mut().insert(DPOP_NONCE, nonce);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_token_by_a_scheme_of_ours_is_a_token() {
+        for (values, expect) in [
+            (&[][..], "nothing"),
+            (&["Basic YTpi"], "nothing"),
+            (&["bearerx abc"], "nothing"),
+            (&["Bearer abc.def-_~+/="], "bearer abc.def-_~+/="),
+            (&["bEaReR abc"], "bearer abc"),
+            (&["DPoP abc"], "dpop abc"),
+            (&["Bearer  abc "], "bearer abc"),
+            (&["Bearer"], "malformed"),
+            (&["Bearer "], "malformed"),
+            (&["Bearer abc def"], "malformed"),
+            (&["Bearer abc,def"], "malformed"),
+            (&["Bearer \"abc\""], "malformed"),
+            (&["Bearer abc", "Bearer abc"], "malformed"),
+            (&["Bearer abc", "Basic YTpi"], "malformed"),
+            (&["Basic YTpi", "Bearer abc"], "malformed"),
+            (&["Basic YTpi", "Basic YTpi"], "nothing"),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(AUTHORIZATION, value.parse().unwrap());
+            }
+            let got = match brought(&headers) {
+                Brought::Nothing => "nothing".to_owned(),
+                Brought::Malformed => "malformed".to_owned(),
+                Brought::Token(Token { text, dpop }) => format!("{} {text}", if dpop { "dpop" } else { "bearer" }),
+            };
+            assert_eq!(got, expect, "{values:?}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.append(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer \xe5").unwrap());
+        assert!(matches!(brought(&headers), Brought::Malformed));
+    }
+}

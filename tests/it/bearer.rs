@@ -1,0 +1,298 @@
+//! Programs with bearer tokens: on the routes that say so, by the rules of the provider that signed.
+
+use grindvakt::base::{Clock as _, SystemClock};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::tokens::TokenKey;
+use crate::support::{BASE, Client, Reply, World, eventually, metric};
+
+const ISSUER: &str = "https://as.example.se";
+const OTHER: &str = "https://other.example.se";
+const AUDIENCE: &str = "https://etjanst.example.se/api";
+
+const CONFIG: &str = r#"
+[[provider]]
+id = "api"
+protocol = "jwt"
+profile = "oidc-sweden"
+issuer = "https://as.example.se"
+audience = "https://etjanst.example.se/api"
+jwks_file = "api.json"
+loa = ["loa3"]
+[[provider]]
+id = "other"
+protocol = "jwt"
+issuer = "https://other.example.se"
+audience = "https://etjanst.example.se/api"
+jwks_file = "other.json"
+require_dpop = true
+dpop_nonce = true
+[[route]]
+path = "/api/*"
+bearer = ["api"]
+scopes = ["cases.read"]
+forward = ["personal_number", "loa"]
+[[route]]
+path = "/api/person/*"
+bearer = ["api"]
+require = ["personal_number"]
+loa = ["loa3"]
+forward = ["personal_number"]
+[[route]]
+path = "/bunden/*"
+bearer = ["other"]
+"#;
+
+struct Api {
+    world: World,
+    api: TokenKey,
+    other: TokenKey,
+}
+
+fn now() -> i64 {
+    SystemClock.now().as_secs()
+}
+
+impl Api {
+    async fn new() -> Self {
+        let (api, other) = (TokenKey::new("api-1"), TokenKey::new("other-1"));
+        let files = [("api.json".to_owned(), api.jwks()), ("other.json".to_owned(), other.jwks())];
+        let world = World::with_files(CONFIG, &files).await;
+        Self { world, api, other }
+    }
+
+    fn claims(&self) -> Value {
+        json!({
+            "iss": ISSUER, "aud": AUDIENCE, "sub": "user-1", "client_id": "app", "jti": "t-1",
+            "iat": now(), "exp": now() + 300, "auth_time": now() - 10, "scope": "cases.read cases.write",
+            "acr": "http://id.elegnamnden.se/loa/1.0/loa3",
+            "https://id.oidc.se/claim/personalIdentityNumber": "199001012385",
+        })
+    }
+
+    async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        Client::new(self.world.public()).xhr().send(Method::GET, path, headers, "").await
+    }
+
+    async fn with(&self, path: &str, token: &str) -> Reply {
+        self.get(path, &[("authorization", &format!("Bearer {token}"))]).await
+    }
+}
+
+/// Status, the code of the problem, and the challenges.
+fn verdict(reply: &Reply) -> (u16, String, Vec<String>) {
+    let problem: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+    let code = problem["code"].as_str().unwrap_or_default().to_owned();
+    let challenges = reply.headers.get_all("www-authenticate").iter().map(|v| v.to_str().unwrap().to_owned());
+    (reply.status.as_u16(), code, challenges.filter(|text| !text.starts_with("Cookie")).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_opens_the_routes_that_say_so_and_tells_who_it_speaks_of() {
+    let api = Api::new().await;
+    let token = api.api.access_token(&api.claims());
+    for _ in 0..2 {
+        let reply = api.with("/api/cases", &token).await;
+        assert_eq!((reply.status, reply.body.as_str()), (StatusCode::OK, "hello"));
+        let seen = api.world.seen();
+        assert_eq!(seen.one("x-eid-provider"), "api");
+        assert_eq!(seen.one("x-eid-personal-number"), "199001012385");
+        assert_eq!(seen.one("x-eid-loa"), "http://id.elegnamnden.se/loa/1.0/loa3");
+        assert!(seen.one("x-eid-subject").starts_with("personal-number:"), "{}", seen.one("x-eid-subject"));
+        assert_eq!(seen.all("x-eid-session"), [""; 0], "there is no session");
+        assert_eq!(seen.one("x-eid-assertion").split('.').count(), 3);
+        assert_eq!(seen.one("authorization"), format!("Bearer {token}"));
+        assert_eq!(reply.set_cookies(), ["app=1"], "and none is made");
+    }
+    assert_eq!(api.with("/api/person/1", &token).await.status, StatusCode::OK);
+    // A person who logs in is the same one to the e-service, and a session opens the route too.
+    let subject = api.world.seen().one("x-eid-subject").to_owned();
+    assert!(!subject.contains("19900101"));
+
+    let refused = api.get("/api/cases", &[]).await;
+    assert_eq!(verdict(&refused), (401, "needs_login".into(), vec!["Bearer".into()]));
+    let refused = api.with("/ansokan/1", &token).await;
+    assert_eq!(verdict(&refused).0, 401, "another route takes no tokens");
+    assert_eq!(api.with("/om/x", "anything at all").await.status, StatusCode::OK, "what is open is open");
+    let person = Client::new(api.world.public()).get("/api/cases").await;
+    assert_eq!(person.status, StatusCode::SEE_OTHER, "a person is led to the login");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_hold_is_refused_by_its_code() {
+    let api = Api::new().await;
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut claims = api.claims();
+        change(&mut claims);
+        claims
+    };
+    let invalid = || vec!["Bearer error=\"invalid_token\"".to_owned()];
+    let rows: Vec<(&str, String, &str)> = vec![
+        ("expired", api.api.access_token(&with(&|c| c["exp"] = json!(now() - 3600))), "expired"),
+        ("no end", api.api.access_token(&with(&|c| drop(c.as_object_mut().unwrap().remove("exp")))), "claim_missing"),
+        ("for another", api.api.access_token(&with(&|c| c["aud"] = json!("https://x.example"))), "audience_mismatch"),
+        ("of a stranger", api.api.access_token(&with(&|c| c["iss"] = json!("https://evil.example"))), "issuer_unknown"),
+        ("of another provider", api.other.access_token(&with(&|c| c["iss"] = json!(OTHER))), "issuer_unknown"),
+        ("by another's key", api.other.access_token(&api.claims()), "key_unknown"),
+        (
+            "by another's key under the right name",
+            TokenKey::new("api-1").access_token(&api.claims()),
+            "signature_invalid",
+        ),
+        ("an ID token", api.api.sign(json!({ "kid": "api-1" }), &with(&|c| c["nonce"] = json!("n"))), "token_type"),
+        ("a proof", api.api.sign(json!({ "kid": "api-1", "typ": "dpop+jwt" }), &api.claims()), "token_type"),
+    ];
+    for (what, token, code) in rows {
+        // Twice: a refusal is not remembered as anything else.
+        for _ in 0..2 {
+            let reply = api.with("/api/cases", &token).await;
+            assert_eq!(verdict(&reply), (401, code.into(), invalid()), "{what}");
+        }
+    }
+    for (what, token) in
+        [("no token", "abc"), ("two parts", "e30.e30"), ("an unsigned one", "eyJhbGciOiJub25lIn0.e30.")]
+    {
+        let (status, _, challenges) = verdict(&api.with("/api/cases", token).await);
+        assert_eq!(status, 401, "{what}");
+        assert!(challenges.iter().all(|text| text.starts_with("Bearer error=")), "{what}: {challenges:?}");
+    }
+
+    let narrow = api.api.access_token(&with(&|c| c["scope"] = json!("cases.reader other")));
+    let expect = "Bearer error=\"insufficient_scope\", scope=\"cases.read\"".to_owned();
+    assert_eq!(verdict(&api.with("/api/cases", &narrow).await), (403, "scope_insufficient".into(), vec![expect]));
+
+    // A client that acts for itself is nobody, whatever its token says of levels and numbers.
+    let client = api.api.access_token(&with(&|c| c["sub"] = json!("app")));
+    assert_eq!(api.with("/api/cases", &client).await.status, StatusCode::OK, "it may do what its scope says");
+    assert_eq!(api.world.seen().all("x-eid-personal-number"), [""; 0]);
+    let expect = vec!["Bearer error=\"insufficient_scope\"".to_owned()];
+    assert_eq!(verdict(&api.with("/api/person/1", &client).await), (403, "loa_not_allowed".into(), expect));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_and_a_token_together_are_refused() {
+    let api = Api::new().await;
+    let token = api.api.access_token(&api.claims());
+    let mut person = Client::new(api.world.public());
+    person.log_in(&api.world, "/").await;
+    let mut person = person.xhr();
+    assert_eq!(person.get("/api/cases").await.status, StatusCode::OK, "a session opens it");
+    let bearer = format!("Bearer {token}");
+    let reply = person.send(Method::GET, "/api/cases", &[("authorization", &bearer)], "").await;
+    let expect = vec!["Bearer error=\"invalid_request\"".to_owned()];
+    assert_eq!(verdict(&reply), (400, "both_credentials".into(), expect));
+    let twice = api.get("/api/cases", &[("authorization", &bearer), ("authorization", &bearer)]).await;
+    assert_eq!(verdict(&twice).1, "token_malformed");
+}
+
+/// What was verified is remembered no longer than it holds: not past its end, not past its key.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_verified_before_ends_with_its_time_and_its_key() {
+    let mut api = Api::new().await;
+    api.world.configure(|text| format!("{text}\n[verification]\nclock_skew = \"0s\"\n")).await;
+    let mut claims = api.claims();
+    claims["exp"] = json!(now() + 3);
+    let short = api.api.access_token(&claims);
+    assert_eq!(api.with("/api/cases", &short).await.status, StatusCode::OK);
+    let public = api.world.public();
+    eventually(10, "the token ends", || {
+        let bearer = format!("Bearer {short}");
+        async move {
+            let mut client = Client::new(public).xhr();
+            let reply = client.send(Method::GET, "/api/cases", &[("authorization", &bearer)], "").await;
+            reply.status == StatusCode::UNAUTHORIZED && verdict(&reply).1 == "expired"
+        }
+    })
+    .await;
+
+    let long = api.api.access_token(&api.claims());
+    assert_eq!(api.with("/api/cases", &long).await.status, StatusCode::OK);
+    api.world.write("api.json", &TokenKey::new("api-2").jwks());
+    let admin = api.world.admin();
+    eventually(10, "the key is withdrawn", || async move {
+        metric(admin, "grindvakt_config_reloads_total{outcome=\"done\"}").await >= 1.0
+    })
+    .await;
+    assert_eq!(verdict(&api.with("/api/cases", &long).await).1, "key_unknown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_bound_to_a_key_needs_its_proof_and_each_proof_once() {
+    let api = Api::new().await;
+    let (client, thief) = (TokenKey::new(""), TokenKey::new(""));
+    let mut claims = api.claims();
+    claims["cnf"] = json!({ "jkt": client.thumbprint() });
+    let bound = api.api.access_token(&claims);
+    let uri = format!("{BASE}/api/cases");
+    let ask = async |token: &str, proof: &str, path: &str| {
+        api.get(path, &[("authorization", &format!("DPoP {token}")), ("dpop", proof)]).await
+    };
+    let proof = client.proof("GET", &uri, &bound, now(), "1", None);
+    assert_eq!(ask(&bound, &proof, "/api/cases?a=1").await.status, StatusCode::OK);
+
+    let plain = api.api.access_token(&api.claims());
+    let later = client.proof("GET", &uri, &bound, now() - 3600, "2", None);
+    for (what, token, proof, code, error) in [
+        ("the same once more", &bound, proof.clone(), "replayed", "invalid_token"),
+        ("another's", &bound, thief.proof("GET", &uri, &bound, now(), "3", None), "dpop_key_mismatch", "invalid_token"),
+        (
+            "another method's",
+            &bound,
+            client.proof("POST", &uri, &bound, now(), "4", None),
+            "dpop_method_mismatch",
+            "invalid_dpop_proof",
+        ),
+        (
+            "another address's",
+            &bound,
+            client.proof("GET", BASE, &bound, now(), "5", None),
+            "dpop_uri_mismatch",
+            "invalid_dpop_proof",
+        ),
+        (
+            "another token's",
+            &bound,
+            client.proof("GET", &uri, &plain, now(), "6", None),
+            "dpop_token_mismatch",
+            "invalid_dpop_proof",
+        ),
+        ("an old one", &bound, later, "issued_too_long_ago", "invalid_token"),
+        ("for a token that is bound to nothing", &plain, proof.clone(), "dpop_key_mismatch", "invalid_token"),
+    ] {
+        let (status, got, challenges) = verdict(&ask(token, &proof, "/api/cases").await);
+        assert_eq!((status, got.as_str()), (401, code), "{what}");
+        assert!(challenges[0].starts_with("DPoP ") && challenges[0].contains(error), "{what}: {challenges:?}");
+    }
+    assert_eq!(verdict(&api.with("/api/cases", &bound).await).1, "dpop_missing", "a stolen one is worth nothing");
+    let none = api.get("/api/cases", &[("authorization", &format!("DPoP {bound}"))]).await;
+    assert_eq!(verdict(&none).1, "dpop_missing");
+
+    // A provider whose tokens must be bound, and whose proofs need a nonce of ours.
+    let mut claims = api.claims();
+    claims["iss"] = json!(OTHER);
+    let unbound = api.other.access_token(&claims);
+    assert_eq!(verdict(&api.with("/bunden/1", &unbound).await).1, "dpop_missing");
+    claims["cnf"] = json!({ "jkt": client.thumbprint() });
+    let bound = api.other.access_token(&claims);
+    let uri = format!("{BASE}/bunden/1");
+    let reply = ask(&bound, &client.proof("GET", &uri, &bound, now(), "7", None), "/bunden/1").await;
+    let (status, code, challenges) = verdict(&reply);
+    assert_eq!((status, code.as_str()), (401, "dpop_nonce"));
+    assert!(challenges[0].contains("use_dpop_nonce"), "{challenges:?}");
+    let nonce = reply.header("dpop-nonce");
+    let proof = client.proof("GET", &uri, &bound, now(), "8", Some(nonce));
+    assert_eq!(ask(&bound, &proof, "/bunden/1").await.status, StatusCode::OK);
+}
+
+/// T41: a verdict of one provider is never looked up for another.
+#[tokio::test(flavor = "multi_thread")]
+async fn t41_a_remembered_verdict_is_its_providers_alone() {
+    let api = Api::new().await;
+    let token = api.api.access_token(&api.claims());
+    assert_eq!(api.with("/api/cases", &token).await.status, StatusCode::OK);
+    for _ in 0..2 {
+        assert_eq!(verdict(&api.with("/bunden/1", &token).await).1, "issuer_unknown");
+    }
+    assert_eq!(api.with("/api/cases", &token).await.status, StatusCode::OK);
+}
