@@ -19,7 +19,7 @@ check: ## what must hold before the tests: format, lints, dependency rules, docu
 	bash .ci/check
 
 bench: ## run the benchmarks and print one table: each function beside its floor
-	cargo bench --bench verify_saml --bench verify_jwt --bench session
+	cargo bench --bench verify_saml --bench verify_jwt --bench session --bench replay
 	cargo bench --quiet --bench table
 
 counts: ## count the instructions of the hot functions and compare them with benches/baseline.json

@@ -1,5 +1,4 @@
-//! What every request of a session pays: opening its cookie, the route, the headers; and what each login adds: sealing,
-//! and the memory of what was used.
+//! What every request of a session pays: opening its cookie, the route, the headers; and what each login adds: sealing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
 mod support;
@@ -8,18 +7,15 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use dashmap::DashMap;
-use grindvakt::base::{Secret, UnixTime};
+use grindvakt::base::Secret;
 use grindvakt::config::HeaderNames;
-use grindvakt::crypto::digest::{HmacKey, SystemRandom, sha256};
+use grindvakt::crypto::digest::SystemRandom;
 use grindvakt::gate::{Cookies, Decision};
 use grindvakt::http::headers::IdentityNames;
 use grindvakt::policy::normal_path;
-use grindvakt::replay::{MemoryGuard, ReplayGuard as _, ReplayKey};
 use grindvakt::session::{CookieKey, CookieSealer, Session};
 use http::HeaderMap;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use support::NOW;
 use support::front::{Front, PATH, SESSION};
 
 /// As in the program.
@@ -96,52 +92,9 @@ fn requests(c: &mut Criterion) {
     group.finish();
 }
 
-/// Live entries while the next is taken: two for each login of the last hour, at 138 logins a second.
-const LIVE: u32 = 990_000;
-
-fn replay(c: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let digest = HmacKey::new(&Secret::new([1; 32]));
-    let guard = MemoryGuard::with_capacity(usize::MAX);
-    let consume = |n: u32, until: UnixTime| {
-        let id = n.to_string();
-        let key = ReplayKey::assertion(&digest, "https://idp.example.se/saml", &id);
-        runtime.block_on(guard.consume(&[key], until, NOW)).is_ok()
-    };
-    let later = NOW.plus(Duration::from_secs(3600));
-    (0..LIVE).for_each(|n| assert!(consume(n, later)));
-    let mut group = c.benchmark_group("replay");
-    let mut next = LIVE;
-    group.bench_function("first-use-among-1M", |b| {
-        b.iter(|| {
-            next += 1;
-            consume(next, later)
-        })
-    });
-    group.bench_function("second-use-among-1M", |b| {
-        let mut n = 0_u32;
-        b.iter(|| {
-            n = (n + 7919) % LIVE;
-            consume(n, later)
-        })
-    });
-    // The floor: one digest of about the same bytes, and one insert into a map of the same size.
-    let bare: DashMap<[u8; 16], UnixTime> = DashMap::new();
-    let key = |n: u32| -> [u8; 16] { sha256(&n.to_le_bytes())[..16].try_into().expect("16 bytes") };
-    (0..LIVE).for_each(|n| _ = bare.insert(key(n), later));
-    let mut next = LIVE;
-    group.bench_function("insert-bare", |b| {
-        b.iter(|| {
-            next += 1;
-            bare.insert(key(next), later).is_none()
-        })
-    });
-    group.finish();
-}
-
 criterion_group! {
     name = benches;
     config = Criterion::default().measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
-    targets = cookies, requests, replay
+    targets = cookies, requests
 }
 criterion_main!(benches);

@@ -49,6 +49,10 @@ const ROWS: &[(&str, &str, &[&str])] = &[
     ("headers cleaned and attached", "request/headers-clean-and-attach", &[]),
     ("first use among 1 million", "replay/first-use-among-1M", &["replay/insert-bare"]),
     ("second use among 1 million", "replay/second-use-among-1M", &["replay/insert-bare"]),
+    ("ended? after a day of logouts", "revoked/a-day-of-logouts", &["revoked/nobody"]),
+    ("  and of logouts at providers", "revoked/and-of-providers", &["revoked/nobody"]),
+    ("login in Redis, one at a time", "store/login", &["store/ping-bare"]),
+    ("64 logins in Redis at once", "store/64-logins", &["store/login"]),
 ];
 
 /// What a perfect verifier would still pay for one Response of 8.6 KB, the form decoding apart.

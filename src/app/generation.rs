@@ -32,6 +32,8 @@ pub(super) struct Workshop {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
     pub(super) lasting: Arc<Lasting>,
+    /// The families that every generation counts in.
+    pub(super) telemetry: Arc<Telemetry>,
     pub(super) forms: Arc<FormRoom>,
     pub(super) made: Mutex<MadeKeys>,
     pub(super) cores: usize,
@@ -68,11 +70,7 @@ impl Workshop {
 
         let providers = config.providers.iter().map(|provider| provider.id.clone());
         let routes = config.routes.all().map(|route| route.name.clone());
-        let telemetry = match before {
-            Some(before) => before.telemetry.renewed(providers, routes),
-            None => Telemetry::new(providers, routes).map_err(|e| StartError::Internal(e.to_string()))?,
-        };
-        let telemetry = Arc::new(telemetry);
+        let telemetry = Arc::new(self.telemetry.renewed(providers, routes));
         let gate = Gate::new(Parts {
             config: Arc::clone(&config),
             keys,

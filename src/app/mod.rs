@@ -4,6 +4,7 @@ mod generation;
 mod reload;
 mod side;
 mod status;
+mod store;
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,11 +28,15 @@ use crate::http::service::Service;
 use crate::http::watchdog::Leftover;
 use crate::provider::FeedFault;
 use crate::provider::fetch::TlsSetup;
+use crate::replay::Store;
+use crate::replay::shared::{Shared as SharedStore, StoreObserver};
+use crate::telemetry::Telemetry;
 use generation::{Built, Generation, Workshop, tell_faults};
 use reload::{Newest, Watcher};
 use side::Side;
 
 pub use reload::ReloadError;
+pub use store::settings as store_settings;
 
 /// Why a sidecar does not start.
 #[derive(Debug, thiserror::Error)]
@@ -106,14 +111,28 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let telemetry = Telemetry::new([], []).map_err(|e| StartError::Internal(e.to_string()))?;
+    let telemetry = Arc::new(telemetry);
+    let side = Side::start().map_err(StartError::Thread)?;
+    let lasting = match store::settings(&config) {
+        None => Lasting::new(&*random, clock.now())?,
+        Some(settings) => {
+            telemetry.metrics().store.know_shared();
+            let observer = Arc::clone(&telemetry) as Arc<dyn StoreObserver>;
+            let (shared, driver) = SharedStore::open(settings, Arc::clone(&clock), Arc::clone(&random), observer);
+            side.handle().spawn(driver.run());
+            Lasting::with(Store::shared(shared))
+        }
+    };
     let workshop = Workshop {
-        lasting: Arc::new(Lasting::new(&*random, clock.now())?),
+        lasting: Arc::new(lasting),
+        telemetry,
         clock,
         random,
         forms: Arc::new(FormRoom::default()),
         made: Mutex::new(MadeKeys::default()),
         cores,
-        side: Side::start().map_err(StartError::Thread)?,
+        side,
     };
     // Before keys and feeds are read: what changes meanwhile is then seen to have changed.
     let newest = Newest::first(paths, Arc::clone(&config));

@@ -88,7 +88,7 @@ impl Shared {
         // Looked at before it is read: what changes meanwhile is seen to have changed at the next look.
         newest.seen = fingerprint(&self.paths, &newest.config);
         let texts = |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let config = Arc::new(config::load(&self.paths).map_err(texts)?);
+        let config = Arc::new(config::load_to_serve(&self.paths).map_err(texts)?);
         newest.config = Arc::clone(&config);
         newest.seen = newest.seen.take_over(fingerprint(&self.paths, &config));
         let fixed = needs_restart(&before.config, &config);
@@ -152,6 +152,7 @@ fn needs_restart(before: &Config, after: &Config) -> Vec<&'static str> {
     differ("listen.keep_alive_timeout", before.listen.keep_alive_timeout != after.listen.keep_alive_timeout);
     differ("listen.drain_timeout", before.listen.drain_timeout != after.listen.drain_timeout);
     differ("log", before.log != after.log);
+    differ("store", before.store != after.store);
     changed
 }
 

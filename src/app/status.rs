@@ -33,6 +33,27 @@ fn feed_status(status: &Status) -> serde_json::Value {
     })
 }
 
+impl Shared {
+    fn store(&self) -> serde_json::Value {
+        let store = self.workshop.lasting.store();
+        let Some(status) = store.status() else {
+            return json!({ "kind": "memory", "revocations": store.revoked().len() });
+        };
+        json!({
+            "kind": "redis",
+            "node": status.node,
+            // No connection, for this reason: logins are refused, sessions go on.
+            "fault": status.fault.as_ref().map(|fault| fault.kind.code()),
+            "detail": status.fault.as_ref().map(|fault| fault.detail.as_str()),
+            // Its memory is the same since then: what was begun before begins again.
+            "since": status.since.map(|at| at.to_string()),
+            "revocations": status.ended,
+            "revocations_waiting": status.waiting,
+            "revocations_stale": status.stale,
+        })
+    }
+}
+
 impl AdminState for Shared {
     fn ready(&self) -> Result<(), &'static str> {
         if self.stopping.load(Ordering::Relaxed) {
@@ -54,6 +75,8 @@ impl AdminState for Shared {
             let usable = i64::from(provider.usable(now).is_ok());
             metrics.provider_usable.with_label_values(&[provider.config().id.as_str()]).set(usable);
         }
+        let store = self.workshop.lasting.store();
+        metrics.store.show(store.status().as_ref(), store.revoked().len());
         if let Some(refresher) = current.gate.refresher() {
             refresher.feeds().observe(metrics, now);
         }
@@ -88,6 +111,7 @@ impl AdminState for Shared {
             "stopping": self.stopping.load(Ordering::Relaxed),
             // Not empty: an older configuration than the newest is in force, for these reasons.
             "config_refused": self.refused(),
+            "store": self.store(),
             "providers": providers.collect::<Vec<_>>(),
             "metadata": feeds.iter().map(feed_status).collect::<Vec<_>>(),
         });

@@ -62,6 +62,13 @@ pub const LOGINS_IN_FLIGHT: usize = 5;
 /// How long a begun login can be finished.
 pub const LOGIN_LIFETIME_SECS: u64 = 60 * 60;
 
+/// A session's cookie, its value: what is larger goes to the shared store, where there is one. Browsers send it with every
+/// picture of a page.
+pub const SESSION_COOKIE_BYTES: usize = 1024;
+
+/// What a session may hold in the shared store. A person with every attribute of the profile takes about 3 KB.
+pub const STORED_SESSION_BYTES: usize = 64 * 1024;
+
 /// RSA keys shorter than this are refused when they are loaded (profile 3.4).
 pub const RSA_MIN_BITS: usize = 2048;
 

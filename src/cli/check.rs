@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::base::{Clock as _, SystemClock};
+use crate::crypto::digest::SystemRandom;
 use crate::provider::FeedFault;
-use crate::{config, provider};
+use crate::replay::shared::{Settings, StoreFault, probe};
+use crate::{app, config, provider};
 
-/// Check a configuration: every problem at once, each with its file and line. Opens no socket.
+/// Check a configuration: every problem at once, each with its file and line. Opens no socket but with --online.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Configuration file or folder; repeat it to merge several.
@@ -19,11 +21,15 @@ pub struct Args {
     /// Show the effective configuration, defaults filled in and secrets masked.
     #[arg(long)]
     pub print: bool,
+    /// Ask the shared store, too, whether it would do: every command that serving needs is asked once.
+    #[arg(long)]
+    pub online: bool,
 }
 
-/// Runs the command. Exit status: 0 good, 64 a path that cannot be explained, 78 configuration.
+/// Runs the command. Exit status: 0 good, 1 a store that would not do, 64 a path that cannot be explained, 78
+/// configuration.
 pub fn run(args: &Args) -> ExitCode {
-    let config = match config::load(&args.config) {
+    let config = match config::load_to_serve(&args.config) {
         Ok(config) => config,
         Err(problems) => return super::problems(&problems),
     };
@@ -40,6 +46,12 @@ pub fn run(args: &Args) -> ExitCode {
     if faults.iter().any(FeedFault::is_ours) || !demo_keys.is_empty() {
         return super::problems(&demo_keys);
     }
+    if args.online
+        && let Some(settings) = app::store_settings(&config)
+        && let Err(status) = ask_store(&settings)
+    {
+        return status;
+    }
     if let Some(path) = &args.explain {
         return match config::explain(&config, path) {
             Ok(text) => super::print(&text),
@@ -51,4 +63,20 @@ pub fn run(args: &Args) -> ExitCode {
     }
     let (providers, routes) = (config.providers.len(), config.routes.all().count() - 1);
     super::print(&format!("ok: {providers} providers, {routes} routes, environment {}\n", config.environment.name()))
+}
+
+/// Asks the store once what serving asks of it.
+fn ask_store(settings: &Settings) -> Result<(), ExitCode> {
+    let refused = |detail: &dyn std::fmt::Display| {
+        super::warn(format_args!("store: {detail}"));
+        ExitCode::from(super::REFUSED)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| refused(&e))?;
+    let asked = runtime.block_on(probe(settings, &SystemRandom::new(), SystemClock.now()));
+    let probed = asked.map_err(|fault: StoreFault| refused(&fault))?;
+    if let Some(warning) = &probed.warning {
+        super::warn(format_args!("warning: store: {warning}"));
+    }
+    super::warn(format_args!("store: {} (version {}) would do", probed.node, probed.version));
+    Ok(())
 }

@@ -26,7 +26,7 @@ pub struct Args {
 
 /// Runs the command. Exit status: 0 stopped in order, 1 cannot start, 78 configuration.
 pub fn run(args: &Args) -> ExitCode {
-    let config = match config::load(&args.config) {
+    let config = match config::load_to_serve(&args.config) {
         Ok(config) => config,
         Err(problems) => return super::problems(&problems),
     };

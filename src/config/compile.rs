@@ -6,7 +6,7 @@ use super::keys::read_keys;
 use super::network::read_network;
 use super::reader::{Problems, Section};
 use super::tree::Table;
-use super::{Config, Encryption, Environment, LogFormat, Problem, Provider, Store, feed, provider, route, service};
+use super::{Config, Encryption, Environment, LogFormat, Problem, Provider, feed, provider, route, service, store};
 
 /// Compiles the whole.
 ///
@@ -14,16 +14,20 @@ use super::{Config, Encryption, Environment, LogFormat, Problem, Provider, Store
 /// Every problem, by file and line.
 pub(super) fn compile(table: Table) -> Result<Config, Vec<Problem>> {
     let problems: Problems = RefCell::new(Vec::new());
-    let config = read(table, &problems);
+    let mut unfit = Vec::new();
+    let config = read(table, &problems, &mut unfit);
     let mut problems = problems.into_inner();
+    if config.is_none() || !problems.is_empty() {
+        problems.append(&mut unfit);
+    }
     problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     match config {
-        Some(config) if problems.is_empty() => Ok(config),
+        Some(config) if problems.is_empty() => Ok(Config { unfit, ..config }),
         _ => Err(problems),
     }
 }
 
-fn read(table: Table, problems: &Problems) -> Option<Config> {
+fn read(table: Table, problems: &Problems, unfit: &mut Vec<Problem>) -> Option<Config> {
     let mut root = Section::new(table, "", problems);
     let words = [("production", Environment::Production), ("test", Environment::Test), ("dev", Environment::Dev)];
     if !root.has("environment") {
@@ -39,8 +43,9 @@ fn read(table: Table, problems: &Problems) -> Option<Config> {
     let verification = service::read_verification(&mut root);
     let session = service::read_session(&mut root);
     let mut warnings = Vec::new();
-    let store = read_store(&mut root, environment, &mut warnings);
+    let (store, store_at) = store::read_store(&mut root, environment, unfit);
     let keys = read_keys(&mut root);
+    unfit.extend(store::needs_shared_keys(&store, &store_at, &keys));
     let state_dir = root.section("state").and_then(|mut state| {
         let dir = state.path("dir");
         state.finish();
@@ -85,42 +90,10 @@ fn read(table: Table, problems: &Problems) -> Option<Config> {
         headers,
         log,
         warnings,
+        unfit: Vec::new(),
     })
 }
 
 fn must_encrypt(provider: &Provider) -> bool {
     provider.saml().is_some_and(|saml| saml.encryption == Encryption::Required)
-}
-
-/// `[store]`. With the memory of one process, a second replica does not know the logins that the first began.
-fn read_store(root: &mut Section<'_>, environment: Option<Environment>, warnings: &mut Vec<Problem>) -> Store {
-    let at = root.at().clone();
-    let mut single = false;
-    let mut place = at.clone();
-    if let Some(mut store) = root.section("store") {
-        place = store.at().clone();
-        if let Some(kind) = store.text("kind")
-            && kind.text != "memory"
-        {
-            let message = match kind.text.as_str() {
-                "redis" => "this version does not support `kind = \"redis\"` yet".to_owned(),
-                other => format!("`kind` must be \"memory\" or \"redis\", not {other:?}"),
-            };
-            store.problem(&kind.at, message);
-            store.not_yet(&["nodes", "mode", "username", "password_file", "password_env", "tls_ca"]);
-        }
-        single = store.flag("single_replica", false);
-        store.finish();
-    }
-    if !single && environment != Some(Environment::Dev) {
-        warnings.push(Problem {
-            file: place.file.to_path_buf(),
-            line: place.line,
-            place: "store".into(),
-            message: "the memory of one process is for one replica: a login begun at one cannot finish at another. \
-                      Say `single_replica = true` when there is but one"
-                .into(),
-        });
-    }
-    Store::Memory
 }

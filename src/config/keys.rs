@@ -29,6 +29,21 @@ impl KeySource {
         }
     }
 
+    /// Reads a text of one line, such as a password. Read it when it is needed: it may have changed.
+    ///
+    /// # Errors
+    /// Why it cannot be read, and where it is; nothing of what it holds.
+    pub fn read_line(&self) -> Result<Secret<String>, String> {
+        let named = |e: &dyn fmt::Display| format!("{self}: {e}");
+        let bytes = read(self).map_err(|e| named(&e))?;
+        let text = std::str::from_utf8(bytes.expose()).map_err(|_| named(&"is not text"))?;
+        let line = text.trim_end_matches(['\r', '\n']);
+        if line.is_empty() || line.contains(['\r', '\n']) {
+            return Err(named(&"must hold one line"));
+        }
+        Ok(Secret::new(line.to_owned()))
+    }
+
     fn problem(&self, message: String) -> Problem {
         let file = match self {
             Self::File(path) => path.clone(),

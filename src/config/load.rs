@@ -64,6 +64,15 @@ pub fn sources(paths: &[PathBuf], config: &Config) -> Vec<PathBuf> {
     out
 }
 
+/// [`load`], for a sidecar that is to serve: what `verify` can do without must be right too.
+///
+/// # Errors
+/// Every problem there is.
+pub fn load_to_serve(paths: &[PathBuf]) -> Result<Config, Vec<Problem>> {
+    let mut config = load(paths)?;
+    if config.unfit.is_empty() { Ok(config) } else { Err(std::mem::take(&mut config.unfit)) }
+}
+
 /// Compiles a text as if it stood in `file`.
 ///
 /// # Errors

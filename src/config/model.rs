@@ -10,6 +10,7 @@ use crate::base::{EidId, FeedId, ProviderId, ServiceId};
 use crate::crypto::trusted::AlgorithmSet;
 use crate::identity::Field;
 use crate::policy::Routes;
+use crate::replay::shared::{NodeAddress, StoreTls, Topology};
 use crate::verify::jose::OidcProfile;
 use crate::verify::saml::{Profile, Signed, SsoBinding};
 
@@ -52,6 +53,9 @@ pub struct Config {
     pub log: LogFormat,
     /// What is allowed and hardly meant: told by `check` and at start.
     pub warnings: Vec<Problem>,
+    /// What must not be so in a sidecar that serves; `load_to_serve` refuses it. A single message can be verified all
+    /// the same.
+    pub unfit: Vec<Problem>,
 }
 
 impl Config {
@@ -190,10 +194,37 @@ pub struct SessionConfig {
 }
 
 /// `[store]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Store {
     /// This process's memory: for one replica.
     Memory,
+    /// Redis or Valkey, shared by every replica.
+    Redis(RedisStore),
+}
+
+/// `[store]` with `kind = "redis"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisStore {
+    /// Servers, or Sentinels, or some nodes of a cluster.
+    pub nodes: Vec<NodeAddress>,
+    /// How the primary is found.
+    pub topology: Topology,
+    /// The numbered database.
+    pub database: u32,
+    /// The ACL user.
+    pub username: Option<String>,
+    /// Its password.
+    pub password: Option<KeySource>,
+    /// The Sentinels' own user.
+    pub sentinel_username: Option<String>,
+    /// Its password.
+    pub sentinel_password: Option<KeySource>,
+    /// TLS; none speaks in clear.
+    pub tls: Option<StoreTls>,
+    /// How long making one connection may take.
+    pub connect_timeout: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
 }
 
 /// `[[metadata]]`.

@@ -4,10 +4,11 @@ use toml::{Table, Value};
 
 use super::{
     ClientAuth, Config, Encryption, FeedPlace, KeySource, MdqId, OidcProvider, Protocol, Provider, SamlProvider,
-    SecondReader, TokenSettings,
+    SecondReader, Store, TokenSettings,
 };
 use crate::crypto::trusted::JwsAlgorithm;
 use crate::policy::Access;
+use crate::replay::shared::Topology;
 use crate::verify::saml::{Profile, Signed, SsoBinding};
 
 /// The effective configuration, defaults filled in.
@@ -79,6 +80,7 @@ pub fn print(config: &Config) -> String {
     session.insert("lifetime".into(), seconds(config.session.lifetime));
     root.insert("session".into(), Value::Table(session));
 
+    root.insert("store".into(), Value::Table(store(&config.store)));
     if let Some(dir) = &config.state_dir {
         let mut state = Table::new();
         state.insert("dir".into(), text(&dir.display().to_string()));
@@ -142,6 +144,47 @@ pub fn print(config: &Config) -> String {
     });
     root.insert("route".into(), Value::Array(routes.collect()));
     toml::to_string(&root).unwrap_or_default()
+}
+
+/// `[store]`.
+fn store(store: &Store) -> Table {
+    let mut table = Table::new();
+    let text = |t: &str| Value::String(t.to_owned());
+    let Store::Redis(own) = store else {
+        table.insert("kind".into(), text("memory"));
+        return table;
+    };
+    table.insert("kind".into(), text("redis"));
+    let mode = match &own.topology {
+        Topology::Single => "single",
+        Topology::Sentinel { master } => {
+            table.insert("master".into(), text(master));
+            "sentinel"
+        }
+        Topology::Cluster => "cluster",
+    };
+    table.insert("mode".into(), text(mode));
+    table.insert("nodes".into(), list(own.nodes.iter().map(ToString::to_string).collect()));
+    table.insert("database".into(), Value::Integer(i64::from(own.database)));
+    table.insert("tls".into(), Value::Boolean(own.tls.is_some()));
+    let millis = |d: std::time::Duration| text(&format!("{}ms", d.as_millis()));
+    table.insert("connect_timeout".into(), millis(own.connect_timeout));
+    table.insert("timeout".into(), millis(own.timeout));
+    let ca = own.tls.as_ref().and_then(|tls| tls.ca.as_ref()).map(|ca| ca.display().to_string());
+    // Where each secret is, and nothing of what it holds.
+    let secret = |source: &Option<KeySource>| source.as_ref().map(|source| format!("<{source}>"));
+    for (key, value) in [
+        ("username", own.username.clone()),
+        ("password_file", secret(&own.password)),
+        ("sentinel_username", own.sentinel_username.clone()),
+        ("sentinel_password_file", secret(&own.sentinel_password)),
+        ("tls_ca", ca),
+    ] {
+        if let Some(value) = value {
+            table.insert(key.into(), Value::String(value));
+        }
+    }
+    table
 }
 
 /// `[[provider]]`.

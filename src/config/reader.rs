@@ -253,6 +253,11 @@ impl<'p> Section<'p> {
         }
     }
 
+    /// Takes a key of which enough has been said.
+    pub(super) fn discard(&mut self, key: &'static str) {
+        let _ = self.take(key);
+    }
+
     /// Says what nobody has taken.
     pub(super) fn finish(self) {
         for (key, node) in &self.table.entries {

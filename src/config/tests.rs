@@ -6,6 +6,7 @@ use super::*;
 use crate::crypto::trusted::{AlgorithmSet, JwsAlgorithm};
 use crate::identity::Field;
 use crate::policy::Access;
+use crate::replay::shared::Topology;
 use crate::verify::saml::{Profile, Signed};
 
 const GOOD: &str = r#"environment = "production"
@@ -38,6 +39,11 @@ forward = ["personal_number"]
 path = "/om/*"
 access = "anonymous"
 "#;
+
+/// Every problem of a sidecar that is to serve.
+fn problems(text: &str) -> Vec<String> {
+    read(text).map_or_else(|said| said, |config| config.unfit.iter().map(ToString::to_string).collect())
+}
 
 fn read(text: &str) -> Result<Config, Vec<String>> {
     load_text(Path::new("dir/g.toml"), text).map_err(|p| p.iter().map(ToString::to_string).collect())
@@ -201,8 +207,10 @@ fn every_mistake_is_named_with_its_line() {
             "single_replica = true",
             "kind = \"redis\"\nnodes = [\"127.0.0.1:6379\"]",
             &[
-                "dir/g.toml:9: store: this version does not support `kind = \"redis\"` yet",
-                "dir/g.toml:10: store: this version does not support `nodes` yet",
+                "dir/g.toml:8: store: [keys] names no `sealing`, which replicas with a shared store must have in common",
+                "dir/g.toml:8: store: [keys] names no `digest`, which replicas with a shared store must have in common",
+                "dir/g.toml:8: store: [keys] names no `identity_token`, which replicas with a shared store must have in \
+                 common",
             ],
         ),
         (
@@ -371,7 +379,7 @@ fn every_mistake_is_named_with_its_line() {
     for (from, to, problems) in rows {
         assert!(GOOD.contains(from), "{from}");
         let bad = GOOD.replacen(from, to, 1);
-        assert_eq!(read(&bad).err().unwrap_or_default(), *problems, "{to}");
+        assert_eq!(super::tests::problems(&bad), *problems, "{to}");
     }
     let syntax = read("environment = \n[service\n").unwrap_err();
     assert!(syntax.iter().all(|p| p.starts_with("dir/g.toml:") && p.contains("not TOML")), "{syntax:?}");
@@ -438,19 +446,90 @@ fn a_path_is_explained() {
 }
 
 #[test]
-fn the_memory_of_one_process_is_warned_of() {
-    let warnings = |text: &str| read(text).unwrap().warnings.iter().map(ToString::to_string).collect::<Vec<_>>();
+fn the_memory_of_one_process_serves_one_replica() {
+    let texts = |problems: &[Problem]| problems.iter().map(ToString::to_string).collect::<Vec<_>>().concat();
+    let warnings = |text: &str| texts(&read(text).unwrap().warnings);
+    let unfit = |text: &str| texts(&read(text).unwrap().unfit);
     let good = format!("{GOOD}[keys]\ndecryption = [\"d.pem\"]\n");
-    assert!(warnings(GOOD).concat().contains("no login by bankid-a can succeed"));
-    assert!(warnings(&good).is_empty());
-    for text in [GOOD.replace("single_replica = true", ""), GOOD.replace("[store]\nsingle_replica = true", "")] {
-        assert!(warnings(&text).concat().contains("for one replica"), "{text}");
+    assert!(warnings(GOOD).contains("no login by bankid-a can succeed"));
+    assert!(warnings(&good).is_empty() && unfit(&good).is_empty());
+    for (from, line) in [("single_replica = true", 8), ("[store]\nsingle_replica = true", 1)] {
+        // A message can be verified all the same: that takes no store.
+        let said = unfit(&GOOD.replace(from, ""));
+        assert!(
+            said.starts_with(&format!("dir/g.toml:{line}: store: `kind = \"memory\"` is for one replica")),
+            "{said}"
+        );
     }
+    assert!(unfit(&GOOD.replace("single_replica = true", "single_replica = false")).contains("one replica"));
     let dev = good.replace("single_replica = true", "").replace("\"production\"", "\"dev\"");
     assert!(
-        warnings(&dev.replace("base_url = \"https://etjanst.example.se\"", "base_url = \"http://localhost:1\""))
+        unfit(&dev.replace("base_url = \"https://etjanst.example.se\"", "base_url = \"http://localhost:1\""))
             .is_empty()
     );
+    // Together with the other mistakes, it is named at once.
+    let both = GOOD.replace("single_replica = true", "").replace("\"production\"", "\"prod\"");
+    assert_eq!(read(&both).unwrap_err().len(), 2);
+}
+
+const KEYS: &str = "[keys]\nsealing = [\"s.key\"]\ndigest = \"d.key\"\nidentity_token = \"i.pem\"\n";
+
+/// The good configuration with another `[store]`, whose first key is on line 9.
+fn with_store(store: &str) -> String {
+    format!("{}{KEYS}", GOOD.replace("single_replica = true", store))
+}
+
+#[test]
+fn a_shared_store_is_named_by_its_nodes() {
+    let store = |text: &str| match read(&with_store(text)).unwrap().store {
+        Store::Redis(store) => store,
+        Store::Memory => panic!("{text}"),
+    };
+    let plain = store("kind = \"redis\"\nnodes = [\"127.0.0.1:6379\"]");
+    assert_eq!(plain.nodes.iter().map(ToString::to_string).collect::<Vec<_>>(), ["127.0.0.1:6379"]);
+    assert_eq!((plain.topology, plain.database, plain.tls), (Topology::Single, 0, None));
+    assert_eq!((plain.connect_timeout.as_secs(), plain.timeout.as_secs()), (2, 1));
+    let all = store(
+        "kind = \"redis\"\nmode = \"sentinel\"\nmaster = \"m\"\nnodes = [\"a\", \"[::1]:1\"]\nusername = \"u\"\n\
+         password_file = \"p\"\nsentinel_password_env = \"P\"\ntls_ca = \"ca.pem\"\ndatabase = 2\ntimeout = \"250ms\"",
+    );
+    assert_eq!(all.nodes.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a:26379", "[::1]:1"]);
+    assert_eq!(all.topology, Topology::Sentinel { master: "m".into() });
+    assert_eq!(all.password, Some(KeySource::File("dir/p".into())));
+    assert_eq!(all.sentinel_password, Some(KeySource::Env("P".into())));
+    assert_eq!(all.tls.unwrap().ca.as_deref(), Some(Path::new("dir/ca.pem")));
+    assert_eq!((all.database, all.timeout.as_millis()), (2, 250));
+    let cluster = store("kind = \"redis\"\nmode = \"cluster\"\nnodes = \"a\"\ntls = false");
+    assert_eq!((cluster.topology, cluster.tls), (Topology::Cluster, None));
+    assert!(store("kind = \"redis\"\nnodes = \"a\"\ntls = true").tls.is_some());
+
+    let redis = "kind = \"redis\"\nnodes = [\"127.0.0.1:6379\"]\n";
+    for (text, problems) in [
+        ("kind = \"redis\"".to_owned(), vec![(8, "`nodes` is missing")]),
+        ("kind = \"redis\"\nnodes = []".to_owned(), vec![(10, "`nodes` is an empty list")]),
+        ("kind = \"redis\"\nnodes = [\"redis://x\"]".to_owned(), vec![(10, "`nodes` must be a host and a port")]),
+        ("kind = \"redis\"\nnodes = [\"a:1\", \"a:1\"]\ntls = true".to_owned(), vec![(10, "names a:1 twice")]),
+        ("kind = \"redis\"\nnodes = [\"a:1\"]".to_owned(), vec![(8, "`tls` is missing: the store is on another")]),
+        (format!("{redis}tls = false\ntls_ca = \"x\""), vec![(8, "`tls = false` and `tls_ca` are both there")]),
+        (format!("{redis}mode = \"sentinel\""), vec![(8, "`master` is missing")]),
+        (format!("{redis}master = \"m\""), vec![(11, "`master` is for `mode = \"sentinel\"`")]),
+        (format!("{redis}mode = \"ring\""), vec![(11, "`mode` must be \"single\" or \"sentinel\" or \"cluster\"")]),
+        (format!("{redis}mode = \"cluster\"\ndatabase = 1"), vec![(8, "a cluster has only one")]),
+        (format!("{redis}username = \"u\""), vec![(8, "`username` without a `password_file`")]),
+        (format!("{redis}password_file = \"p\"\npassword_env = \"P\""), vec![(12, "are both there; keep one")]),
+        (format!("{redis}sentinel_username = \"u\""), vec![(8, "are for `mode = \"sentinel\"`")]),
+        (format!("{redis}timeout = 0"), vec![(8, "`timeout` must be above zero")]),
+        (format!("{redis}single_replica = true"), vec![(8, "`single_replica` is for the memory of one process")]),
+        (format!("{redis}password = \"secret\""), vec![(11, "`password` is not known here")]),
+        ("single_replica = true\nnodes = [\"a\"]".to_owned(), vec![(8, "`nodes` is for `kind = \"redis\"`")]),
+        ("kind = \"memcached\"\nnodes = [\"a\"]".to_owned(), vec![(9, "`kind` must be \"memory\" or \"redis\"")]),
+    ] {
+        let said = read(&with_store(&text)).unwrap_err();
+        assert_eq!(said.len(), problems.len(), "{text}: {said:?}");
+        for (said, (line, part)) in said.iter().zip(&problems) {
+            assert!(said.starts_with(&format!("dir/g.toml:{line}: store: ")) && said.contains(part), "{text}: {said}");
+        }
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::outcome::Leased;
 use super::{Cookies, Decision, Denial, Gate, Lease, Permit};
 use crate::identity::Loa;
 use crate::policy::{self, Access, MeetsRoute, Route};
+use crate::replay::ReplayError;
 use crate::session::Session;
 use crate::telemetry::RequestDenied;
 use crate::verify::Reject;
@@ -30,11 +31,15 @@ impl Gate {
         }
         let now = self.clock.now();
         let needs_login = || Denial::NeedsLogin { route: route.name.clone() };
-        let session = self.live_session(cookies, now).ok_or_else(needs_login)?;
+        let session = self.live_session(cookies, now)?.ok_or_else(needs_login)?;
         meets(&session, route).map_err(|lacks| Denial::StepUp { route: route.name.clone(), lacks })?;
+        // Whoever logged out elsewhere may not be known here to have: what asks for more than usual waits until it is.
+        if self.lasting.store.is_stale() && self.config.routes.asks_for_more(route) {
+            return Err(Denial::StoreDown(ReplayError::Unavailable));
+        }
         let headers = self
             .headers
-            .get(session.id().bytes(), &session, route, &self.tokens, now)
+            .get(*session.id().bytes(), &session, route, &self.tokens, now)
             .map_err(|error| self.internal(&error))?;
         let set_cookie = match session.refreshed(now, &self.times) {
             Some(refreshed) => Some(self.session_cookie(&refreshed).map_err(|error| self.internal(&error))?),

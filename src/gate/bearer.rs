@@ -20,7 +20,7 @@ use crate::crypto::trusted::AlgorithmSet;
 use crate::identity::{self, Field, Identity, Loa};
 use crate::policy::{self, Route};
 use crate::provider::{ProviderEntry, Snapshot};
-use crate::replay::{ReplayError, ReplayGuard as _, ReplayKey};
+use crate::replay::{ReplayError, ReplayKey};
 use crate::telemetry::RequestDenied;
 use crate::verify::jose::{AccessToken, DpopExpect, Received, dpop_proof};
 use crate::verify::{Reason, Reject, Verified};
@@ -319,11 +319,15 @@ impl Gate {
             return Err(Unproven::Proof(Reject::new(Reason::DpopKeyMismatch, detail)));
         }
         let key = ReplayKey::proof(&self.digest, &proof.replay_id);
-        match self.lasting.used.consume(&[key], proof.acceptable_until, now).await {
+        let store = self.lasting.store();
+        let line = store.line().await.map_err(Unproven::Store)?;
+        match store.consume(&[key], &line.instance, proof.acceptable_until, now).await {
             Ok(_) => Ok(()),
             Err(ReplayError::Replayed | ReplayError::LoginConsumed) => {
                 Err(Unproven::Proof(Reject::new(Reason::Replayed, "this proof was used before")))
             }
+            // It became another one under our hands: the next try is judged by that.
+            Err(ReplayError::OtherInstance) => Err(Unproven::Store(ReplayError::Unavailable)),
             Err(error @ (ReplayError::Full | ReplayError::Unavailable)) => Err(Unproven::Store(error)),
         }
     }

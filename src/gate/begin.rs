@@ -13,7 +13,7 @@ use crate::policy::{Access, Route};
 use crate::provider::{ProviderEntry, Snapshot};
 use crate::request::{self, AuthnRequest, PostForm};
 use crate::session::login::LOGIN_LIFETIME;
-use crate::session::{Handle, LoginState, Session, StepUpFrom};
+use crate::session::{Handle, Instance, LoginState, Session, StepUpFrom};
 use crate::telemetry::LoginBegun;
 use crate::verify::saml::SsoBinding;
 use crate::verify::{Reason, Reject};
@@ -31,12 +31,12 @@ impl Gate {
     ///
     /// # Errors
     /// `ProvidersDown` when none that would do has keys, `Rejected` when no configured provider could ever meet the
-    /// route, `Overloaded` when the signing pool is full, `Internal`.
+    /// route, `StoreDown` when nothing could take the answer, `Overloaded` when the signing pool is full, `Internal`.
     pub async fn begin_login(&self, login: BeginLogin<'_>) -> Result<LoginStart, Denial> {
         let now = self.clock.now();
         let rd = self.targets.local(login.rd);
         let route = self.config.routes.find(Targets::path_of(&rd));
-        let session = self.live_session(&login.cookies, now);
+        let session = self.live_session(&login.cookies, now)?;
         let opens = session.as_ref().is_some_and(|session| opens(session, route));
         if opens && !login.choose && login.eid.is_none() {
             return Ok(LoginStart::AlreadySignedIn { location: rd });
@@ -71,7 +71,9 @@ impl Gate {
         let (Some(loa), Some(endpoint)) = (provider.asks(route, now), saml.endpoint()) else {
             return Err(Denial::ProvidersDown);
         };
-        let handle = Handle::new(&self.lasting.instance, &*self.random).map_err(|error| self.internal(&error))?;
+        // Nobody is sent to a provider whose answer nobody could take.
+        let line = self.lasting.store.line().await.map_err(Denial::StoreDown)?;
+        let handle = Handle::new(&line.instance, &*self.random).map_err(|error| self.internal(&error))?;
         let id: [u8; 16] = random_bytes(&*self.random).map_err(|error| self.internal(&error))?;
         let state = LoginState {
             provider: provider.config().id.clone(),
@@ -81,13 +83,13 @@ impl Gate {
             rd,
             loa,
             force_authn: provider.config().force_authn,
-            instance: self.lasting.instance,
+            instance: line.instance,
             locale: login.locale,
             on_top_of,
         };
         let name = self.names.login(&handle);
         let value = self.logins.seal(&name, &state, &*self.random).map_err(|error| self.internal(&error))?;
-        let mut set_cookies = self.old_logins(&login.cookies, now);
+        let mut set_cookies = self.old_logins(&login.cookies, &line.instance, now);
         set_cookies.push(self.set_cookie(&name, value, Some(LOGIN_LIFETIME), SameSite::None));
 
         let words = provider.in_its_words(&state.loa);
@@ -122,13 +124,13 @@ impl Gate {
 
     /// Begun logins to expire, so that with the new one at most five are left: those that nobody can finish first, then
     /// the oldest.
-    fn old_logins(&self, cookies: &Cookies<'_>, now: UnixTime) -> Vec<SetCookie> {
+    fn old_logins(&self, cookies: &Cookies<'_>, instance: &Instance, now: UnixTime) -> Vec<SetCookie> {
         let mut begun: Vec<(Option<UnixTime>, &str)> = cookies
             .iter()
             .filter(|(name, _)| self.names.login_handle(name).is_some())
             .map(|(name, value)| {
                 let state: Option<LoginState> = self.logins.open(name, value);
-                let usable = state.filter(|state| state.usable(now, Some(&self.lasting.instance)).is_ok());
+                let usable = state.filter(|state| state.usable(now, instance).is_ok());
                 (usable.map(|state| state.issued_at), name)
             })
             .collect();

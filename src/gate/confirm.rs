@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{Confirm, ConfirmLogin, Denial, Gate, LoginDone, Refusal, SameSite};
 use crate::base::UnixTime;
 use crate::crypto::digest::random_bytes;
-use crate::session::{Locale, Session};
+use crate::session::codec::whole;
+use crate::session::live::SessionForm1;
+use crate::session::{Locale, Sealed, Session};
 use crate::verify::Reason;
 
 /// How long the question stands.
@@ -24,6 +26,24 @@ pub(super) struct Pending {
     rd: String,
     locale: Locale,
     until: UnixTime,
+}
+
+impl Sealed for Pending {
+    const FORM: u8 = 2;
+
+    fn read_before(body: &[u8]) -> Option<Self> {
+        /// With a session of the form before.
+        #[derive(Deserialize)]
+        struct Before {
+            token: [u8; 16],
+            session: SessionForm1,
+            rd: String,
+            locale: Locale,
+            until: UnixTime,
+        }
+        let Before { token, session, rd, locale, until } = whole(body)?;
+        Some(Self { token, session: session.into(), rd, locale, until })
+    }
 }
 
 impl Pending {
@@ -68,17 +88,18 @@ impl Gate {
             let detail = "the answer is to another question";
             return Err(self.refuse_state(Reason::StateInvalid, detail, Some(pending.locale)));
         }
-        if now >= pending.until || self.lasting.revoked.contains(pending.session.id()) {
+        if now >= pending.until || self.lasting.store.revoked().contains(pending.session.marks()) {
             let detail = "the question was asked too long ago";
             return Err(self.refuse_state(Reason::StateExpired, detail, Some(pending.locale)));
         }
         let session = pending.session.touched(now);
-        let cookie = match self.session_cookie(&session) {
+        let cookie = match self.new_session_cookie(&session, now).await {
             Ok(cookie) => cookie,
-            Err(error) => return Err(self.refuse(self.internal(&error), &super::finish::Context::default())),
+            Err(denial) => return Err(self.refuse(denial, &super::finish::Context::default())),
         };
-        if let Some(old) = self.live_session(&confirm.cookies, now).filter(|old| old.id() != session.id()) {
-            self.end_session(old.id(), old.ends(), now, "new login");
+        if let Some(old) = self.held_session(&confirm.cookies, now).filter(|old| old.id() != session.id()) {
+            // Where it could not be filed yet it will be: the new session need not wait for it.
+            let _ = self.end_session(old.id(), old.ends(), now, "new login").await;
         }
         self.tell_finished(&session, &pending.rd);
         Ok(LoginDone::SignedIn { location: pending.rd, set_cookies: vec![cookie, self.expire_cookie(name)] })

@@ -15,9 +15,9 @@ use crate::base::limits::RELAY_STATE_BYTES;
 use crate::identity::{self, Field, Identity};
 use crate::policy::{self, MeetsRoute};
 use crate::provider::{ProviderEntry, Snapshot};
-use crate::replay::{FirstUse, ReplayError, ReplayGuard as _, ReplayKey, SessionId};
+use crate::replay::{FirstUse, ProviderMark, ReplayError, ReplayKey, SessionId};
 use crate::session::login::LOGIN_LIFETIME;
-use crate::session::{Handle, Locale, LoginState, Session, SessionParams, open_session};
+use crate::session::{Handle, Instance, Locale, LoginState, Session, SessionParams, open_session};
 use crate::telemetry::{LoginFinished, LoginRefused, SessionStarted};
 use crate::verify::{Reason, Reject};
 
@@ -81,25 +81,28 @@ impl Gate {
             let detail = "the browser sent no cookie of this login";
             return Err(self.refuse(rejected(Reason::StateMissing, detail), &context));
         }
+        let line = self.lasting.store.line().await.map_err(Denial::StoreDown);
         let Some(state) = held.find_map(|text| self.logins.open::<LoginState>(&cookie, text)) else {
+            let line = line.map_err(|denial| self.refuse(denial, &stateless))?;
             // Sealed with keys that we do not have: of another process, or of nobody.
-            let reason = if handle.is_of_another(&self.lasting.instance) {
-                Reason::LoginOtherInstance
-            } else {
-                Reason::StateInvalid
-            };
+            let reason =
+                if handle.is_of_another(&line.instance) { Reason::LoginOtherInstance } else { Reason::StateInvalid };
             let mut refusal = self.refuse(rejected(reason, "the login's cookie does not open"), &stateless);
             refusal.set_cookies.push(self.expire_login(&cookie));
             return Err(refusal);
         };
         let begun = Begun { handle, cookie: cookie.clone(), state };
         let mut snapshot = self.registry.owned();
-        let mut done = self.finish_with(&snapshot, &begun, login, now).await;
-        if let Err(Denial::Rejected(reject)) = &done
+        let mut done = match &line {
+            Ok(line) => self.finish_with(&snapshot, &begun, &line.instance, login, now).await,
+            // Nobody could take it: the answer can be sent once more when somebody can.
+            Err(denial) => Err(denial.clone()),
+        };
+        if let (Err(Denial::Rejected(reject)), Ok(line)) = (&done, &line)
             && let Some(newer) = self.newer_keys(reject, &begun.state.provider, &snapshot).await
         {
             snapshot = newer;
-            done = self.finish_with(&snapshot, &begun, login, self.clock.now()).await;
+            done = self.finish_with(&snapshot, &begun, &line.instance, login, self.clock.now()).await;
         }
         let provider = snapshot.by_id(&begun.state.provider);
         let context = Context { provider, begun: Some(&begun), ..Context::default() };
@@ -110,10 +113,11 @@ impl Gate {
         &self,
         snapshot: &Arc<Snapshot>,
         begun: &Begun,
+        instance: &Instance,
         login: &FinishLogin<'_>,
         now: UnixTime,
     ) -> Result<LoginDone, Denial> {
-        begun.state.usable(now, Some(&self.lasting.instance)).map_err(Denial::Rejected)?;
+        begun.state.usable(now, instance).map_err(Denial::Rejected)?;
         let gone = || rejected(Reason::IssuerUnknown, "the provider is no longer configured");
         let provider = snapshot.by_id(&begun.state.provider).ok_or_else(gone)?;
         self.verified_login(snapshot, provider, begun, login, now).await
@@ -140,11 +144,13 @@ impl Gate {
             ReplayKey::login(&self.digest, &begun.handle.to_string()),
         ];
         let until = who.acceptable_until().max(state.issued_at.plus(LOGIN_LIFETIME));
-        let once = self.lasting.used.consume(&keys, until, now).await.map_err(not_first)?;
+        // What the login was begun under decides, not what is in force by now.
+        let once = self.lasting.store.consume(&keys, &state.instance, until, now).await.map_err(not_first)?;
         let session = self.open(&who, meets, once, provider, now)?;
-        let cookie = self.session_cookie(&session).map_err(|error| self.internal(&error))?;
+        let cookie = self.new_session_cookie(&session, now).await?;
         if let Some(old) = &state.on_top_of {
-            self.end_session(old.session, old.ends, now, "new login");
+            // Where it could not be filed yet it will be: the new session need not wait for it.
+            let _ = self.end_session(old.session, old.ends, now, "new login").await;
         }
         self.tell_finished(&session, &state.rd);
         let set_cookies = vec![cookie, self.expire_login(&begun.cookie)];
@@ -189,13 +195,15 @@ impl Gate {
         // A provider that starts a login by itself may say where to (SAML Bindings 3.5.3): a place of ours, or nothing.
         let rd = self.targets.local(login.relay_state.filter(|rd| rd.len() <= RELAY_STATE_BYTES));
         let (who, meets) = self.person(snapshot, provider, None, &rd, &login.saml_response, now).await?;
-        // What the process before this one accepted, this one has not seen. Instants are told in whole seconds.
-        if who.issued().plus(SECOND) <= self.lasting.started {
-            let detail = format_args!("issued at {}, before this process could remember it", who.issued());
+        // What the memory before this one took, this one has not seen. Instants are told in whole seconds.
+        let line = self.lasting.store.line().await.map_err(Denial::StoreDown)?;
+        if who.issued().plus(SECOND) <= line.since {
+            let detail = format_args!("issued at {}, before anything could remember it", who.issued());
             return Err(rejected(Reason::LoginOtherInstance, detail));
         }
         let keys = [ReplayKey::assertion(&self.digest, who.issuer(), who.assertion_id())];
-        let once = self.lasting.used.consume(&keys, who.acceptable_until(), now).await.map_err(not_first)?;
+        let once =
+            self.lasting.store.consume(&keys, &line.instance, who.acceptable_until(), now).await.map_err(not_first)?;
         let name = who.field(Field::Name).map(|name| name.into_owned());
         let session = self.open(&who, meets, once, provider, now)?;
         let label = provider.config().label.clone();
@@ -232,8 +240,18 @@ impl Gate {
         let id = SessionId::new(&*self.random).map_err(|error| self.internal(&error))?;
         let maker = provider.maker();
         let (provider, eid) = (provider.config().id.clone(), provider.config().eid.clone());
-        let params = SessionParams { id, provider, maker, eid, keep: &self.keep, now, times: self.times };
+        let at_provider = self.marks_at_provider(who);
+        let (keep, times) = (self.keep.as_slice(), self.times);
+        let params = SessionParams { id, at_provider, provider, maker, eid, keep, now, times };
         Ok(open_session(who, meets, once, params))
+    }
+
+    /// By what a SAML provider's logout may name this session: the person, and the person's session there.
+    fn marks_at_provider(&self, who: &Identity) -> Vec<ProviderMark> {
+        let (key, issuer, name_id) = (&self.digest, who.issuer(), who.name_id().value.as_str());
+        let person = ProviderMark::name_id(key, issuer, name_id);
+        let session = who.session_index().map(|index| ProviderMark::session_index(key, issuer, name_id, index));
+        std::iter::once(person).chain(session).collect()
     }
 
     pub(super) fn tell_finished(&self, session: &Session, rd: &str) {
@@ -292,6 +310,7 @@ fn not_first(error: ReplayError) -> Denial {
     match error {
         ReplayError::Replayed => Denial::Replayed(Reason::Replayed.into()),
         ReplayError::LoginConsumed => Denial::Replayed(Reason::LoginConsumed.into()),
+        ReplayError::OtherInstance => Denial::Rejected(Reason::LoginOtherInstance.into()),
         ReplayError::Full | ReplayError::Unavailable => Denial::StoreDown(error),
     }
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Cookies, Gate, Lasting, Parts, SetCookie};
+use super::{Cookies, Gate, Lasting, Logout, Parts, SetCookie};
 use crate::base::{Clock as _, ManualClock, Secret};
 use crate::config::{LoadedKeys, load_text};
 use crate::crypto::digest::SystemRandom;
@@ -122,5 +122,11 @@ impl World {
         let mut browser = Browser::default();
         browser.takes(&[self.gate.session_cookie(session).unwrap()]);
         browser
+    }
+
+    /// What `logout` does for this browser.
+    pub(crate) async fn log_out(&self, browser: &Browser) -> Logout {
+        let pairs: Vec<(&str, &str)> = browser.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.gate.logout(&Cookies::new(&pairs)).await
     }
 }

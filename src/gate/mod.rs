@@ -18,6 +18,7 @@ mod pool;
 mod relay;
 mod sessions;
 mod sp;
+mod stored;
 mod target;
 mod token;
 
@@ -35,13 +36,14 @@ use crate::crypto::digest::{HmacKey, NoRandomness, Random};
 use crate::crypto::own::SigningKey;
 use crate::identity::Field;
 use crate::provider::{Refresher, Registry, Snapshot};
-use crate::replay::{MemoryGuard, Revoked};
-use crate::session::{CookieKey, CookieNames, CookieSealer, Instance, SessionTimes};
+use crate::replay::Store;
+use crate::session::{CookieKey, CookieNames, CookieSealer, SessionTimes};
 use crate::telemetry::Telemetry;
 use bearer::Tokens;
 use headers::HeaderCache;
 use judge::Judge;
 use pool::Pool;
+use stored::Fetched;
 use target::Targets;
 use token::TokenSigner;
 
@@ -71,21 +73,26 @@ pub enum GateError {
 
 /// What outlives a gate: another configuration makes another one, and what was used or ended stays so.
 pub struct Lasting {
-    instance: Instance,
-    /// What was used before this instant, the memory store does not know.
-    started: UnixTime,
-    used: MemoryGuard,
-    revoked: Revoked,
+    store: Store,
 }
 
 impl Lasting {
-    /// For a process that starts at `now`.
+    /// For a process that starts at `now` and remembers for itself.
     ///
     /// # Errors
     /// [`NoRandomness`] when the source fails.
     pub fn new(random: &dyn Random, now: UnixTime) -> Result<Self, NoRandomness> {
-        let (used, revoked) = (MemoryGuard::default(), Revoked::default());
-        Ok(Self { instance: Instance::new(random)?, started: now, used, revoked })
+        Store::memory(random, now).map(Self::with)
+    }
+
+    /// For a process whose uses and ended sessions are remembered by `store`.
+    pub const fn with(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// What is remembered, and where.
+    pub const fn store(&self) -> &Store {
+        &self.store
     }
 }
 
@@ -122,6 +129,8 @@ pub struct Gate {
     sessions: CookieSealer,
     logins: CookieSealer,
     confirmations: CookieSealer,
+    stored: CookieSealer,
+    fetched: Fetched,
     names: CookieNames,
     targets: Targets,
     times: SessionTimes,
@@ -150,8 +159,8 @@ impl Gate {
         let service = &config.service;
         let base = &service.base_url;
         let seal = |purpose| CookieSealer::new(&keys.sealing, purpose).ok_or(GateError::NoSealingKey);
-        let (sessions, logins, confirmations) =
-            (seal(CookieKey::Session)?, seal(CookieKey::Login)?, seal(CookieKey::Confirm)?);
+        let (sessions, logins) = (seal(CookieKey::Session)?, seal(CookieKey::Login)?);
+        let (confirmations, stored) = (seal(CookieKey::Confirm)?, seal(CookieKey::Stored)?);
         let tokens = TokenSigner::new(keys.identity_token, base.as_str(), service.id.as_str());
         let mut keep: Vec<Field> = Vec::new();
         for route in config.routes.all() {
@@ -170,6 +179,8 @@ impl Gate {
             sessions,
             logins,
             confirmations,
+            stored,
+            fetched: Fetched::default(),
             names: CookieNames::new(&service.id, !base.is_loopback_http()),
             targets: Targets::new(base.origin(), base.path(), &service.prefix),
             times: SessionTimes { idle: config.session.idle_timeout, lifetime: config.session.lifetime },

@@ -168,6 +168,8 @@ pub struct ConfirmLogin<'a> {
 pub struct Logout {
     /// Whether there was a live session.
     pub was_signed_in: bool,
+    /// Whether every replica knows that it is over. Otherwise those that do not will, as soon as the store can be reached.
+    pub everywhere: bool,
     /// The session's cookie to expire.
     pub set_cookies: Vec<SetCookie>,
 }

@@ -1,10 +1,10 @@
 //! Live sessions: finding one among a request's cookies, telling about it, ending it.
 
 use super::outcome::Leased;
-use super::{Cookies, Gate, Lease, Logout, SameSite, SessionInfo, SetCookie};
+use super::{Cookies, Denial, Gate, Lease, Logout, SameSite, SessionInfo, SetCookie, stored};
 use crate::base::UnixTime;
 use crate::identity::SubjectKind;
-use crate::replay::SessionId;
+use crate::replay::{Mark, ProviderMark, ReplayError, SessionId};
 use crate::session::{SealError, Session};
 use crate::telemetry::SessionEnded;
 
@@ -12,12 +12,12 @@ use crate::telemetry::SessionEnded;
 const SAME_NAME: usize = 4;
 
 impl Gate {
-    /// The live session among `cookies`: sealed by us, within its times, not ended by a logout, and of a provider that
-    /// still stands by it (T54).
-    pub(super) fn live_session(&self, cookies: &Cookies<'_>, now: UnixTime) -> Option<Session> {
+    /// The live session among `cookies`: sealed by us, within its times, not ended by anyone, and of a provider that
+    /// still stands by it (T54). Its fields may be in the store.
+    pub(super) fn held_session(&self, cookies: &Cookies<'_>, now: UnixTime) -> Option<Session> {
         let name = self.names.session();
         cookies.all(name).take(SAME_NAME).find_map(|text| {
-            let session: Session = self.sessions.open(name, text)?;
+            let session: Session = self.sessions.open(name, stored::bare(text))?;
             session.alive(now, &self.times).ok()?;
             self.still_counts(&session, now).then_some(session)
         })
@@ -25,7 +25,7 @@ impl Gate {
 
     /// Whether nobody has ended a session, and its provider and the service still stand by it.
     fn still_counts(&self, session: &Session, now: UnixTime) -> bool {
-        !self.lasting.revoked.contains(session.id()) && self.is_vouched_for(session, now)
+        !self.lasting.store.revoked().contains(session.marks()) && self.is_vouched_for(session, now)
     }
 
     /// Whether the service still takes people of this kind, and the provider still stands by the session.
@@ -52,21 +52,40 @@ impl Gate {
     /// Waits until some session is ended by someone. One that ends just before the call may be missed: whoever holds
     /// leases looks at them now and then as well.
     pub async fn session_ended(&self) {
-        self.lasting.revoked.changed().await;
+        self.lasting.store.revoked().changed().await;
     }
 
     pub(super) fn session_cookie(&self, session: &Session) -> Result<SetCookie, SealError> {
         let name = self.names.session();
-        let value = self.sessions.seal(name, session, &*self.random)?;
+        let value = stored::marked(self.sessions.seal(name, session, &*self.random)?, session);
         // It ends with the browser, and in any case by its own times.
         Ok(self.set_cookie(name, value, None, SameSite::Lax))
     }
 
-    /// Ends a session: its cookie opens nothing any more, wherever a copy of it is.
-    pub(super) fn end_session(&self, id: SessionId, ends: UnixTime, now: UnixTime, why: &'static str) {
-        self.lasting.revoked.revoke(id, ends, now);
+    /// Ends a session: its cookie opens nothing any more, wherever a copy of it is. An error says that other replicas
+    /// do not know it yet.
+    pub(super) async fn end_session(
+        &self,
+        id: SessionId,
+        ends: UnixTime,
+        now: UnixTime,
+        why: &'static str,
+    ) -> Result<(), ReplayError> {
         self.headers.forget(id, &self.config.routes);
         self.telemetry.emit(SessionEnded { session: &id.to_string(), why });
+        self.lasting.store.end(&[(Mark::Session(id), ends)], now).await
+    }
+
+    /// Ends every session that its provider calls one of `marks`, at every replica: a logout that came from there.
+    ///
+    /// # Errors
+    /// [`Denial::StoreDown`] when other replicas do not know it yet: the provider should send it again.
+    pub async fn end_at_provider(&self, marks: &[ProviderMark]) -> Result<(), Denial> {
+        let now = self.clock.now();
+        // No session that was opened until now can outlast this.
+        let until = now.plus(self.times.lifetime);
+        let orders: Vec<(Mark, UnixTime)> = marks.iter().map(|mark| (Mark::AtProvider(*mark), until)).collect();
+        self.lasting.store.end(&orders, now).await.map_err(Denial::StoreDown)
     }
 
     fn tell(&self, session: &Session, now: UnixTime) -> SessionInfo {
@@ -83,7 +102,7 @@ impl Gate {
     /// What `<prefix>/session` tells; none without a live session. Never extends the session.
     pub fn session_info(&self, cookies: &Cookies<'_>) -> Option<SessionInfo> {
         let now = self.clock.now();
-        self.live_session(cookies, now).map(|session| self.tell(&session, now))
+        self.held_session(cookies, now).map(|session| self.tell(&session, now))
     }
 
     /// Begins the idle time anew, as a request for a page would; none without a live session.
@@ -91,7 +110,7 @@ impl Gate {
     /// `http` must have made sure that the request came from our own origin.
     pub fn extend_session(&self, cookies: &Cookies<'_>) -> Option<(SessionInfo, SetCookie)> {
         let now = self.clock.now();
-        let session = self.live_session(cookies, now)?.touched(now);
+        let session = self.held_session(cookies, now)?.touched(now);
         let cookie = self.session_cookie(&session).ok()?;
         Some((self.tell(&session, now), cookie))
     }
@@ -99,12 +118,14 @@ impl Gate {
     /// Ends the session here: its id is dead from now on, also in a copied cookie.
     ///
     /// `http` must have made sure that the request came from our own origin.
-    pub fn logout(&self, cookies: &Cookies<'_>) -> Logout {
+    pub async fn logout(&self, cookies: &Cookies<'_>) -> Logout {
         let now = self.clock.now();
-        let session = self.live_session(cookies, now);
-        if let Some(session) = &session {
-            self.end_session(session.id(), session.ends(), now, "logout");
-        }
-        Logout { was_signed_in: session.is_some(), set_cookies: vec![self.expire_cookie(self.names.session())] }
+        let session = self.held_session(cookies, now);
+        let everywhere = match &session {
+            Some(session) => self.end_session(session.id(), session.ends(), now, "logout").await.is_ok(),
+            None => true,
+        };
+        let set_cookies = vec![self.expire_cookie(self.names.session())];
+        Logout { was_signed_in: session.is_some(), everywhere, set_cookies }
     }
 }

@@ -145,8 +145,25 @@ fn t54_a_session_that_its_provider_does_not_stand_by_is_over() {
     assert!(!world.gate.any_provider_usable());
 }
 
-#[test]
-fn what_a_session_opened_is_over_with_it() {
+#[tokio::test]
+async fn a_provider_ends_what_it_opened_and_no_later_login() {
+    let world = world();
+    let earlier = person(LOA3);
+    let marks = earlier.marks().at_provider.clone();
+    let (browser, other) = (world.signed_in(&earlier), world.signed_in(&person(LOA3)));
+    world.clock.advance(Duration::from_secs(1));
+    assert!(decide(&world, &browser, "/x").is_ok());
+    assert!(world.gate.end_at_provider(&marks).await.is_ok());
+    for ended in [&browser, &other] {
+        assert_eq!(decide(&world, ended, "/x").err().map(|denial| denial.code()), Some("needs_login"));
+    }
+    world.clock.advance(Duration::from_secs(1));
+    let later = crate::session::live::tests::session(world.clock.now(), LOA3, &[("personal_number", "195006262546")]);
+    assert!(decide(&world, &world.signed_in(&later), "/x").is_ok(), "a later login is not meant");
+}
+
+#[tokio::test]
+async fn what_a_session_opened_is_over_with_it() {
     let open = || {
         let world = world();
         let browser = world.signed_in(&person(LOA3));
@@ -161,8 +178,13 @@ fn what_a_session_opened_is_over_with_it() {
     assert!(world.gate.is_over(&lease), "the absolute end");
 
     let (world, browser, lease) = open();
-    browser.with(|cookies| world.gate.logout(cookies));
+    world.log_out(&browser).await;
     assert!(world.gate.is_over(&lease), "a logout");
+
+    let (world, _, lease) = open();
+    let marks = person(LOA3).marks().at_provider.clone();
+    assert!(world.gate.end_at_provider(&marks).await.is_ok());
+    assert!(world.gate.is_over(&lease), "a logout at the provider");
 
     let (world, _, lease) = open();
     world.gate.replace_providers(crate::provider::Snapshot::new(entries().into_iter().skip(1).collect()));
@@ -174,12 +196,12 @@ async fn a_logout_wakes_whoever_waits_for_the_end_of_a_session() {
     let world = world();
     let browser = world.signed_in(&person(LOA3));
     let ended = async { tokio::time::timeout(Duration::from_secs(10), world.gate.session_ended()).await.is_ok() };
-    let (ended, ()) = tokio::join!(biased; ended, async { _ = browser.with(|cookies| world.gate.logout(cookies)) });
+    let (ended, ()) = tokio::join!(biased; ended, async { _ = world.log_out(&browser).await });
     assert!(ended);
 }
 
-#[test]
-fn logout_kills_every_copy_of_the_cookie() {
+#[tokio::test]
+async fn logout_kills_every_copy_of_the_cookie() {
     let world = world();
     let browser = world.signed_in(&person(LOA3));
     let copy = browser.clone();
@@ -191,8 +213,8 @@ fn logout_kills_every_copy_of_the_cookie() {
     let (info, extended) = browser.with(|cookies| world.gate.extend_session(cookies)).unwrap();
     assert_eq!(info.idle_in, Duration::from_secs(1800));
 
-    let logout = browser.with(|cookies| world.gate.logout(cookies));
-    assert!(logout.was_signed_in);
+    let logout = world.log_out(&browser).await;
+    assert!(logout.was_signed_in && logout.everywhere);
     assert!(logout.set_cookies.iter().all(|cookie| cookie.value.is_none()));
     let extended = Browser(vec![(extended.name, extended.value.unwrap())]);
     for copy in [&copy, &extended] {
@@ -200,7 +222,7 @@ fn logout_kills_every_copy_of_the_cookie() {
         assert!(copy.with(|cookies| world.gate.session_info(cookies)).is_none());
         assert!(copy.with(|cookies| world.gate.extend_session(cookies)).is_none());
     }
-    assert!(!copy.with(|cookies| world.gate.logout(cookies)).was_signed_in);
+    assert!(!world.log_out(&copy).await.was_signed_in);
 }
 
 async fn begin(
@@ -480,7 +502,7 @@ async fn an_unasked_question_cannot_be_answered() {
     let asked = browser.clone();
     browser.takes(&set_cookies);
     assert_eq!(code(decide(&world, &browser, "/x")), "permit");
-    browser.with(|cookies| world.gate.logout(cookies));
+    world.log_out(&browser).await;
     assert_eq!(refused(&asked, &page.token).await, "state_expired", "a logout also ends the question");
     world.clock.advance(Duration::from_secs(600));
     assert_eq!(refused(&asked, &page.token).await, "state_expired");

@@ -154,9 +154,9 @@ impl<U: Upstream> Generation<U> {
             return Box::pin(self.own_path(own, request)).await;
         }
         let decision = match bearer::brought(request.headers()) {
-            Brought::Nothing => self.by_cookies(&request, &path),
+            Brought::Nothing => self.by_cookies(request.headers(), &path).await,
             // For the e-service itself, where the route takes no tokens.
-            _ if !self.gate.takes_tokens(&path) => self.by_cookies(&request, &path),
+            _ if !self.gate.takes_tokens(&path) => self.by_cookies(request.headers(), &path).await,
             Brought::Malformed => Decision::Denied(self.gate.malformed_token(&path)),
             Brought::Token(token) => {
                 let presented = token.presented(&request, &path);
@@ -183,9 +183,14 @@ impl<U: Upstream> Generation<U> {
         }
     }
 
-    fn by_cookies(&self, request: &Request<RequestBody>, path: &str) -> Decision {
-        let pairs = cookies::pairs(request.headers());
-        self.gate.authorize(path, &Cookies::new(&pairs))
+    async fn by_cookies(&self, headers: &HeaderMap, path: &str) -> Decision {
+        let pairs = cookies::pairs(headers);
+        let held = Cookies::new(&pairs);
+        if self.gate.may_lack_fields(&held) {
+            // Rare, and only the first time that this replica meets such a session.
+            Box::pin(self.gate.fetch_session(&held)).await;
+        }
+        self.gate.authorize(path, &held)
     }
 
     async fn forward(
@@ -236,6 +241,9 @@ impl<U: Upstream> Generation<U> {
         } else {
             Bytes::new()
         };
+        if self.gate.may_lack_fields(&own.cookies) {
+            Box::pin(self.gate.fetch_session(&own.cookies)).await;
+        }
         self.own.answer(path, &own, &form).await.map(AnswerBody::from)
     }
 

@@ -135,6 +135,20 @@ impl Routes {
         folded(one) == folded(two)
     }
 
+    /// Whether `route` asks for a higher level than another route with a session: one that people step up to. A level is
+    /// compared within its family only, and a route that takes any level takes the lowest.
+    pub fn asks_for_more(&self, route: &Route) -> bool {
+        let less = |other: &Route| {
+            let below = |low: &Loa| {
+                let higher = |level: &Loa| level.family() == low.family() && level.rank() > low.rank();
+                low.family().is_some() && !route.loa.contains(low) && route.loa.iter().any(higher)
+            };
+            other.loa.is_empty() || other.loa.iter().any(below)
+        };
+        let mut others = self.routes.iter().map(|(_, other)| other).filter(|other| other.access == Access::Session);
+        !route.loa.is_empty() && others.any(|other| less(other))
+    }
+
     /// Every route, longest pattern first, the one for all other paths last.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.routes.iter().map(|(_, route)| route).chain([&self.rest])
@@ -181,6 +195,34 @@ mod tests {
             assert_eq!(routes.find(path).name.as_str(), name, "{path}");
         }
         assert_eq!(routes.find("/").access, Access::Session);
+    }
+
+    #[test]
+    fn a_route_that_people_step_up_to_asks_for_more_than_another() {
+        let guarded = |(pattern, levels): &(&str, &[&str])| {
+            let loa = levels.iter().filter_map(|level| Loa::parse(level).ok()).collect();
+            Route { access: Access::Session, loa, ..route(pattern) }
+        };
+        let rows: &[(&[(&str, &[&str])], &[&str])] = &[
+            (&[("/a/*", &["loa3", "loa4"])], &[]),
+            (&[("/a/*", &["loa3", "loa4"]), ("/b/*", &["loa3", "loa4"])], &[]),
+            (&[("/a/*", &["loa3", "loa4"]), ("/b/*", &["loa4"])], &["/b/*"]),
+            (
+                &[("/a/*", &["loa2", "loa3", "loa4"]), ("/b/*", &["loa3", "loa4"]), ("/c/*", &["loa4"])],
+                &["/b/*", "/c/*"],
+            ),
+            (&[("/a/*", &[]), ("/b/*", &["loa3", "loa4"])], &["/b/*"]),
+            (&[("/a/*", &["loa2", "loa3"]), ("/b/*", &["eidas-nf-high"])], &[]),
+            (&[("/a/*", &["loa3", "uncertified-loa2"]), ("/b/*", &["loa3", "uncertified-loa3"])], &["/b/*"]),
+            (&[("/a/*", &["urn:x:1"]), ("/b/*", &["urn:x:2"])], &[]),
+        ];
+        for (written, stepped_up) in rows {
+            let routes = Routes::new(written.iter().map(guarded).collect(), Vec::new());
+            let mut more: Vec<_> =
+                routes.all().filter(|route| routes.asks_for_more(route)).map(|route| route.name.as_str()).collect();
+            more.sort_unstable();
+            assert_eq!(more, *stepped_up, "{written:?}");
+        }
     }
 
     #[test]

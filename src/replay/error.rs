@@ -15,6 +15,9 @@ pub enum ReplayError {
     /// The store does not answer.
     #[error("the store of used assertions does not answer")]
     Unavailable,
+    /// It was begun under another memory than the one in force, which cannot know whether it was finished.
+    #[error("the memory of used assertions is another one since then")]
+    OtherInstance,
 }
 
 impl ReplayError {
@@ -25,6 +28,7 @@ impl ReplayError {
             Self::LoginConsumed => "login_consumed",
             Self::Full => "replay_store_full",
             Self::Unavailable => "store_unavailable",
+            Self::OtherInstance => "login_other_instance",
         }
     }
 }

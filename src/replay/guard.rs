@@ -27,12 +27,17 @@ use crate::crypto::digest::HmacKey;
 /// ```
 #[derive(Debug)]
 #[must_use = "a use that opens nothing has burnt the assertion for nothing"]
-pub struct FirstUse(());
+pub struct FirstUse(UnixTime);
 
 impl FirstUse {
     /// Only after every key was consumed.
-    pub(in crate::replay) const fn new() -> Self {
-        Self(())
+    pub(in crate::replay) const fn new(at: UnixTime) -> Self {
+        Self(at)
+    }
+
+    /// When, by the clock of whoever remembers it. With a shared store that is one clock for all replicas.
+    pub const fn at(&self) -> UnixTime {
+        self.0
     }
 }
 
@@ -71,12 +76,12 @@ impl ReplayKey {
 }
 
 /// 128 bits of a keyed digest: two different uses meet with a chance of 2⁻⁸⁸ among a million.
-fn cut(tag: [u8; 32]) -> [u8; 16] {
+pub(super) fn cut(tag: [u8; 32]) -> [u8; 16] {
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = tag;
     [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
 }
 
-/// Remembers uses. Every back end passes the suite in `replay::contract`.
+/// Remembers uses. Every back end passes the suite in `tests/it/contract.rs`.
 pub trait ReplayGuard: Send + Sync {
     /// Marks every one of `keys` as used until after `until`, or none of them.
     ///

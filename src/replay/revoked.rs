@@ -1,57 +1,28 @@
-//! Sessions that ended before their time: a copied cookie is dead after logout.
+//! Sessions that ended before their time, as this process knows them: a copied cookie is dead after logout.
+//!
+//! With a shared store this is the local copy that keeps every request off the network; who keeps it up to date is
+//! `replay::shared`.
 
-use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::DashMap;
-use serde::{Deserialize, Serialize};
+use dashmap::mapref::entry::Entry;
 use tokio::sync::watch;
 
+use super::{Ended, Mark, Marks};
 use crate::base::UnixTime;
-use crate::crypto::digest::{NoRandomness, Random, random_bytes};
-
-/// A session's random handle: what `X-Eid-Session` says, and never the cookie's value.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct SessionId([u8; 16]);
-
-impl SessionId {
-    /// A new one: 128 random bits.
-    ///
-    /// # Errors
-    /// [`NoRandomness`] when the source fails.
-    pub fn new(random: &dyn Random) -> Result<Self, NoRandomness> {
-        random_bytes(random).map(Self)
-    }
-}
-
-impl SessionId {
-    /// Its bytes.
-    pub const fn bytes(self) -> [u8; 16] {
-        self.0
-    }
-}
-
-impl fmt::Display for SessionId {
-    /// base64url without padding, 22 characters.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&base64_simd::URL_SAFE_NO_PAD.encode_to_string(self.0))
-    }
-}
-
-impl fmt::Debug for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
 
 /// The fewest entries that a sweep is worth.
 const SWEEP_FROM: usize = 1024;
 
-/// Ended sessions, each kept until its cookie could not open anything any more.
+/// Orders that sessions are over, each kept until none of its sessions could be alive any more.
 ///
-/// It has no bound of its own: an entry costs a verified login, so it never outgrows the logins of one lifetime.
+/// It has no bound of its own: an entry costs a verified login or a provider's signature, so it never outgrows the
+/// logins of one lifetime.
 pub struct Revoked {
-    ids: DashMap<SessionId, UnixTime>,
+    ended: DashMap<Mark, (UnixTime, UnixTime)>,
+    /// Entries by what a provider calls a session: while there are none, none are looked for.
+    by_provider: AtomicUsize,
     sweep_at: AtomicUsize,
     /// Wakes those who hold on to something that a session opened.
     changed: watch::Sender<()>,
@@ -59,19 +30,72 @@ pub struct Revoked {
 
 impl Default for Revoked {
     fn default() -> Self {
-        Self { ids: DashMap::new(), sweep_at: AtomicUsize::new(SWEEP_FROM), changed: watch::Sender::new(()) }
+        Self {
+            ended: DashMap::new(),
+            by_provider: AtomicUsize::new(0),
+            sweep_at: AtomicUsize::new(SWEEP_FROM),
+            changed: watch::Sender::new(()),
+        }
     }
 }
 
 impl Revoked {
-    /// Ends `session`, whose absolute end is `until`.
-    pub fn revoke(&self, session: SessionId, until: UnixTime, now: UnixTime) {
-        if self.ids.len() >= self.sweep_at.load(Ordering::Relaxed) {
-            self.ids.retain(|_, until| *until >= now);
-            self.sweep_at.store(self.ids.len().saturating_mul(2).max(SWEEP_FROM), Ordering::Relaxed);
+    /// Takes orders in, and wakes who waits for one that was new.
+    pub fn take_in(&self, orders: impl IntoIterator<Item = Ended>, now: UnixTime) {
+        if self.ended.len() >= self.sweep_at.load(Ordering::Relaxed) {
+            self.sweep(now);
         }
-        self.ids.insert(session, until);
-        self.changed.send_replace(());
+        let mut news = false;
+        for order in orders.into_iter().filter(|order| order.until >= now) {
+            news |= self.insert(order);
+        }
+        if news {
+            self.changed.send_replace(());
+        }
+    }
+
+    fn sweep(&self, now: UnixTime) {
+        let mut gone = 0;
+        self.ended.retain(|mark, (_, until)| {
+            let counts = *until >= now;
+            gone += usize::from(!counts && matches!(mark, Mark::AtProvider(_)));
+            counts
+        });
+        self.by_provider.fetch_sub(gone, Ordering::Relaxed);
+        self.sweep_at.store(self.ended.len().saturating_mul(2).max(SWEEP_FROM), Ordering::Relaxed);
+    }
+
+    /// True when something ends by it that had not.
+    fn insert(&self, order: Ended) -> bool {
+        match self.ended.entry(order.mark) {
+            Entry::Vacant(free) => {
+                free.insert((order.at, order.until));
+                let by_provider = usize::from(matches!(order.mark, Mark::AtProvider(_)));
+                self.by_provider.fetch_add(by_provider, Ordering::Relaxed);
+                true
+            }
+            Entry::Occupied(mut there) => {
+                let (at, until) = there.get_mut();
+                let later = order.at > *at && matches!(order.mark, Mark::AtProvider(_));
+                *at = order.at.max(*at);
+                *until = order.until.max(*until);
+                later
+            }
+        }
+    }
+
+    /// Whether a session with these marks is over.
+    pub fn contains(&self, marks: &Marks) -> bool {
+        if self.ended.contains_key(&Mark::Session(marks.session)) {
+            return true;
+        }
+        if self.by_provider.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        marks.at_provider.iter().any(|mark| {
+            let order = self.ended.get(&Mark::AtProvider(*mark));
+            order.is_some_and(|order| marks.opened <= order.0)
+        })
     }
 
     /// Waits until the next session is ended.
@@ -80,9 +104,20 @@ impl Revoked {
         let _ = self.changed.subscribe().changed().await;
     }
 
-    /// Whether `session` was ended.
-    pub fn contains(&self, session: SessionId) -> bool {
-        self.ids.contains_key(&session)
+    /// Entries held now, ended ones that no sweep has met included.
+    pub fn len(&self) -> usize {
+        self.ended.len()
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.ended.is_empty()
+    }
+
+    /// Every order that still counts at `now`.
+    pub(in crate::replay) fn all(&self, now: UnixTime) -> Vec<Ended> {
+        let orders = self.ended.iter().map(|entry| Ended { mark: *entry.key(), at: entry.0, until: entry.1 });
+        orders.filter(|order| order.until >= now).collect()
     }
 }
 
@@ -90,20 +125,66 @@ impl Revoked {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::crypto::digest::SystemRandom;
+    use crate::base::Secret;
+    use crate::crypto::digest::{HmacKey, SystemRandom};
+    use crate::replay::{ProviderMark, SessionId};
+
+    fn session(opened: i64, at_provider: &[ProviderMark]) -> Marks {
+        Marks {
+            session: SessionId::new(&SystemRandom::new()).unwrap(),
+            opened: UnixTime::from_secs(opened),
+            at_provider: at_provider.to_vec(),
+        }
+    }
+
+    fn order(mark: Mark, at: i64, until: i64) -> Ended {
+        Ended { mark, at: UnixTime::from_secs(at), until: UnixTime::from_secs(until) }
+    }
 
     #[test]
     fn an_ended_session_stays_ended_until_its_own_end() {
         let revoked = Revoked::default();
-        let random = SystemRandom::new();
-        let kept = SessionId::new(&random).unwrap();
-        revoked.revoke(kept, UnixTime::from_secs(10_000), UnixTime::from_secs(0));
+        let kept = session(0, &[]);
+        revoked.take_in([order(Mark::Session(kept.session), 0, 10_000)], UnixTime::from_secs(0));
         for n in 0..5_000 {
-            let now = UnixTime::from_secs(n);
-            revoked.revoke(SessionId::new(&random).unwrap(), UnixTime::from_secs(n + 1), now);
+            let other = session(n, &[]);
+            revoked.take_in([order(Mark::Session(other.session), n, n + 1)], UnixTime::from_secs(n));
         }
-        assert!(revoked.contains(kept));
-        assert!(!revoked.contains(SessionId::new(&random).unwrap()));
-        assert!(revoked.ids.len() <= 2 * SWEEP_FROM, "{}", revoked.ids.len());
+        assert!(revoked.contains(&kept));
+        assert!(!revoked.contains(&session(0, &[])));
+        assert!(revoked.len() <= 2 * SWEEP_FROM, "{}", revoked.len());
+    }
+
+    #[test]
+    fn a_provider_ends_what_was_opened_until_then() {
+        let key = HmacKey::new(&Secret::new([9; 32]));
+        let (sub, sid) = (ProviderMark::sub(&key, "i", "someone"), ProviderMark::sid(&key, "i", "1"));
+        let revoked = Revoked::default();
+        let now = UnixTime::from_secs(100);
+        let (before, after) = (session(100, &[sub, sid]), session(101, &[sub, sid]));
+        assert!(!revoked.contains(&before));
+        revoked.take_in([order(Mark::AtProvider(sub), 100, 1_000)], now);
+        assert!(revoked.contains(&before) && !revoked.contains(&after), "a later login is not meant");
+        assert!(!revoked.contains(&session(50, &[ProviderMark::sub(&key, "i", "another")])));
+        // An older order that comes late takes nothing back.
+        revoked.take_in([order(Mark::AtProvider(sub), 10, 500)], now);
+        assert!(revoked.contains(&before));
+        revoked.take_in([order(Mark::AtProvider(sid), 200, 1_000)], now);
+        assert!(revoked.contains(&after));
+        revoked.sweep(UnixTime::from_secs(2_000));
+        assert!(revoked.is_empty() && revoked.by_provider.load(Ordering::Relaxed) == 0);
+    }
+
+    #[tokio::test]
+    async fn only_news_wakes() {
+        let revoked = Revoked::default();
+        let mut woken = revoked.changed.subscribe();
+        let (mark, now) = (Mark::Session(session(0, &[]).session), UnixTime::from_secs(1));
+        revoked.take_in([order(mark, 1, 10)], now);
+        assert!(woken.has_changed().unwrap());
+        woken.mark_unchanged();
+        revoked.take_in([order(mark, 2, 10)], now);
+        revoked.take_in([order(Mark::Session(session(0, &[]).session), 0, 0)], now);
+        assert!(!woken.has_changed().unwrap(), "known already, or over anyway");
     }
 }

@@ -1,5 +1,6 @@
 //! A session: who logged in, how well, and until when. Sealed into the browser's cookie; nothing is kept here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,10 @@ use super::Maker;
 use crate::base::{EidId, ProviderId, UnixTime};
 use crate::identity::{Field, Identity};
 use crate::policy::MeetsRoute;
-use crate::replay::{FirstUse, SessionId};
+use crate::replay::{FirstUse, Marks, ProviderMark, SessionId};
+
+use super::Sealed;
+use super::codec::whole;
 
 /// How often a session's cookie is sealed anew while it is used.
 const REFRESH_EVERY: Duration = Duration::from_secs(60);
@@ -44,6 +48,8 @@ pub enum Ended {
 pub struct SessionParams<'a> {
     /// A new id: never one from before the login (T50).
     pub id: SessionId,
+    /// What the provider calls the person and their session there: what a logout of theirs names.
+    pub at_provider: Vec<ProviderMark>,
     /// Who verified the person.
     pub provider: ProviderId,
     /// The same, as the world knows them.
@@ -75,6 +81,50 @@ pub struct SessionParams<'a> {
 /// ```
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
+    marks: Marks,
+    subject: String,
+    provider: ProviderId,
+    maker: Maker,
+    eid: EidId,
+    loa: String,
+    authenticated_at: UnixTime,
+    started: UnixTime,
+    seen: UnixTime,
+    ends: UnixTime,
+    fields: Held,
+    /// What was fetched of a session whose fields are in the store. It is in no cookie.
+    #[serde(skip)]
+    fetched: Option<Arc<Fields>>,
+}
+
+/// What is kept of a person: (field name, value), in the order of the configuration. It has no `Debug`.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fields(Vec<(String, String)>);
+
+impl Sealed for Fields {
+    const FORM: u8 = 1;
+}
+
+/// Where a session's fields are.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Held {
+    /// In the cookie.
+    Here(Fields),
+    /// Too large for it: in the shared store, under the session's id.
+    InStore,
+}
+
+impl Sealed for Session {
+    const FORM: u8 = 2;
+
+    fn read_before(body: &[u8]) -> Option<Self> {
+        whole::<SessionForm1>(body).map(Self::from)
+    }
+}
+
+/// A session as the form before wrote it. No logout of a provider can name it; its own id still ends it.
+#[derive(Deserialize)]
+pub(crate) struct SessionForm1 {
     id: SessionId,
     subject: String,
     provider: ProviderId,
@@ -85,8 +135,26 @@ pub struct Session {
     started: UnixTime,
     seen: UnixTime,
     ends: UnixTime,
-    /// (field name, value), in the order of the configuration.
-    fields: Vec<(String, String)>,
+    fields: Fields,
+}
+
+impl From<SessionForm1> for Session {
+    fn from(before: SessionForm1) -> Self {
+        Self {
+            marks: Marks { session: before.id, opened: before.started, at_provider: Vec::new() },
+            subject: before.subject,
+            provider: before.provider,
+            maker: before.maker,
+            eid: before.eid,
+            loa: before.loa,
+            authenticated_at: before.authenticated_at,
+            started: before.started,
+            seen: before.seen,
+            ends: before.ends,
+            fields: Held::Here(before.fields),
+            fetched: None,
+        }
+    }
 }
 
 /// Opens a session: the one way to have one, and it takes three proofs. The person was verified (only that makes an
@@ -116,11 +184,11 @@ pub struct Session {
 #[must_use]
 pub fn open_session(who: &Identity, meets: MeetsRoute, once: FirstUse, params: SessionParams<'_>) -> Session {
     // The proofs are spent here: their being values is what matters.
-    let _ = (meets, once);
+    let _ = meets;
     let lifetime = params.now.plus(params.times.lifetime);
     let kept = |field: &Field| who.field(*field).map(|value| (field.name().to_owned(), value.into_owned()));
     Session {
-        id: params.id,
+        marks: Marks { session: params.id, opened: once.at(), at_provider: params.at_provider },
         subject: who.subject().to_string(),
         provider: params.provider,
         maker: params.maker,
@@ -131,7 +199,8 @@ pub fn open_session(who: &Identity, meets: MeetsRoute, once: FirstUse, params: S
         seen: params.now,
         // Not beyond the provider's own session, where it tells of one.
         ends: who.session_ends().map_or(lifetime, |ends| ends.min(lifetime)),
-        fields: params.keep.iter().filter(|field| is_kept(**field)).filter_map(kept).collect(),
+        fields: Held::Here(Fields(params.keep.iter().filter(|field| is_kept(**field)).filter_map(kept).collect())),
+        fetched: None,
     }
 }
 
@@ -164,7 +233,7 @@ impl Session {
     /// The session without what it says of the person: what goes along with a stream that it opened.
     #[must_use]
     pub fn without_person(self) -> Self {
-        Self { fields: Vec::new(), ..self }
+        Self { fields: Held::Here(Fields::default()), fetched: None, ..self }
     }
 
     /// The session with its idle time begun anew, once enough has passed to be worth a cookie.
@@ -190,7 +259,12 @@ impl Session {
 
     /// The random handle.
     pub const fn id(&self) -> SessionId {
-        self.id
+        self.marks.session
+    }
+
+    /// Everything that it can be ended by.
+    pub const fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// `<kind>:<keyed digest>`: the same person through every provider.
@@ -233,8 +307,39 @@ impl Session {
         match field {
             Field::Loa => Some(&self.loa),
             Field::Eid => Some(self.eid.as_str()),
-            field => self.fields.iter().find(|(name, _)| name == field.name()).map(|(_, value)| value.as_str()),
+            field => {
+                let fields = match &self.fields {
+                    Held::Here(fields) => Some(fields),
+                    Held::InStore => self.fetched.as_deref(),
+                };
+                let found = fields?.0.iter().find(|(name, _)| name == field.name());
+                found.map(|(_, value)| value.as_str())
+            }
         }
+    }
+
+    /// Whether its fields are in the shared store and have not been fetched.
+    pub const fn lacks_fields(&self) -> bool {
+        matches!(self.fields, Held::InStore) && self.fetched.is_none()
+    }
+
+    /// Whether its fields are in the shared store.
+    pub const fn is_in_store(&self) -> bool {
+        matches!(self.fields, Held::InStore)
+    }
+
+    /// The session with its fields out of the cookie, and what is to be put in the store. None when they are there
+    /// already.
+    pub fn into_store(self) -> Option<(Self, Arc<Fields>)> {
+        let Held::Here(fields) = self.fields else { return None };
+        let fields = Arc::new(fields);
+        Some((Self { fields: Held::InStore, fetched: Some(Arc::clone(&fields)), ..self }, fields))
+    }
+
+    /// The session with what was fetched from the store.
+    #[must_use]
+    pub fn with_fields(self, fields: Arc<Fields>) -> Self {
+        Self { fetched: Some(fields), ..self }
     }
 }
 
@@ -243,7 +348,7 @@ impl Session {
 pub(crate) mod tests {
     use super::*;
     use crate::base::Secret;
-    use crate::crypto::digest::SystemRandom;
+    use crate::crypto::digest::{HmacKey, SystemRandom};
     use crate::session::{CookieKey, CookieSealer};
 
     pub(crate) const TIMES: SessionTimes =
@@ -252,7 +357,11 @@ pub(crate) mod tests {
     /// A session as a login would leave it: only tests of this crate can write one down.
     pub(crate) fn session(now: UnixTime, loa: &str, fields: &[(&str, &str)]) -> Session {
         Session {
-            id: SessionId::new(&SystemRandom::new()).unwrap(),
+            marks: Marks {
+                session: SessionId::new(&SystemRandom::new()).unwrap(),
+                opened: now,
+                at_provider: vec![mark(1), mark(2)],
+            },
             subject: "personal-number:9KMXYHw1fCJwXqQqfVHrLNvAx0KYl3uJ9q9c4dP0J0k".to_owned(),
             provider: ProviderId::new("bankid-a").unwrap(),
             maker: Maker::new("saml", "https://bankid-a.example.se"),
@@ -262,8 +371,15 @@ pub(crate) mod tests {
             started: now,
             seen: now,
             ends: now.plus(TIMES.lifetime),
-            fields: fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            fields: Held::Here(Fields(
+                fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            )),
+            fetched: None,
         }
+    }
+
+    fn mark(byte: u8) -> ProviderMark {
+        ProviderMark::sub(&HmacKey::new(&Secret::new([byte; 32])), "https://op.example.se", "someone")
     }
 
     #[test]
@@ -297,6 +413,49 @@ pub(crate) mod tests {
         let session = Session { ends: start.plus(times.lifetime), ..session(start, "loa", &[]) };
         assert!(session.refreshed(start.plus(Duration::from_millis(999)), &times).is_none());
         assert!(session.refreshed(start.plus(Duration::from_secs(1)), &times).is_some());
+    }
+
+    /// What a process of the form before sealed, with the key of 32 ones: recorded, not made here.
+    const FORM_1: &str = "ATun0xBDEanm4hlqJ2Jtm9soD0McS1Qs4HnDxOHj7bZsQd4QFajtX0ivZID552TqrK5nWsvibb4imTZD85-ILfiMdfoddu\
+                          1sFBdbbuMiZJoe-uGPXyR0wd0cnVIDOvvcVq3tCsWIyoqO_qod0RQvkwMcCnBtFkr2iK4FEHnWzoia0oDStrzR7EFKhdDK\
+                          Mcgm_Nwidd480ZB-nOsmhedROV5AWLdZ6EVL9TaSgxtTMhrNKoc2iNrd0znD0TGjX1a-WEmWiRM-PxDQSIGBsDLjXaB9Kt\
+                          PqpwfANf2zPbHN_nCRKcUEuXPbXNDYJQQWOPEjTIKlr5o17SYtYAY";
+
+    #[test]
+    fn a_session_of_the_form_before_goes_on() {
+        let sealer = CookieSealer::new([&Secret::new([1; 32])], CookieKey::Session).unwrap();
+        let session: Session = sealer.open("__Host-eid-etjanst", FORM_1).unwrap();
+        let start = UnixTime::from_secs(1_772_359_200);
+        assert_eq!(session.id().to_string(), "iZtFxtoZBsaq9VyQH00jUg");
+        assert_eq!(session.field(Field::PersonalNumber), Some("195006262546"));
+        assert_eq!(session.field(Field::Name), Some("Karl-Johan Åström"));
+        assert_eq!((session.loa(), session.provider().as_str()), ("http://id.elegnamnden.se/loa/1.0/loa3", "bankid-a"));
+        assert_eq!(session.maker(), Maker::new("saml", "https://bankid-a.example.se"));
+        assert_eq!(session.idle_in(start, &TIMES), Duration::from_secs(35 * 60), "seen five minutes after its start");
+        assert!(session.marks().opened == start && session.marks().at_provider.is_empty() && !session.is_in_store());
+        // Its next cookie is of the form of now.
+        let again = sealer.seal("__Host-eid-etjanst", &session, &SystemRandom::new()).unwrap();
+        assert!(sealer.open::<Session>("__Host-eid-etjanst", &again).unwrap() == session);
+    }
+
+    #[test]
+    fn what_is_in_the_store_is_in_no_cookie() {
+        let long = "Å".repeat(1000);
+        let session =
+            session(UnixTime::from_secs(1_000), "loa", &[("name", &long), ("personal_number", "195006262546")]);
+        let sealer = CookieSealer::new([&Secret::new([1; 32])], CookieKey::Session).unwrap();
+        let random = SystemRandom::new();
+        assert!(sealer.seal("a", &session, &random).unwrap().len() > 1024);
+        let (moved, fields) = session.clone().into_store().unwrap();
+        assert_eq!((moved.is_in_store(), moved.lacks_fields()), (true, false));
+        assert_eq!(moved.field(Field::Name), Some(long.as_str()));
+        assert!(moved.clone().into_store().is_none(), "there already");
+        let text = sealer.seal("a", &moved, &random).unwrap();
+        assert!(text.len() < 700, "{}", text.len());
+        let opened: Session = sealer.open("a", &text).unwrap();
+        assert!(opened.lacks_fields() && opened.field(Field::Name).is_none());
+        assert!(opened.id() == session.id() && opened.field(Field::Eid).is_some());
+        assert_eq!(opened.with_fields(fields).field(Field::PersonalNumber), Some("195006262546"));
     }
 
     #[test]

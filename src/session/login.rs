@@ -5,37 +5,22 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Locale;
+use super::{Locale, Sealed};
 use crate::base::limits::LOGIN_LIFETIME_SECS;
 use crate::base::{ProviderId, UnixTime};
 use crate::crypto::digest::{NoRandomness, Random, random_bytes};
-use crate::replay::SessionId;
+use crate::replay::{Instance, SessionId};
 use crate::verify::{Reason, Reject};
 
 /// How long a begun login can be finished.
 pub const LOGIN_LIFETIME: Duration = Duration::from_secs(LOGIN_LIFETIME_SECS);
-
-/// One process, from its start to its end. With a memory of used assertions in the process alone, only that process
-/// can finish what it began.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Instance([u8; 16]);
-
-impl Instance {
-    /// A new one, made at start.
-    ///
-    /// # Errors
-    /// [`NoRandomness`] when the source fails.
-    pub fn new(random: &dyn Random) -> Result<Self, NoRandomness> {
-        random_bytes(random).map(Self)
-    }
-}
 
 const TAG_LEN: usize = 4;
 const HANDLE_LEN: usize = TAG_LEN + 16;
 const HANDLE_TEXT_LEN: usize = 27;
 
 /// Names one begun login: the RelayState, and the end of its cookie's name. 128 random bits behind a short tag of the
-/// process that began it.
+/// memory of uses that it was begun under.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Handle([u8; HANDLE_LEN]);
 
@@ -46,7 +31,7 @@ impl Handle {
     /// [`NoRandomness`] when the source fails.
     pub fn new(instance: &Instance, random: &dyn Random) -> Result<Self, NoRandomness> {
         let mut bytes: [u8; HANDLE_LEN] = random_bytes(random)?;
-        for (to, from) in bytes.iter_mut().zip(instance.0.iter().take(TAG_LEN)) {
+        for (to, from) in bytes.iter_mut().zip(instance.bytes().iter().take(TAG_LEN)) {
             *to = *from;
         }
         Ok(Self(bytes))
@@ -61,10 +46,10 @@ impl Handle {
         bytes.try_into().ok().map(Self)
     }
 
-    /// Whether another process than `instance` seems to have made it. Unauthenticated: it chooses the words of a
+    /// Whether it seems to have been begun under another memory than `instance`. Unauthenticated: it chooses the words of a
     /// refusal, when the state itself cannot be opened.
     pub fn is_of_another(&self, instance: &Instance) -> bool {
-        self.0.iter().zip(instance.0.iter()).take(TAG_LEN).any(|(a, b)| a != b)
+        self.0.iter().zip(instance.bytes().iter()).take(TAG_LEN).any(|(a, b)| a != b)
     }
 }
 
@@ -107,7 +92,7 @@ pub struct LoginState {
     pub loa: Vec<String>,
     /// Whether a fresh login was asked for.
     pub force_authn: bool,
-    /// The process that began it.
+    /// The memory of uses that it was begun under.
     pub instance: Instance,
     /// The person's language.
     pub locale: Locale,
@@ -115,16 +100,20 @@ pub struct LoginState {
     pub on_top_of: Option<StepUpFrom>,
 }
 
+impl Sealed for LoginState {
+    const FORM: u8 = 1;
+}
+
 impl LoginState {
-    /// Whether it can be finished at `now` by `instance`; with a shared store any process will do (`None`).
+    /// Whether it can be finished at `now` while `instance` is the memory in force.
     ///
     /// # Errors
     /// `state_expired` or `login_other_instance`.
-    pub fn usable(&self, now: UnixTime, instance: Option<&Instance>) -> Result<(), Reject> {
+    pub fn usable(&self, now: UnixTime, instance: &Instance) -> Result<(), Reject> {
         if now >= self.issued_at.plus(LOGIN_LIFETIME) {
             return Err(Reject::new(Reason::StateExpired, format_args!("begun at {}, now {now}", self.issued_at)));
         }
-        if instance.is_some_and(|ours| *ours != self.instance) {
+        if *instance != self.instance {
             return Err(Reason::LoginOtherInstance.into());
         }
         Ok(())
@@ -135,7 +124,9 @@ impl LoginState {
 #[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
     use super::*;
+    use crate::base::Secret;
     use crate::crypto::digest::SystemRandom;
+    use crate::session::{CookieKey, CookieSealer};
 
     pub(crate) fn state(instance: Instance, issued_at: UnixTime) -> LoginState {
         LoginState {
@@ -149,6 +140,23 @@ pub(crate) mod tests {
             locale: Locale::Sv,
             on_top_of: None,
         }
+    }
+
+    /// What an earlier process sealed, with the key of 32 ones, under a memory of 16 sevens: recorded, not made here.
+    const RECORDED: &str = "AaHVmbolkCjdeRn9uu62MWuoqfRp_m5ZcBrlaSzJCHaOKxTUsPnUd0iJ_o0E-2MhfUE_LMSo7erkEn3R5v_vLQ8qhjlhJD1r\
+                            b_47CslMSD-rlgfwiu_C2uA2BcmbksAFT7hLWGvkjJ0exdwTq8dBzkXz77OsOoWtDYqpgAH8aoDx5MlZrpZEz1W9L5EHrjZ\
+                            DxWwGkuP4euWA7ZgypykTPc6At55xxRqWaq4Hh-h7tsoinTNvo9ANNb8jSfszrcD6cokMATgRWcrk";
+
+    #[test]
+    fn a_login_that_an_earlier_process_began_is_read() {
+        let sealer = CookieSealer::new([&Secret::new([1; 32])], CookieKey::Login).unwrap();
+        let state: LoginState = sealer.open("name", RECORDED).unwrap();
+        let begun = UnixTime::from_secs(1_772_359_200);
+        assert_eq!((state.issued_at, state.rd.as_str()), (begun, "/ansokan/ny?steg=2"));
+        assert_eq!(*state.instance.bytes(), [7; 16]);
+        let on_top_of = state.on_top_of.unwrap();
+        assert_eq!(on_top_of.ends, UnixTime::from_secs(1_772_388_000));
+        assert_eq!(on_top_of.same_subject.as_deref(), Some("personal-number:x"));
     }
 
     #[test]
@@ -167,14 +175,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_login_ends_after_an_hour_and_belongs_to_one_process() {
+    fn a_login_ends_after_an_hour_and_belongs_to_one_memory() {
         let random = SystemRandom::new();
         let (ours, other) = (Instance::new(&random).unwrap(), Instance::new(&random).unwrap());
         let state = state(ours, UnixTime::from_secs(1_000));
         let reason = |now: i64, instance| state.usable(UnixTime::from_secs(now), instance).err().map(|r| r.reason());
-        assert_eq!(reason(4_599, Some(&ours)), None);
-        assert_eq!(reason(4_600, Some(&ours)), Some(Reason::StateExpired));
-        assert_eq!(reason(1_001, Some(&other)), Some(Reason::LoginOtherInstance));
-        assert_eq!(reason(1_001, None), None);
+        assert_eq!(reason(4_599, &ours), None);
+        assert_eq!(reason(4_600, &ours), Some(Reason::StateExpired));
+        assert_eq!(reason(1_001, &other), Some(Reason::LoginOtherInstance));
     }
 }

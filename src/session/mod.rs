@@ -7,9 +7,10 @@ pub mod login;
 pub mod maker;
 pub mod names;
 
-pub use codec::{CookieKey, CookieSealer, SealError};
-pub use live::{Ended, Session, SessionParams, SessionTimes, open_session};
+pub use crate::replay::Instance;
+pub use codec::{CookieKey, CookieSealer, SealError, Sealed};
+pub use live::{Ended, Fields, Session, SessionParams, SessionTimes, open_session};
 pub use locale::Locale;
-pub use login::{Handle, Instance, LoginState, StepUpFrom};
+pub use login::{Handle, LoginState, StepUpFrom};
 pub use maker::Maker;
 pub use names::CookieNames;

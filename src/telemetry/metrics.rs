@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
-use super::FetchMetrics;
+use super::{FetchMetrics, StoreMetrics};
 use crate::base::{ProviderId, RouteName};
 
 /// Every family. A clone counts on in the same ones.
@@ -24,6 +24,8 @@ pub struct Metrics {
     pub(super) sessions_ended: IntCounterVec,
     pub(super) forged_headers: IntCounter,
     pub(super) upstream_failures: IntCounter,
+    /// The shared store.
+    pub store: StoreMetrics,
     /// What the sidecar fetches by itself.
     pub fetch: FetchMetrics,
     pub(super) streams_cut: IntCounterVec,
@@ -126,6 +128,7 @@ impl Metrics {
                 "grindvakt_upstream_failures_total",
                 "Requests that the e-service did not answer.",
             )?,
+            store: StoreMetrics::new(&registry)?,
             fetch: FetchMetrics::new(&registry)?,
             begun,
             finished,

@@ -7,6 +7,7 @@ mod events;
 mod fetch;
 mod log;
 mod metrics;
+mod store;
 
 pub use events::{
     ConfigRefused, ConfigReloaded, Event, ForgedHeaders, LoginBegun, LoginFinished, LoginRefused, RequestDenied,
@@ -18,6 +19,7 @@ pub use fetch::{
 };
 pub use log::init as init_log;
 pub use metrics::Metrics;
+pub use store::{StoreAsked, StoreConnected, StoreLost, StoreMetrics, StoreWarned};
 
 use crate::base::{ProviderId, RouteName};
 

@@ -11,6 +11,7 @@ mod browser_login;
 #[cfg(feature = "peers")]
 mod canonical_oracle;
 mod commands;
+mod contract;
 mod demo;
 mod dev_mode;
 mod encryption_oracle;
@@ -29,7 +30,11 @@ mod metadata_vectors;
 mod peer_saml;
 mod process;
 mod proxy;
+#[cfg(feature = "peers")]
+mod redis;
 mod reload;
+#[cfg(feature = "peers")]
+mod replicas;
 mod saml_vectors;
 #[cfg(feature = "peers")]
 mod sent_documents;

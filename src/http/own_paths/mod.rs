@@ -153,7 +153,7 @@ impl OwnPaths {
             OwnPath::Login => self.login(request).await,
             OwnPath::Acs => self.acs(request, form).await,
             OwnPath::Confirm => self.confirm(request, form).await,
-            OwnPath::Logout if request.method == Method::POST => self.logout(request),
+            OwnPath::Logout if request.method == Method::POST => self.logout(request).await,
             OwnPath::Logout => self.logout_ask(request),
             OwnPath::Session => self.session(request),
             OwnPath::Extend => self.extend(request),

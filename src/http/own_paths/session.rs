@@ -15,8 +15,8 @@ impl OwnPaths {
     }
 
     /// Ends the session, and says the same whether there was one or not.
-    pub(super) fn logout(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
-        let ended = self.gate.logout(&request.cookies);
+    pub(super) async fn logout(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
+        let ended = self.gate.logout(&request.cookies).await;
         let asked = self.asked(request);
         let mut out = if asked.page {
             pages::logged_out(&self.site, asked.locale)

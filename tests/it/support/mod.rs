@@ -6,6 +6,10 @@ pub mod process;
 #[cfg(feature = "peers")]
 pub mod program;
 pub mod raw;
+#[cfg(feature = "peers")]
+pub mod redis;
+#[cfg(feature = "peers")]
+pub mod relay;
 pub mod remote;
 pub mod service;
 pub mod stand;

@@ -14,13 +14,19 @@ pub struct Process {
     child: Child,
     log: Arc<Mutex<Vec<serde_json::Value>>>,
     pub public: SocketAddr,
+    pub admin: SocketAddr,
 }
 
 impl Process {
     /// Starts it with the configuration in `folder`, and waits until it serves.
     pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, "grindvakt.toml")
+    }
+
+    /// Starts it with another file of that folder.
+    pub fn start_with(folder: &Path, config: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_grindvakt"))
-            .args(["run", "--config", "grindvakt.toml"])
+            .args(["run", "--config", config])
             .current_dir(folder)
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
@@ -34,9 +40,11 @@ impl Process {
                 told.lock().unwrap().push(line);
             }
         });
-        let mut process = Self { child, log, public: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut process = Self { child, log, public: nowhere, admin: nowhere };
         let serving = process.wait_for("serving");
         process.public = serving["public"].as_str().unwrap().parse().unwrap();
+        process.admin = serving["admin"].as_str().unwrap().parse().unwrap();
         process
     }
 

@@ -26,25 +26,32 @@ pub struct Program {
 
 impl Program {
     /// Starts a program and waits for the first line of its output that `ready` makes something of.
-    pub fn start<T>(mut command: Command, ready: impl Fn(&str) -> Option<T>) -> (Self, T) {
+    pub fn start<T>(command: Command, ready: impl Fn(&str) -> Option<T>) -> (Self, T) {
+        Self::try_start(command, ready).unwrap_or_else(|said| panic!("{said}"))
+    }
+
+    /// [`Self::start`], or what the program said instead: its port may have been taken meanwhile.
+    pub fn try_start<T>(mut command: Command, ready: impl Fn(&str) -> Option<T>) -> Result<(Self, T), String> {
         let what = format!("{command:?}");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|e| panic!("{what}: {e}"));
         let said = Arc::new(Mutex::new(VecDeque::new()));
         let (send, lines) = mpsc::channel();
-        read(child.stdout.take().unwrap(), &said, Some(send));
-        read(child.stderr.take().unwrap(), &said, None);
+        read(child.stdout.take().unwrap(), &said, Some(send.clone()));
+        read(child.stderr.take().unwrap(), &said, Some(send));
         let program = Self { child, said };
         let until = Instant::now() + START;
         loop {
             match lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
                     if let Some(found) = ready(&line) {
-                        return (program, found);
+                        return Ok((program, found));
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => panic!("{what} is not ready in {START:?}:\n{}", program.said()),
-                Err(RecvTimeoutError::Disconnected) => panic!("{what} has ended:\n{}", program.said()),
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(format!("{what} is not ready in {START:?}:\n{}", program.said()));
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(format!("{what} has ended:\n{}", program.said())),
             }
         }
     }

@@ -1,0 +1,178 @@
+//! By what a session can be ended: its own id, or what its provider calls it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::guard::cut;
+use crate::base::UnixTime;
+use crate::crypto::digest::{HmacKey, NoRandomness, Random, random_bytes};
+
+/// A session's random handle: what `X-Eid-Session` says, and never the cookie's value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SessionId([u8; 16]);
+
+impl SessionId {
+    /// A new one: 128 random bits.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] when the source fails.
+    pub fn new(random: &dyn Random) -> Result<Self, NoRandomness> {
+        random_bytes(random).map(Self)
+    }
+
+    /// Its bytes.
+    pub const fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for SessionId {
+    /// base64url without padding, 22 characters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base64_simd::URL_SAFE_NO_PAD.encode_to_string(self.0))
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What a provider calls a person or a session of theirs: a keyed digest, so that neither a cookie nor a store holds a
+/// name. A logout that the provider sends names the same, and needs no cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProviderMark([u8; 16]);
+
+impl ProviderMark {
+    /// The person at a SAML provider: every session under this NameID.
+    pub fn name_id(key: &HmacKey, issuer: &str, name_id: &str) -> Self {
+        Self(cut(key.tag(&[b"name id", issuer.as_bytes(), name_id.as_bytes()])))
+    }
+
+    /// One session at a SAML provider (SAML Core 3.7.1: a SessionIndex says something together with its NameID).
+    pub fn session_index(key: &HmacKey, issuer: &str, name_id: &str, index: &str) -> Self {
+        Self(cut(key.tag(&[b"session index", issuer.as_bytes(), name_id.as_bytes(), index.as_bytes()])))
+    }
+
+    /// The person at an OpenID provider: every session under this `sub`.
+    pub fn sub(key: &HmacKey, issuer: &str, sub: &str) -> Self {
+        Self(cut(key.tag(&[b"sub", issuer.as_bytes(), sub.as_bytes()])))
+    }
+
+    /// One session at an OpenID provider (OpenID Connect Back-Channel Logout 2.1: a `sid` stands alone).
+    pub fn sid(key: &HmacKey, issuer: &str, sid: &str) -> Self {
+        Self(cut(key.tag(&[b"sid", issuer.as_bytes(), sid.as_bytes()])))
+    }
+}
+
+/// One thing that a session can be ended by.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mark {
+    /// Its own id: the session ends, whenever it was opened.
+    Session(SessionId),
+    /// What its provider calls it: every session that was opened until then. A later login is not meant.
+    AtProvider(ProviderMark),
+}
+
+/// Everything that one session can be ended by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marks {
+    /// Its own id.
+    pub session: SessionId,
+    /// When it was opened, by the clock of whoever remembers uses: the ends that providers order are told by the same.
+    pub opened: UnixTime,
+    /// What its provider calls it.
+    pub at_provider: Vec<ProviderMark>,
+}
+
+/// An order that sessions are over.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ended {
+    /// Which ones.
+    pub mark: Mark,
+    /// Those that were opened until then.
+    pub at: UnixTime,
+    /// From then on none of them could be alive anyway.
+    pub until: UnixTime,
+}
+
+/// What an order takes in a store.
+const LEN: usize = 1 + 16 + 8 + 8;
+
+impl Ended {
+    /// For a store: kind, digest, the two instants.
+    pub(in crate::replay) fn to_bytes(self) -> [u8; LEN] {
+        let (kind, digest) = match self.mark {
+            Mark::Session(id) => (0, id.0),
+            Mark::AtProvider(mark) => (1, mark.0),
+        };
+        let mut out = [0; LEN];
+        let parts = std::iter::once(kind)
+            .chain(digest)
+            .chain(self.at.as_millis().to_be_bytes())
+            .chain(self.until.as_millis().to_be_bytes());
+        for (to, from) in out.iter_mut().zip(parts) {
+            *to = from;
+        }
+        out
+    }
+
+    /// From a store; none for what no version of ours up to this one wrote.
+    pub(in crate::replay) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; LEN] = bytes.try_into().ok()?;
+        let (kind, rest) = bytes.split_first()?;
+        let (digest, rest) = rest.split_first_chunk::<16>()?;
+        let (at, rest) = rest.split_first_chunk::<8>()?;
+        let until = rest.first_chunk::<8>()?;
+        let mark = match kind {
+            0 => Mark::Session(SessionId(*digest)),
+            1 => Mark::AtProvider(ProviderMark(*digest)),
+            _ => return None,
+        };
+        let instant = |bytes: &[u8; 8]| UnixTime::from_millis(i64::from_be_bytes(*bytes));
+        Some(Self { mark, at: instant(at), until: instant(until) })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::base::Secret;
+    use crate::crypto::digest::SystemRandom;
+
+    #[test]
+    fn an_order_is_the_same_after_the_store() {
+        let key = HmacKey::new(&Secret::new([9; 32]));
+        let (at, until) = (UnixTime::from_millis(1_772_359_200_123), UnixTime::from_secs(1_772_388_000));
+        for mark in [
+            Mark::Session(SessionId::new(&SystemRandom::new()).unwrap()),
+            Mark::AtProvider(ProviderMark::sub(&key, "https://op.example.se", "someone")),
+        ] {
+            let ended = Ended { mark, at, until };
+            assert!(Ended::from_bytes(&ended.to_bytes()) == Some(ended));
+        }
+        for bad in [&[][..], &[0; LEN - 1], &[0; LEN + 1], &[2; LEN]] {
+            assert!(Ended::from_bytes(bad).is_none());
+        }
+    }
+
+    #[test]
+    fn no_two_ways_of_naming_meet() {
+        let key = HmacKey::new(&Secret::new([9; 32]));
+        let all = [
+            ProviderMark::name_id(&key, "i", "x"),
+            ProviderMark::sub(&key, "i", "x"),
+            ProviderMark::sid(&key, "i", "x"),
+            ProviderMark::session_index(&key, "i", "x", ""),
+            ProviderMark::session_index(&key, "i", "", "x"),
+            ProviderMark::sub(&key, "j", "x"),
+            ProviderMark::sub(&HmacKey::new(&Secret::new([8; 32])), "i", "x"),
+        ];
+        for (n, one) in all.iter().enumerate() {
+            assert!(all.iter().skip(n + 1).all(|other| other != one), "{n}");
+        }
+    }
+}

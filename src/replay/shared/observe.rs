@@ -1,0 +1,56 @@
+//! Who is told what a store does: telemetry, which knows more of metrics than this room may.
+
+use std::time::Duration;
+
+use super::StoreFault;
+
+/// What a store is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StoreOp {
+    /// To mark a use.
+    Consume,
+    /// To file an order that sessions are over.
+    End,
+    /// What orders are new.
+    Sync,
+    /// To keep what a session holds.
+    Keep,
+    /// For what a session holds.
+    Fetch,
+}
+
+impl StoreOp {
+    /// All of them, for the closed set of a label.
+    pub const ALL: [Self; 5] = [Self::Consume, Self::End, Self::Sync, Self::Keep, Self::Fetch];
+
+    /// The label.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Consume => "consume",
+            Self::End => "end",
+            Self::Sync => "sync",
+            Self::Keep => "keep",
+            Self::Fetch => "fetch",
+        }
+    }
+}
+
+/// Is told what happens between us and a store.
+pub trait StoreObserver: Send + Sync + 'static {
+    /// It was asked something; an answer that refuses is an answer.
+    fn asked(&self, op: StoreOp, fault: Option<&StoreFault>, took: Duration);
+    /// There is a connection. `new_line`: what was begun before it cannot be finished any more.
+    fn connected(&self, node: &str, new_line: bool);
+    /// There is none any more, or still none.
+    fn lost(&self, fault: &StoreFault);
+    /// It works, but something about it should be seen to.
+    fn warned(&self, detail: &str);
+}
+
+/// Nobody is told.
+impl StoreObserver for () {
+    fn asked(&self, _: StoreOp, _: Option<&StoreFault>, _: Duration) {}
+    fn connected(&self, _: &str, _: bool) {}
+    fn lost(&self, _: &StoreFault) {}
+    fn warned(&self, _: &str) {}
+}

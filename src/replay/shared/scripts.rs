@@ -1,0 +1,153 @@
+//! What runs on the server as one step, and the names that it is filed under.
+//!
+//! Every key of a service holds `{service}`: in a cluster they share a slot, so that a script may touch several of them,
+//! and one node is all that a sidecar needs to know. A login is one script of some ten microseconds: spreading a service
+//! over nodes would gain nothing.
+
+use redis::Cmd;
+
+use super::settings::Settings;
+use crate::base::UnixTime;
+use crate::replay::{Ended, Instance, Mark, ReplayKey, SessionId};
+
+/// KEYS: line. ARGV: 16 random bytes. Returns `run id ‖ instance ‖ since`.
+///
+/// A primary is known by its run id, which every start of a server and every take-over changes. Where the line is not
+/// this server's, its memory may lack the last uses of another one, or all of them: a new line begins.
+const LINE: &str = "\
+local id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+if not id or #id ~= 40 then return redis.error_reply('ERR it tells no run_id, so a take-over could not be noticed') end
+local line = redis.call('GET', KEYS[1])
+if line and string.sub(line, 1, 40) == id then return line end
+local t = redis.call('TIME')
+line = id .. ARGV[1] .. string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
+redis.call('SET', KEYS[1], line)
+return line";
+
+/// KEYS: line, what is used. ARGV: instance, now, until, life in the store. Returns {n, instant}: n is 0 for a first use,
+/// -1 under another line, else the place of the first key that was used before.
+///
+/// The server that runs this must be the line's own: what lies between may have led elsewhere since we connected.
+/// A use counts for the asker as long as its own clock has not passed `until`; its life in the store is longer by what
+/// clocks may differ.
+const CONSUME: &str = "\
+local line = redis.call('GET', KEYS[1])
+if not line or string.sub(line, 41, 56) ~= ARGV[1]
+  or string.sub(line, 1, 40) ~= string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') then return {-1, 0} end
+for i = 2, #KEYS do
+  local till = redis.call('GET', KEYS[i])
+  if till and tonumber(till) >= tonumber(ARGV[2]) then return {i - 1, 0} end
+end
+for i = 2, #KEYS do redis.call('SET', KEYS[i], ARGV[3], 'PX', ARGV[4]) end
+local t = redis.call('TIME')
+return {0, t[1] * 1000 + math.floor(t[2] / 1000)}";
+
+/// KEYS: the stream of orders, then what sessions that end had here. ARGV: channel, how long orders are kept, the orders.
+const END: &str = "\
+local t = redis.call('TIME')
+local oldest = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000) - ARGV[2])
+for i = 3, #ARGV do redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'e', ARGV[i]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
+redis.call('PUBLISH', ARGV[1], '')
+return 0";
+
+/// How far the clocks of replicas may be apart: as far as those of providers may be at the most.
+const CLOCKS_APART_MS: i64 = 5 * 60 * 1000;
+
+/// Orders are kept at least so long, whatever the lifetime of this replica's sessions: another's may be longer.
+const ORDERS_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Orders read in one answer.
+pub(super) const PAGE: usize = 1000;
+
+/// The names of one service's keys.
+pub(super) struct Names {
+    prefix: String,
+    orders_kept_ms: i64,
+}
+
+impl Names {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let lifetime = i64::try_from(settings.lifetime.as_millis()).unwrap_or(i64::MAX / 4);
+        Self {
+            prefix: format!("grindvakt:{{{}}}:", settings.service),
+            orders_kept_ms: lifetime.max(ORDERS_KEPT_MS) + CLOCKS_APART_MS,
+        }
+    }
+
+    fn key(&self, kind: &str, id: &[u8]) -> Vec<u8> {
+        [self.prefix.as_bytes(), kind.as_bytes(), id].concat()
+    }
+
+    pub(super) fn line(&self) -> Vec<u8> {
+        self.key("line", b"")
+    }
+
+    fn ended(&self) -> Vec<u8> {
+        self.key("ended", b"")
+    }
+
+    pub(super) fn channel(&self) -> Vec<u8> {
+        self.key("wake", b"")
+    }
+
+    fn session(&self, id: SessionId) -> Vec<u8> {
+        self.key("s:", id.bytes())
+    }
+
+    pub(super) fn take_line(&self, fresh: &Instance) -> Cmd {
+        script(LINE, &[self.line()]).arg(&fresh.bytes()[..]).take()
+    }
+
+    pub(super) fn consume(&self, keys: &[ReplayKey], instance: &Instance, until: UnixTime, now: UnixTime) -> Cmd {
+        let mut names = vec![self.line()];
+        names.extend(keys.iter().map(|key| self.key("u:", key.digest())));
+        let life = (until.as_millis() - now.as_millis()).max(0) + CLOCKS_APART_MS;
+        let mut command = script(CONSUME, &names);
+        command.arg(&instance.bytes()[..]).arg(now.as_millis()).arg(until.as_millis()).arg(life);
+        command
+    }
+
+    pub(super) fn end(&self, orders: &[Ended]) -> Cmd {
+        let mut names = vec![self.ended()];
+        names.extend(orders.iter().filter_map(|order| match order.mark {
+            Mark::Session(id) => Some(self.session(id)),
+            Mark::AtProvider(_) => None,
+        }));
+        let mut command = script(END, &names);
+        command.arg(self.channel()).arg(self.orders_kept_ms);
+        for order in orders {
+            command.arg(&order.to_bytes()[..]);
+        }
+        command
+    }
+
+    /// Orders after the one with the id `last`.
+    pub(super) fn orders_after(&self, last: &str) -> Cmd {
+        let mut command = redis::cmd("XRANGE");
+        command.arg(self.ended()).arg(format!("({last}")).arg("+").arg("COUNT").arg(PAGE);
+        command
+    }
+
+    pub(super) fn keep(&self, id: SessionId, sealed: &[u8], life_ms: i64) -> Cmd {
+        let mut command = redis::cmd("SET");
+        command.arg(self.session(id)).arg(sealed).arg("PX").arg(life_ms.max(1));
+        command
+    }
+
+    pub(super) fn fetch(&self, id: SessionId) -> Cmd {
+        let mut command = redis::cmd("GET");
+        command.arg(self.session(id));
+        command
+    }
+}
+
+fn script(text: &str, keys: &[Vec<u8>]) -> Cmd {
+    let mut command = redis::cmd("EVAL");
+    command.arg(text).arg(keys.len());
+    for key in keys {
+        command.arg(key.as_slice());
+    }
+    command
+}

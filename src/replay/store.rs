@@ -1,0 +1,129 @@
+//! What is remembered of logins and sessions, whoever remembers it.
+
+use std::sync::Arc;
+
+use super::shared::{Shared, StoreStatus};
+use super::{
+    FirstUse, Instance, Line, Mark, MemoryGuard, ReplayError, ReplayGuard as _, ReplayKey, Revoked, SessionId,
+};
+use crate::base::UnixTime;
+use crate::crypto::digest::{NoRandomness, Random};
+
+/// This process's own memory, or one that every replica shares.
+pub struct Store(Kind);
+
+enum Kind {
+    Memory { used: MemoryGuard, revoked: Revoked, line: Line },
+    Shared(Arc<Shared>),
+}
+
+impl Store {
+    /// The memory of a process that starts at `now`.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] when the source fails.
+    pub fn memory(random: &dyn Random, now: UnixTime) -> Result<Self, NoRandomness> {
+        let line = Line { instance: Instance::new(random)?, since: now };
+        Ok(Self(Kind::Memory { used: MemoryGuard::default(), revoked: Revoked::default(), line }))
+    }
+
+    /// A store that every replica shares.
+    pub const fn shared(shared: Arc<Shared>) -> Self {
+        Self(Kind::Shared(shared))
+    }
+
+    /// The memory in force: what a login is begun under.
+    ///
+    /// # Errors
+    /// [`ReplayError::Unavailable`] when the store cannot be reached.
+    pub async fn line(&self) -> Result<Line, ReplayError> {
+        match &self.0 {
+            Kind::Memory { line, .. } => Ok(*line),
+            Kind::Shared(shared) => shared.line().await,
+        }
+    }
+
+    /// Marks `keys` as used, for what was begun under `instance`.
+    ///
+    /// # Errors
+    /// As [`super::ReplayGuard::consume`], and [`ReplayError::OtherInstance`] when another memory is in force.
+    pub async fn consume(
+        &self,
+        keys: &[ReplayKey],
+        instance: &Instance,
+        until: UnixTime,
+        now: UnixTime,
+    ) -> Result<FirstUse, ReplayError> {
+        match &self.0 {
+            Kind::Memory { line, .. } if line.instance != *instance => Err(ReplayError::OtherInstance),
+            Kind::Memory { used, .. } => used.consume(keys, until, now).await,
+            Kind::Shared(shared) => shared.consume(keys, instance, until, now).await,
+        }
+    }
+
+    /// Ends sessions: each mark, and when the last session that it may mean would be over anyway. Here at once.
+    ///
+    /// # Errors
+    /// When other replicas cannot be told yet. They will be.
+    pub async fn end(&self, orders: &[(Mark, UnixTime)], now: UnixTime) -> Result<(), ReplayError> {
+        match &self.0 {
+            Kind::Memory { revoked, .. } => {
+                let orders = orders.iter().map(|(mark, until)| super::Ended { mark: *mark, at: now, until: *until });
+                revoked.take_in(orders, now);
+                Ok(())
+            }
+            Kind::Shared(shared) => shared.end(orders, now).await,
+        }
+    }
+
+    /// Ended sessions as they are known here: what every request asks.
+    pub fn revoked(&self) -> &Revoked {
+        match &self.0 {
+            Kind::Memory { revoked, .. } => revoked,
+            Kind::Shared(shared) => shared.revoked(),
+        }
+    }
+
+    /// Whether sessions may have been ended elsewhere that are not known here to be.
+    pub fn is_stale(&self) -> bool {
+        match &self.0 {
+            Kind::Memory { .. } => false,
+            Kind::Shared(shared) => shared.is_stale(),
+        }
+    }
+
+    /// Whether it keeps what is too large for a cookie.
+    pub const fn keeps_sessions(&self) -> bool {
+        matches!(self.0, Kind::Shared(_))
+    }
+
+    /// Keeps what a session holds, sealed by the caller, until the session's end.
+    ///
+    /// # Errors
+    /// [`ReplayError`] when it could not be kept. The memory of one process keeps none.
+    pub async fn keep(&self, id: SessionId, sealed: &[u8], until: UnixTime, now: UnixTime) -> Result<(), ReplayError> {
+        match &self.0 {
+            Kind::Memory { .. } => Err(ReplayError::Unavailable),
+            Kind::Shared(shared) => shared.keep(id, sealed, until, now).await,
+        }
+    }
+
+    /// What [`Self::keep`] kept; none when it is not there.
+    ///
+    /// # Errors
+    /// [`ReplayError`] when the store cannot say.
+    pub async fn fetch(&self, id: SessionId) -> Result<Option<Vec<u8>>, ReplayError> {
+        match &self.0 {
+            Kind::Memory { .. } => Ok(None),
+            Kind::Shared(shared) => shared.fetch(id).await,
+        }
+    }
+
+    /// How a shared store does; none for the memory of one process.
+    pub fn status(&self) -> Option<StoreStatus> {
+        match &self.0 {
+            Kind::Memory { .. } => None,
+            Kind::Shared(shared) => Some(shared.status()),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The shared store: events and metrics.
+
+use std::time::Duration;
+
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
+use tracing::{debug, error, info, warn};
+
+use super::{Event, Metrics, Telemetry};
+use crate::replay::shared::{FaultKind, StoreFault, StoreObserver, StoreOp, StoreStatus};
+
+/// The families. The labels are what a store is asked, and the kinds of faults.
+#[derive(Clone)]
+pub struct StoreMetrics {
+    took: HistogramVec,
+    faults: IntCounterVec,
+    lines: IntCounterVec,
+    /// 1 while there is a connection to the shared store, and with the memory of one process.
+    pub up: IntGauge,
+    /// 1 while sessions may have been ended elsewhere that are not known here to be.
+    pub stale: IntGauge,
+    /// Seconds since the last look at the store that saw every ended session; -1 before the first.
+    pub age: IntGauge,
+    /// Orders that sessions are over, known here.
+    pub ended: IntGauge,
+    /// Orders that the store has not taken yet.
+    pub waiting: IntGauge,
+}
+
+/// From a store on the same machine to one that is as slow as people notice.
+const SECONDS: [f64; 10] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0];
+
+impl StoreMetrics {
+    pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let family = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(family.clone()))?;
+            Ok::<_, prometheus::Error>(family)
+        };
+        let took = HistogramVec::new(
+            HistogramOpts::new("grindvakt_store_seconds", "What the shared store took, by what it was asked.")
+                .buckets(SECONDS.to_vec()),
+            &["op"],
+        )?;
+        registry.register(Box::new(took.clone()))?;
+        let out = Self {
+            took,
+            faults: counter(
+                "grindvakt_store_faults_total",
+                "What the shared store did not do, by what it was asked and the kind of fault; `connect` is the connection.",
+                &["op", "kind"],
+            )?,
+            lines: counter(
+                "grindvakt_store_connections_total",
+                "Connections made to the shared store; `new`: after a take-over or a loss, logins begun before it begin again.",
+                &["line"],
+            )?,
+            up: gauge("grindvakt_store_up", "1 while uses can be remembered.")?,
+            stale: gauge(
+                "grindvakt_revocations_stale",
+                "1 while sessions may have been ended elsewhere that are not known here to be.",
+            )?,
+            age: gauge(
+                "grindvakt_revocations_age_seconds",
+                "Seconds since every ended session was known here; -1 before the first time.",
+            )?,
+            ended: gauge("grindvakt_revocations", "Orders that sessions are over, known here.")?,
+            waiting: gauge("grindvakt_revocations_waiting", "Orders that the shared store has not taken yet.")?,
+        };
+        out.up.set(1);
+        Ok(out)
+    }
+
+    /// Shows the families of a shared store before anything has happened: zero is the number that operators want to see.
+    pub fn know_shared(&self) {
+        for op in StoreOp::ALL {
+            self.took.with_label_values(&[op.name()]);
+            self.faults.with_label_values(&[op.name(), FaultKind::Unreachable.code()]);
+        }
+        for line in ["same", "new"] {
+            self.lines.with_label_values(&[line]);
+        }
+    }
+
+    /// Sets the gauges, when somebody looks.
+    pub fn show(&self, status: Option<&StoreStatus>, ended: usize) {
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.ended.set(count(ended));
+        let Some(status) = status else { return };
+        self.up.set(i64::from(status.node.is_some()));
+        self.stale.set(i64::from(status.stale));
+        self.age.set(status.age.map_or(-1, |age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX)));
+        self.waiting.set(count(status.waiting));
+    }
+}
+
+/// The store was asked something.
+pub struct StoreAsked<'a> {
+    /// What.
+    pub op: StoreOp,
+    /// What was wrong.
+    pub fault: Option<&'a StoreFault>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Event for StoreAsked<'_> {
+    fn tell(self, metrics: &Metrics) {
+        let store = &metrics.store;
+        store.took.with_label_values(&[self.op.name()]).observe(self.took.as_secs_f64());
+        if let Some(fault) = self.fault {
+            store.faults.with_label_values(&[self.op.name(), fault.kind.code()]).inc();
+            // The loss of the connection is told once, not by everyone whom it hits.
+            debug!(event = "store_fault", op = self.op.name(), code = fault.kind.code(), detail = fault.detail);
+        }
+    }
+}
+
+/// There is a connection to the store.
+pub struct StoreConnected<'a> {
+    /// The primary.
+    pub node: &'a str,
+    /// Its memory is another one than before.
+    pub new_line: bool,
+}
+
+impl Event for StoreConnected<'_> {
+    fn tell(self, metrics: &Metrics) {
+        let line = if self.new_line { "new" } else { "same" };
+        metrics.store.lines.with_label_values(&[line]).inc();
+        if self.new_line {
+            warn!(
+                event = "store_changed_hands",
+                node = self.node,
+                "the store's memory is another one: logins begun before it begin again"
+            );
+        } else {
+            info!(event = "store_connected", node = self.node);
+        }
+    }
+}
+
+/// There is no connection to the store.
+pub struct StoreLost<'a> {
+    /// Why.
+    pub fault: &'a StoreFault,
+}
+
+impl Event for StoreLost<'_> {
+    fn tell(self, metrics: &Metrics) {
+        metrics.store.faults.with_label_values(&["connect", self.fault.kind.code()]).inc();
+        error!(
+            event = "store_lost",
+            code = self.fault.kind.code(),
+            detail = self.fault.detail,
+            "logins are refused until it is back; sessions go on"
+        );
+    }
+}
+
+/// Something about the store should be seen to.
+pub struct StoreWarned<'a> {
+    /// What.
+    pub detail: &'a str,
+}
+
+impl Event for StoreWarned<'_> {
+    fn tell(self, _: &Metrics) {
+        warn!(event = "store_warning", detail = self.detail);
+    }
+}
+
+impl StoreObserver for Telemetry {
+    fn asked(&self, op: StoreOp, fault: Option<&StoreFault>, took: Duration) {
+        self.emit(StoreAsked { op, fault, took });
+    }
+
+    fn connected(&self, node: &str, new_line: bool) {
+        self.emit(StoreConnected { node, new_line });
+    }
+
+    fn lost(&self, fault: &StoreFault) {
+        self.emit(StoreLost { fault });
+    }
+
+    fn warned(&self, detail: &str) {
+        self.emit(StoreWarned { detail });
+    }
+}
