@@ -55,8 +55,10 @@ pub fn sources(paths: &[PathBuf], config: &Config) -> Vec<PathBuf> {
             Protocol::Saml(_) => {}
             Protocol::Oidc(oidc) => {
                 out.extend(oidc.jwks_file.clone());
-                let (ClientAuth::PrivateKeyJwt(source) | ClientAuth::SecretBasic(source)) = &oidc.client;
-                out.extend(source.file().map(Path::to_path_buf));
+                let source = oidc.client.as_ref().map(|client| match client {
+                    ClientAuth::PrivateKeyJwt(source) | ClientAuth::SecretBasic(source) => source,
+                });
+                out.extend(source.and_then(KeySource::file).map(Path::to_path_buf));
             }
             Protocol::Jwt(jwt) => out.extend(jwt.jwks_file.clone()),
         }

@@ -414,8 +414,8 @@ pub struct OidcProvider {
     pub issuer: String,
     /// What we are called there.
     pub client_id: String,
-    /// How we show that we are it.
-    pub client: ClientAuth,
+    /// How we show that we are it; none for a public client.
+    pub client: Option<ClientAuth>,
     /// Its keys, pinned in a file instead of found by discovery.
     pub jwks_file: Option<PathBuf>,
     /// What is read from its tokens, and how.

@@ -260,18 +260,18 @@ fn saml(table: &mut Table, own: &SamlProvider) {
 }
 
 fn oidc(table: &mut Table, own: &OidcProvider) {
-    let (key, source) = match &own.client {
-        ClientAuth::PrivateKeyJwt(source) => ("client_key", source),
-        ClientAuth::SecretBasic(source) => ("client_secret_file", source),
-    };
+    // Where the secret is, and nothing of what it holds.
+    let client = own.client.as_ref().map(|client| match client {
+        ClientAuth::PrivateKeyJwt(source) => ("client_key", format!("<{source}>")),
+        ClientAuth::SecretBasic(source) => ("client_secret_file", format!("<{source}>")),
+    });
     for (key, value) in [
         ("profile", own.profile.name().to_owned()),
         ("issuer", own.issuer.clone()),
         ("client_id", own.client_id.clone()),
-        // Where the secret is, and nothing of what it holds.
-        (key, format!("<{source}>")),
     ]
     .into_iter()
+    .chain(client)
     .chain(own.jwks_file.iter().map(|path| ("jwks_file", path.display().to_string())))
     {
         table.insert(key.into(), Value::String(value));

@@ -148,13 +148,8 @@ fn read_oidc(s: &mut Section<'_>) -> Option<OidcProvider> {
     let client = match (key, secret) {
         (Some(key), None) => Some(ClientAuth::PrivateKeyJwt(key)),
         (None, Some(secret)) => Some(ClientAuth::SecretBasic(secret)),
-        (None, None) => {
-            s.missing(
-                "client_key",
-                "how the service shows the provider that it is who it says, or `client_secret_file`",
-            );
-            None
-        }
+        // A public client: enough for `grindvakt verify`, and PKCE alone protects its logins.
+        (None, None) => None,
         (Some(_), Some(_)) => {
             s.problem(&s.at().clone(), "`client_key` and `client_secret_file` are both there; keep one");
             None
@@ -169,7 +164,7 @@ fn read_oidc(s: &mut Section<'_>) -> Option<OidcProvider> {
         profile,
         issuer: issuer?,
         client_id: client_id?.text,
-        client: client?,
+        client,
         jwks_file,
         tokens,
         encryption: encryption.unwrap_or(Encryption::Optional),

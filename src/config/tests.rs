@@ -74,7 +74,7 @@ fn a_provider_speaks_one_of_three_protocols() {
     let own = oidc.oidc().unwrap();
     assert_eq!((own.profile, own.issuer.as_str()), (OidcProfile::Generic, "https://op.example.se"));
     assert!(
-        matches!(&own.client, ClientAuth::PrivateKeyJwt(KeySource::File(path)) if path == Path::new("dir/client.pem"))
+        matches!(&own.client, Some(ClientAuth::PrivateKeyJwt(KeySource::File(path))) if path == Path::new("dir/client.pem"))
     );
     assert!(oidc.has_login() && oidc.force_authn && oidc.loa.len() == 1);
     assert_eq!((own.tokens.algorithms, own.encryption), (AlgorithmSet::ALL, Encryption::Optional));
@@ -93,10 +93,12 @@ fn a_provider_speaks_one_of_three_protocols() {
     assert!(!jwt.has_login() && !own.require_at_jwt);
     assert_eq!(jwt.eid.as_str(), "api", "nobody picks it");
 
+    let public = read(&format!("{GOOD}{}", OTHERS.replacen("client_key = \"client.pem\"\n", "", 1))).unwrap();
+    assert!(public.providers[1].oidc().unwrap().client.is_none(), "a public client");
+
     for (from, to, problem) in [
         ("issuer = \"https://op", "issuer = \"http://op", "`issuer` must be an https address"),
         ("issuer = \"https://op.example.se\"", "issuer = \"https://op.example.se?x\"", "`issuer` must hold no query"),
-        ("client_key = \"client.pem\"\n", "", "`client_key` is missing"),
         (
             "client_key",
             "client_secret_file = \"s\"\nclient_key",
