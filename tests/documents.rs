@@ -75,3 +75,50 @@ fn the_rooms_of_the_architecture_are_those_of_the_source() {
         }
     }
 }
+
+/// docs/attacks.md: every incident has its row, every test and every table that a row names is there.
+#[test]
+fn every_attack_has_a_row_and_every_row_its_test() {
+    let text = read("docs/attacks.md");
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    let row = |t: usize| rows.iter().filter(|row| row[1] == format!("T{t}")).collect::<Vec<_>>();
+    for t in 1..=59 {
+        let found = row(t);
+        assert_eq!(found.len(), 1, "T{t} has {} rows", found.len());
+        assert!(found[0][4].contains('`'), "nothing holds T{t}");
+        for (name, tag) in found[0][4].split("<br>").map(|held| held.split_once("` (").unwrap_or((held, ""))) {
+            if let Some(tag) = tag.strip_suffix(')') {
+                let table = read(name.trim_matches('`'));
+                let mut lines = table.lines().filter(|line| line.starts_with("tests = "));
+                assert!(lines.any(|line| line.contains(&format!("\"{tag}\""))), "{name} has no case for {tag}");
+            }
+        }
+    }
+    // What the issues asked for by name has tests by that name.
+    for t in [14, 27, 28, 30, 32, 33, 34, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 54, 55, 56, 57] {
+        let named = format!("t{t}_");
+        assert!(row(t)[0][4].contains(&named), "T{t} has no test by its name");
+    }
+    let mut named = 0;
+    for quoted in
+        rows.iter().filter(|row| row.len() > 3).flat_map(|row| row[row.len() - 2].split('`').skip(1).step_by(2))
+    {
+        named += 1;
+        let Some((file, function)) = quoted.split_once("::") else {
+            assert!(root().join(quoted).exists(), "docs/attacks.md names {quoted}, which is not there");
+            continue;
+        };
+        let mut source = read(file);
+        // Tests that stand beside the code have a file of their own when they are long.
+        let beside = root().join(file.replace(".rs", "_tests.rs"));
+        if beside.exists() {
+            source.push_str(&std::fs::read_to_string(beside).unwrap());
+        }
+        assert!(source.contains(&format!("fn {function}(")), "docs/attacks.md names {quoted}, which is not there");
+    }
+    assert!(named > 100, "only {named} names were found");
+}

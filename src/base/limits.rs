@@ -49,6 +49,10 @@ pub const FEED: XmlLimits = XmlLimits {
 /// Headers of one request, all together (nginx: 4 × 8 KiB).
 pub const HEADER_BLOCK_BYTES: usize = 32 * 1024;
 
+/// Header fields of a request: what hyper takes of an HTTP/1 message. HTTP/2 can repeat one for a byte each, and every one
+/// of them takes memory of ours.
+pub const HEADERS: usize = 100;
+
 /// RelayState (SAML Bindings 3.5.3): 80 bytes at the most.
 pub const RELAY_STATE_BYTES: usize = 80;
 

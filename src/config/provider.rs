@@ -46,6 +46,18 @@ fn same(known: &Provider, new: &Provider) -> Option<String> {
         (Protocol::Jwt(a), Protocol::Jwt(b)) if a.issuer == b.issuer => {
             Some(format!("another [[provider]] of bearer tokens has the issuer {:?}", b.issuer))
         }
+        (Protocol::Oidc(login), Protocol::Jwt(tokens)) | (Protocol::Jwt(tokens), Protocol::Oidc(login))
+            if login.issuer == tokens.issuer
+                && tokens.audience.contains(&login.client_id)
+                && !tokens.require_at_jwt =>
+        {
+            // An ID token has the client's name as its audience, and need not look like one.
+            Some(format!(
+                "`audience` names {:?}, which is the client_id of logins by the same issuer: its ID tokens would pass for \
+                 access tokens. Give the API a name of its own, or say `require_at_jwt = true`",
+                login.client_id
+            ))
+        }
         _ => None,
     }
 }

@@ -105,6 +105,11 @@ fn a_provider_speaks_one_of_three_protocols() {
         ("audience = \"https://etjanst.example.se/api\"\n", "", "`audience` is missing"),
         ("audience", "entity_id = \"x\"\naudience", "`entity_id` is not known here"),
         ("eid = \"freja\"\n", "", "`eid` is missing"),
+        (
+            "issuer = \"https://as.example.se\"\naudience = \"https://etjanst.example.se/api\"",
+            "issuer = \"https://op.example.se\"\naudience = [\"etjanst\"]",
+            "its ID tokens would pass for access tokens",
+        ),
         ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = [\"HS256\"]", "`algorithms`: \"HS256\" is not taken"),
         ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = [\"none\"]", "`algorithms`: \"none\" is not taken"),
         ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = []", "`algorithms` is an empty list"),

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Cookies, Decision, Denial, Gate, Permit};
+use super::outcome::Leased;
+use super::{Cookies, Decision, Denial, Gate, Lease, Permit};
 use crate::identity::Loa;
 use crate::policy::{self, Access, MeetsRoute, Route};
 use crate::replay::ReplayError;
@@ -36,12 +37,15 @@ impl Gate {
         if self.lasting.store.is_stale() && self.config.routes.asks_for_more(route) {
             return Err(Denial::StoreDown(ReplayError::Unavailable));
         }
-        let headers = self.headers.get(&session, route, &self.tokens, now).map_err(|error| self.internal(&error))?;
+        let headers = self
+            .headers
+            .get(session.id().bytes(), &session, route, &self.tokens, now)
+            .map_err(|error| self.internal(&error))?;
         let set_cookie = match session.refreshed(now, &self.times) {
             Some(refreshed) => Some(self.session_cookie(&refreshed).map_err(|error| self.internal(&error))?),
             None => None,
         };
-        let lease = Some(self.lease(session));
+        let lease = Some(Lease(Leased::Session(session.without_person())));
         Ok(Permit { route: route.name.clone(), headers: Some(headers), lease, set_cookie })
     }
 }

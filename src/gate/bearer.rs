@@ -5,14 +5,15 @@
 //! what held is remembered, and never past its end. What the token's holder must prove each time, a DPoP proof, is
 //! checked each time.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use moka::sync::Cache;
 
-use super::headers::{IdentityHeaders, Told, build};
+use super::headers::Told;
+use super::outcome::Leased;
 use super::{Cookies, Decision, Denial, Gate, Lease, Permit};
-use crate::base::{EidId, ProviderId, RouteName, Secret, UnixTime};
+use crate::base::{EidId, ProviderId, Secret, UnixTime};
 use crate::config::JwtProvider;
 use crate::crypto::digest::sha256;
 use crate::crypto::trusted::AlgorithmSet;
@@ -32,9 +33,6 @@ const REMEMBERED_BYTES: usize = 1024;
 
 /// For how long one is remembered, if it does not end before.
 const REMEMBERED_FOR: Duration = Duration::from_secs(900);
-
-/// How long headers that were made for a token are used again: as for sessions.
-const HEADERS_FOR: Duration = Duration::from_secs(60);
 
 /// How old a DPoP proof may be (RFC 9449, 11.1): the time between making a request and our getting it.
 const PROOF_AGE: Duration = Duration::from_secs(60);
@@ -58,6 +56,8 @@ pub struct Presented {
 
 /// What is remembered of a verified token. No `Debug`: it is personal data.
 struct Vouched {
+    /// What its headers are kept by.
+    id: [u8; 16],
     provider: ProviderId,
     eid: EidId,
     subject: String,
@@ -68,8 +68,6 @@ struct Vouched {
     bound_to: Option<String>,
     authenticated_at: Option<UnixTime>,
     until: UnixTime,
-    /// The headers of each route that it was used on.
-    headers: Mutex<Vec<(RouteName, UnixTime, Arc<IdentityHeaders>)>>,
 }
 
 /// What a verified token is found by.
@@ -77,6 +75,16 @@ struct Vouched {
 struct TokenKey {
     token: [u8; 32],
     provider: [u8; 32],
+}
+
+impl TokenKey {
+    /// 128 bits of both, for what is kept beside sessions.
+    fn short(&self) -> [u8; 16] {
+        let whole = sha256(&[self.token, self.provider].concat());
+        let mut out = [0; 16];
+        out.iter_mut().zip(whole).for_each(|(to, from)| *to = from);
+        out
+    }
 }
 
 /// Tokens that held.
@@ -112,7 +120,8 @@ impl Told for Vouched {
     fn field(&self, field: Field) -> Option<&str> {
         match field {
             Field::Loa => (!self.loa.is_unstated()).then(|| self.loa.uri()),
-            Field::Eid => Some(self.eid.as_str()),
+            // By which e-ID it was, a token does not say.
+            Field::Eid => None,
             _ => self.fields.iter().find(|(known, _)| *known == field).map(|(_, value)| value.as_str()),
         }
     }
@@ -149,7 +158,7 @@ impl Gate {
     pub fn malformed_token(&self, path: &str) -> Denial {
         let route = self.config.routes.find(path);
         let reject = Reject::new(Reason::TokenMalformed, "`Authorization` is doubled, or holds no token");
-        let denial = Denial::Token { reject, dpop: self.dpop_asked(route, false) };
+        let denial = Denial::Token { reject, dpop: self.dpop_asked(route, false), proof: false };
         self.telemetry.emit(RequestDenied { code: denial.code(), route: &route.name });
         denial
     }
@@ -166,7 +175,8 @@ impl Gate {
         let mut snapshot = self.registry.owned();
         let now = self.clock.now();
         let token = sha256(presented.token.expose().as_bytes());
-        let refused = |reject| Denial::Token { reject, dpop: self.dpop_asked(route, presented.dpop) };
+        let dpop = self.dpop_asked(route, presented.dpop);
+        let refused = |reject| Denial::Token { reject, dpop, proof: false };
         let vouched = match self.remembered(route, &snapshot, token, now) {
             Some(vouched) => vouched,
             None => {
@@ -184,27 +194,26 @@ impl Gate {
             refused(Reject::new(Reason::IssuerUnknown, "the provider of the token is no longer configured"))
         })?;
         self.proven(own, &vouched, presented, now).await.map_err(|failed| match failed {
-            Unproven::Reject(reject) => refused(reject),
+            Unproven::Token(reject) => refused(reject),
+            Unproven::Proof(reject) => Denial::Token { reject, dpop, proof: true },
             Unproven::Store(error) => Denial::StoreDown(error),
         })?;
-        let scoped = |wanted: &&String| vouched.scope.split(' ').any(|scope| scope == wanted.as_str());
-        if let Some(missing) = route.scopes.iter().find(|wanted| !scoped(wanted)) {
-            let detail = format_args!("the token has not the scope {missing:?}");
-            let reject = Reject::new(Reason::ScopeInsufficient, detail);
-            return Err(Denial::TokenLacks { reject, scopes: route.scopes.clone() });
-        }
         let has = |field| vouched.field(field).is_some();
-        policy::meets_by_token(route, &vouched.loa, &vouched.provider, has)
-            .map_err(|reject| Denial::TokenLacks { reject, scopes: Vec::new() })?;
-        let headers = self.headers_of(&vouched, route, now).map_err(|error| self.internal(&error))?;
-        let lease =
-            Lease { session: None, provider: vouched.provider.clone(), eid: vouched.eid.clone(), ends: vouched.until };
+        policy::meets_by_token(route, &vouched.provider, &vouched.scope, &vouched.loa, has).map_err(|reject| {
+            let for_scope = reject.reason() == Reason::ScopeInsufficient;
+            let scopes = if for_scope { route.scopes.clone() } else { Vec::new() };
+            Denial::TokenLacks { reject, scopes, dpop: presented.dpop }
+        })?;
+        let headers = self.headers.get(vouched.id, &*vouched, route, &self.tokens, now);
+        let headers = headers.map_err(|error| self.internal(&error))?;
+        let (provider, eid, until) = (vouched.provider.clone(), vouched.eid.clone(), vouched.until);
+        let lease = Lease(Leased::Token { provider, eid, until });
         Ok(Permit { route: route.name.clone(), headers: Some(headers), lease: Some(lease), set_cookie: None })
     }
 
     fn remembered(&self, route: &Route, snapshot: &Snapshot, token: [u8; 32], now: UnixTime) -> Option<Arc<Vouched>> {
         route.bearer.iter().find_map(|id| {
-            let key = key(token, snapshot.by_id(id)?)?;
+            let key = key(token, snapshot.by_id(id)?).ok()?;
             self.tokens_seen.0.get(&key).filter(|vouched| now < vouched.until)
         })
     }
@@ -231,41 +240,44 @@ impl Gate {
             return Err((Reject::new(Reason::IssuerUnknown, detail), None));
         };
         let id = &entry.config().id;
-        let vouched = self.vouch(entry, received, now).map_err(|reject| (reject, Some(id.clone())))?;
-        let vouched = Arc::new(vouched);
-        if vouched.size() <= REMEMBERED_BYTES
-            && let Some(key) = key(token, entry)
-        {
+        let refused = |reject| (reject, Some(id.clone()));
+        let key = key(token, entry).map_err(refused)?;
+        let vouched = Arc::new(self.vouch(entry, key, received, now).map_err(refused)?);
+        if vouched.size() <= REMEMBERED_BYTES {
             self.tokens_seen.0.insert(key, Arc::clone(&vouched));
         }
         Ok(vouched)
     }
 
-    fn vouch(&self, entry: &ProviderEntry, received: Received<'_>, now: UnixTime) -> Result<Vouched, Reject> {
+    fn vouch(
+        &self,
+        entry: &ProviderEntry,
+        key: TokenKey,
+        received: Received<'_>,
+        now: UnixTime,
+    ) -> Result<Vouched, Reject> {
         let jwt = entry.jwt()?;
         let verified = received.access_token(&jwt.access_token_expect(&self.config), now)?;
         let facts = Facts::of(&verified);
         let who = identity::from_access_token(verified, &jwt.claim_rules(&self.config), &self.digest)?;
-        Ok(self.keep_of(entry, &who, facts))
+        Ok(self.keep_of(entry, key, &who, facts))
     }
 
     /// What is kept of a token: what the routes forward or require, and no more.
-    fn keep_of(&self, entry: &ProviderEntry, who: &Identity, facts: Facts) -> Vouched {
-        // A client that acts for itself is nobody at any level, whatever its token says.
-        let loa = if facts.is_person { who.loa().clone() } else { Loa::unstated() };
-        let fields = if facts.is_person { self.keep.as_slice() } else { &[] };
-        let fields = fields.iter().filter_map(|field| Some((*field, who.field(*field)?.into_owned())));
+    fn keep_of(&self, entry: &ProviderEntry, key: TokenKey, who: &Identity, facts: Facts) -> Vouched {
+        let fields = self.keep.iter().filter(|field| !matches!(field, Field::Loa | Field::Eid));
+        let fields = fields.filter_map(|field| Some((*field, who.field(*field)?.into_owned())));
         Vouched {
+            id: key.short(),
             provider: entry.config().id.clone(),
             eid: entry.config().eid.clone(),
             subject: who.subject().as_str().to_owned(),
-            loa,
-            fields: fields.filter(|(field, _)| !matches!(field, Field::Loa | Field::Eid)).collect(),
+            loa: who.loa().clone(),
+            fields: fields.collect(),
             scope: facts.scope,
             bound_to: facts.bound_to,
             authenticated_at: facts.authenticated_at,
             until: facts.until,
-            headers: Mutex::default(),
         }
     }
 
@@ -277,7 +289,7 @@ impl Gate {
         presented: &Presented,
         now: UnixTime,
     ) -> Result<(), Unproven> {
-        let reject = |reason, detail: &str| Err(Unproven::Reject(Reject::new(reason, detail)));
+        let reject = |reason, detail: &str| Err(Unproven::Token(Reject::new(reason, detail)));
         match (&vouched.bound_to, presented.dpop) {
             (None, false) if own.require_dpop => {
                 return reject(Reason::DpopMissing, "only tokens that are bound to a key are taken");
@@ -288,7 +300,7 @@ impl Gate {
             (Some(_), true) => {}
         }
         let Some(proof) = presented.proof.as_deref() else {
-            return reject(Reason::DpopMissing, "no proof of the key, or several");
+            return Err(Unproven::Proof(Reject::new(Reason::DpopMissing, "no proof of the key, or several")));
         };
         let nonces = own.dpop_nonce.then(|| [self.nonce(now, 0), self.nonce(now, -1)]);
         let uri = format!("{}{}", self.config.service.base_url.origin(), presented.path);
@@ -301,9 +313,10 @@ impl Gate {
             max_age: PROOF_AGE,
             clock_skew: self.config.verification.clock_skew,
         };
-        let proof = dpop_proof(proof.as_bytes(), &expect, now).map_err(Unproven::Reject)?.into_claims();
+        let proof = dpop_proof(proof.as_bytes(), &expect, now).map_err(Unproven::Proof)?.into_claims();
         if Some(&proof.key_thumbprint) != vouched.bound_to.as_ref() {
-            return reject(Reason::DpopKeyMismatch, "the token is not bound to the key that made the proof");
+            let detail = "the token is not bound to the key that made the proof";
+            return Err(Unproven::Proof(Reject::new(Reason::DpopKeyMismatch, detail)));
         }
         let key = ReplayKey::proof(&self.digest, &proof.replay_id);
         let store = self.lasting.store();
@@ -311,7 +324,7 @@ impl Gate {
         match store.consume(&[key], &line.instance, proof.acceptable_until, now).await {
             Ok(_) => Ok(()),
             Err(ReplayError::Replayed | ReplayError::LoginConsumed) => {
-                reject(Reason::Replayed, "this proof was used before")
+                Err(Unproven::Proof(Reject::new(Reason::Replayed, "this proof was used before")))
             }
             // It became another one under our hands: the next try is judged by that.
             Err(ReplayError::OtherInstance) => Err(Unproven::Store(ReplayError::Unavailable)),
@@ -331,31 +344,14 @@ impl Gate {
         let snapshot = self.registry.current();
         came || route.bearer.iter().any(|id| own(snapshot.by_id(id)).is_some_and(|own| own.require_dpop))
     }
-
-    fn headers_of(
-        &self,
-        vouched: &Vouched,
-        route: &Route,
-        now: UnixTime,
-    ) -> Result<Arc<IdentityHeaders>, crate::crypto::own::OwnKeyError> {
-        let lock = || vouched.headers.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = |made: UnixTime| made <= now && now < made.plus(HEADERS_FOR);
-        let kept = lock().iter().find(|(name, made, _)| *name == route.name && fresh(*made)).map(|k| Arc::clone(&k.2));
-        if let Some(headers) = kept {
-            return Ok(headers);
-        }
-        // Signed outside of the lock.
-        let headers = Arc::new(build(vouched, route, &self.tokens, now)?);
-        let mut kept = lock();
-        kept.retain(|(name, made, _)| *name != route.name && fresh(*made));
-        kept.push((route.name.clone(), now, Arc::clone(&headers)));
-        Ok(headers)
-    }
 }
 
 /// Why a token's holder did not prove to be that.
 enum Unproven {
-    Reject(Reject),
+    /// The token cannot be presented so.
+    Token(Reject),
+    /// The proof does not hold.
+    Proof(Reject),
     Store(ReplayError),
 }
 
@@ -365,20 +361,16 @@ struct Facts {
     bound_to: Option<String>,
     authenticated_at: Option<UnixTime>,
     until: UnixTime,
-    is_person: bool,
 }
 
 impl Facts {
     fn of(verified: &Verified<AccessToken>) -> Self {
         let token = verified.claims();
-        // RFC 9068, 2.2: the subject of a token that no person stands behind is the client.
-        let is_client = token.subject.is_none() || token.subject == token.client_id;
         Self {
             scope: token.scope.clone(),
             bound_to: token.key_thumbprint.clone(),
-            authenticated_at: token.auth_time,
+            authenticated_at: token.auth_time.filter(|_| !token.is_client),
             until: token.acceptable_until,
-            is_person: !is_client,
         }
     }
 }
@@ -396,11 +388,11 @@ fn own(entry: Option<&ProviderEntry>) -> Option<&JwtProvider> {
     entry?.config().jwt()
 }
 
-/// None while the provider has no keys: nothing that it once vouched for holds then.
-fn key(token: [u8; 32], entry: &ProviderEntry) -> Option<TokenKey> {
-    let keys = entry.jwt().ok()?.keys;
+/// # Errors
+/// The provider has no keys: nothing that it once vouched for holds then.
+fn key(token: [u8; 32], entry: &ProviderEntry) -> Result<TokenKey, Reject> {
     let mut provider = Vec::with_capacity(96);
-    provider.extend_from_slice(keys.digest());
+    provider.extend_from_slice(entry.jwt()?.keys.digest());
     provider.extend_from_slice(entry.config().id.as_str().as_bytes());
-    Some(TokenKey { token, provider: sha256(&provider) })
+    Ok(TokenKey { token, provider: sha256(&provider) })
 }

@@ -34,6 +34,8 @@ pub enum Denial {
         reject: Reject,
         /// Whether the scheme is `DPoP`.
         dpop: bool,
+        /// Whether it is the proof that does not hold, and not the token (RFC 9449, 7.1).
+        proof: bool,
     },
     /// The bearer token holds, and is not enough for the route (RFC 6750, `insufficient_scope`).
     TokenLacks {
@@ -41,6 +43,8 @@ pub enum Denial {
         reject: Reject,
         /// The scopes that the route asks for, where it is a scope that is missing.
         scopes: Vec<String>,
+        /// Whether the scheme is `DPoP`.
+        dpop: bool,
     },
     /// A session's cookie and a bearer token together: which of the two counts would be a guess.
     BothCredentials,

@@ -223,25 +223,26 @@ const CAPACITY: usize = 16_384;
 /// The headers of live sessions, kept for a minute.
 #[derive(Default)]
 pub(crate) struct HeaderCache {
-    kept: DashMap<(SessionId, RouteName), (UnixTime, Arc<IdentityHeaders>)>,
+    kept: DashMap<([u8; 16], RouteName), (UnixTime, Arc<IdentityHeaders>)>,
 }
 
 impl HeaderCache {
-    /// The kept headers, or new ones.
+    /// The kept headers of whoever `id` stands for, or new ones.
     pub(crate) fn get(
         &self,
-        session: &Session,
+        id: [u8; 16],
+        who: &impl Told,
         route: &Route,
         signer: &TokenSigner,
         now: UnixTime,
     ) -> Result<Arc<IdentityHeaders>, OwnKeyError> {
-        let key = (session.id(), route.name.clone());
+        let key = (id, route.name.clone());
         // The guard ends with this statement: signing happens outside of every lock.
         let kept = self.kept.get(&key).filter(|entry| fresh(entry.0, now)).map(|entry| Arc::clone(&entry.1));
         if let Some(headers) = kept {
             return Ok(headers);
         }
-        let headers = Arc::new(build(session, route, signer, now)?);
+        let headers = Arc::new(build(who, route, signer, now)?);
         if self.kept.len() >= CAPACITY {
             self.kept.retain(|_, (signed, _)| fresh(*signed, now));
             if self.kept.len() >= CAPACITY {
@@ -255,7 +256,7 @@ impl HeaderCache {
     /// Forgets what is kept of a session that has ended.
     pub(crate) fn forget(&self, session: SessionId, routes: &Routes) {
         for route in routes.all() {
-            self.kept.remove(&(session, route.name.clone()));
+            self.kept.remove(&(session.bytes(), route.name.clone()));
         }
     }
 
@@ -354,13 +355,13 @@ mod tests {
         let (signer, _) = signer();
         let cache = HeaderCache::default();
         let (who, one, two) = (person(), route("/1", &[]), route("/2", &[Field::Name]));
-        let first = cache.get(&who, &one, &signer, NOW).unwrap();
+        let first = cache.get(who.id().bytes(), &who, &one, &signer, NOW).unwrap();
         let later = NOW.plus(Duration::from_secs(59));
-        assert!(Arc::ptr_eq(&first, &cache.get(&who, &one, &signer, later).unwrap()));
-        assert!(cache.get(&who, &two, &signer, later).unwrap().get(IdentityHeader::Name).is_some());
+        assert!(Arc::ptr_eq(&first, &cache.get(who.id().bytes(), &who, &one, &signer, later).unwrap()));
+        assert!(cache.get(who.id().bytes(), &who, &two, &signer, later).unwrap().get(IdentityHeader::Name).is_some());
         assert!(first.get(IdentityHeader::Name).is_none());
-        assert!(!Arc::ptr_eq(&first, &cache.get(&who, &one, &signer, NOW.plus(KEPT)).unwrap()));
-        let other = cache.get(&person(), &one, &signer, later).unwrap();
+        assert!(!Arc::ptr_eq(&first, &cache.get(who.id().bytes(), &who, &one, &signer, NOW.plus(KEPT)).unwrap()));
+        let other = cache.get(person().id().bytes(), &person(), &one, &signer, later).unwrap();
         assert!(other.get(IdentityHeader::Session) != first.get(IdentityHeader::Session));
         assert_eq!(cache.len(), 3);
         cache.forget(who.id(), &Routes::new(vec![one, two], Vec::new()));

@@ -9,6 +9,8 @@ use crate::replay::SessionId;
 use crate::session::{Locale, Session};
 
 /// The answer to a request.
+// It is taken apart where it is returned: a box would be one allocation more for each request.
+#[allow(clippy::large_enum_variant)]
 pub enum Decision {
     /// Forward it.
     Permit(Permit),
@@ -16,21 +18,30 @@ pub enum Decision {
     Denied(Denial),
 }
 
-/// How long a session lets go on what it opened: a download, a stream of events, a WebSocket. [`super::Gate::is_over`]
-/// says when it is over. It has no `Debug`: the session in it is personal data.
-#[derive(Clone)]
-pub struct Lease {
-    /// None for a bearer token.
-    pub(super) session: Option<Session>,
-    pub(super) provider: ProviderId,
-    pub(super) eid: EidId,
-    pub(super) ends: UnixTime,
+/// How long a session or a token lets go on what it opened: a download, a stream of events, a WebSocket.
+/// [`super::Gate::is_over`] says when it is over. It has no `Debug`: it is about a person.
+pub struct Lease(pub(super) Leased);
+
+/// What opened it.
+pub(super) enum Leased {
+    /// A session, without what it says of the person.
+    Session(Session),
+    /// A bearer token of a provider.
+    Token {
+        provider: ProviderId,
+        eid: EidId,
+        /// The end of the token.
+        until: UnixTime,
+    },
 }
 
 impl Lease {
     /// The session's handle as in `X-Eid-Session`; none for a bearer token, which no browser sends by itself.
-    pub fn session(&self) -> Option<SessionId> {
-        self.session.as_ref().map(Session::id)
+    pub const fn session(&self) -> Option<SessionId> {
+        match &self.0 {
+            Leased::Session(session) => Some(session.id()),
+            Leased::Token { .. } => None,
+        }
     }
 }
 

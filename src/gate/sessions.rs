@@ -1,5 +1,6 @@
 //! Live sessions: finding one among a request's cookies, telling about it, ending it.
 
+use super::outcome::Leased;
 use super::{Cookies, Denial, Gate, Lease, Logout, SameSite, SessionInfo, SetCookie, stored};
 use crate::base::UnixTime;
 use crate::identity::SubjectKind;
@@ -18,9 +19,13 @@ impl Gate {
         cookies.all(name).take(SAME_NAME).find_map(|text| {
             let session: Session = self.sessions.open(name, stored::bare(text))?;
             session.alive(now, &self.times).ok()?;
-            let ended = self.lasting.store.revoked().contains(session.marks());
-            (!ended && self.is_vouched_for(&session, now)).then_some(session)
+            self.still_counts(&session, now).then_some(session)
         })
+    }
+
+    /// Whether nobody has ended a session, and its provider and the service still stand by it.
+    fn still_counts(&self, session: &Session, now: UnixTime) -> bool {
+        !self.lasting.store.revoked().contains(session.marks()) && self.is_vouched_for(session, now)
     }
 
     /// Whether the service still takes people of this kind, and the provider still stands by the session.
@@ -31,28 +36,17 @@ impl Gate {
         taken && providers.by_id(session.provider()).is_some_and(|provider| provider.stands_by(session, now))
     }
 
-    /// What of a session goes along with what it opened.
-    pub(super) fn lease(&self, session: Session) -> Lease {
-        Lease {
-            provider: session.provider().clone(),
-            eid: session.eid().clone(),
-            ends: session.latest_end(&self.times),
-            session: Some(session),
-        }
-    }
-
-    /// Whether what a session opened must end now: its absolute end has come, it was ended by someone, or its provider
-    /// no longer stands by it. Its idle time does not count: whoever reads a long answer is there.
+    /// Whether what a session or a token opened must end now: its absolute end has come, somebody ended it, or it would
+    /// open nothing any more. A session's idle time does not count: whoever reads a long answer is there.
     pub fn is_over(&self, lease: &Lease) -> bool {
         let now = self.clock.now();
-        let over = |session: &Session| {
-            self.lasting.store.revoked().contains(session.marks()) || !self.is_vouched_for(session, now)
-        };
-        let gone = || {
-            let providers = self.registry.current();
-            providers.by_id(&lease.provider).is_none_or(|provider| provider.config().eid != lease.eid)
-        };
-        now >= lease.ends || lease.session.as_ref().is_some_and(over) || gone()
+        match &lease.0 {
+            Leased::Session(session) => now >= session.latest_end(&self.times) || !self.still_counts(session, now),
+            Leased::Token { provider, eid, until } => {
+                let providers = self.registry.current();
+                now >= *until || providers.by_id(provider).is_none_or(|provider| provider.config().eid != *eid)
+            }
+        }
     }
 
     /// Waits until some session is ended by someone. One that ends just before the call may be missed: whoever holds

@@ -4,19 +4,29 @@
 //! None of it decides who may do what: the path alone does, and the host is ours whatever is said. But what stands
 //! before us may have decided by what is refused here (T45, T57).
 
-use http::header::{EXPECT, HOST};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST};
 use http::{Method, Request, Version};
 use hyper::body::Body;
 
+use super::framing::number;
 use super::respond::Fault;
+use crate::base::limits;
 
 /// Looks at a request's form.
 ///
 /// # Errors
-/// `bad_request` for a host that is missing, doubled, malformed or another one than the target's, and for a body on GET
-/// or HEAD; `bad_expectation`.
+/// `bad_request` for a host that is missing, doubled, malformed or another one than the target's, for a length that is
+/// doubled or no number, for a method that is a known one but for its case, and for a body on GET or HEAD;
+/// `too_many_headers`; `bad_expectation`.
 pub fn admit<B: Body>(request: &Request<B>) -> Result<(), Fault> {
+    if request.headers().len() > limits::HEADERS {
+        return Err(Fault::TooManyHeaders);
+    }
     one_host(request)?;
+    one_length(request)?;
+    if is_disguised(request.method()) {
+        return Err(Fault::BadRequest);
+    }
     // It has no meaning (RFC 9110, 9.3.1), and a server that leaves it unread reads it as the next request: one that we
     // have not seen, on a connection that others share.
     if matches!(*request.method(), Method::GET | Method::HEAD) && !request.body().is_end_stream() {
@@ -50,6 +60,24 @@ fn one_host<B>(request: &Request<B>) -> Result<(), Fault> {
     if good && known_scheme { Ok(()) } else { Err(Fault::BadRequest) }
 }
 
+/// One length at the most, written in one way. HTTP/1 has no other by now; HTTP/2 has its frames, and of a length only
+/// demands that it agrees with them: two of the same would stand there twice on the way to the e-service (T57).
+fn one_length<B>(request: &Request<B>) -> Result<(), Fault> {
+    let mut lengths = request.headers().get_all(CONTENT_LENGTH).iter();
+    match (lengths.next(), lengths.next()) {
+        (None, _) => Ok(()),
+        (Some(length), None) if number(length.as_bytes()).is_some() => Ok(()),
+        _ => Err(Fault::BadRequest),
+    }
+}
+
+/// Methods have their case (RFC 9110, 9.1), and some servers do not know: what is `get` here would be `GET` there.
+fn is_disguised(method: &Method) -> bool {
+    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+    let method = method.as_str();
+    KNOWN.iter().any(|known| method.eq_ignore_ascii_case(known) && method != *known)
+}
+
 /// Whether a text is a name or an address, and perhaps a port (RFC 3986, 3.2.2, less what no host has).
 fn is_host(text: &[u8]) -> bool {
     let of = |text: &[u8], good: fn(&u8) -> bool| !text.is_empty() && text.iter().all(good);
@@ -75,6 +103,28 @@ fn is_host(text: &[u8]) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    #[test]
+    fn headers_are_counted_and_methods_have_their_case() {
+        for (count, expect) in [(99, Ok(())), (100, Err(Fault::TooManyHeaders))] {
+            let mut request = Request::builder().uri("/x").header(HOST, "e.example.se");
+            for _ in 0..count {
+                request = request.header("a", "");
+            }
+            assert_eq!(admit(&request.body(Empty::<Bytes>::new()).unwrap()), expect, "{count} and Host");
+        }
+        for (method, expect) in [
+            ("GET", Ok(())),
+            ("get", Err(Fault::BadRequest)),
+            ("Trace", Err(Fault::BadRequest)),
+            ("connecT", Err(Fault::BadRequest)),
+            ("PROPFIND", Ok(())),
+            ("propfind", Ok(())),
+        ] {
+            let request = Request::builder().method(method).uri("/x").header(HOST, "e.example.se");
+            assert_eq!(admit(&request.body(Empty::<Bytes>::new()).unwrap()), expect, "{method}");
+        }
+    }
+
     use bytes::Bytes;
     use http_body_util::{Empty, Full};
 
@@ -120,6 +170,25 @@ mod tests {
             "[::1]x", "e%00", "\u{e5}",
         ] {
             assert_eq!(said(Version::HTTP_11, "/x", &[("host", bad.as_bytes())]), BAD, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_length_stands_once_and_is_a_number() {
+        for (lengths, expect) in [
+            (&[][..], Ok(())),
+            (&["0"], Ok(())),
+            (&["12"], Ok(())),
+            (&["3", "3"], Err(Fault::BadRequest)),
+            (&["3", "4"], Err(Fault::BadRequest)),
+            (&["3, 3"], Err(Fault::BadRequest)),
+            (&["03"], Err(Fault::BadRequest)),
+            (&["+3"], Err(Fault::BadRequest)),
+            (&[""], Err(Fault::BadRequest)),
+        ] {
+            let mut headers: Vec<(&str, &[u8])> = vec![("host", b"e")];
+            headers.extend(lengths.iter().map(|value| ("content-length", value.as_bytes())));
+            assert_eq!(said(Version::HTTP_2, "/x", &headers), expect, "{lengths:?}");
         }
     }
 

@@ -36,7 +36,8 @@ pub fn brought(headers: &HeaderMap) -> Brought<'_> {
     let Some(first) = all.next() else { return Brought::Nothing };
     let scheme = |value: &'_ HeaderValue| {
         let bytes = value.as_bytes();
-        let end = bytes.iter().position(|b| *b == b' ').unwrap_or(bytes.len());
+        // By whatever it ends: an e-service may split at any white space.
+        let end = bytes.iter().position(|b| !b.is_ascii_alphanumeric() && !b"-._~+".contains(b)).unwrap_or(bytes.len());
         let name = bytes.get(..end).unwrap_or_default();
         [("Bearer", false), ("DPoP", true)]
             .into_iter()
@@ -78,33 +79,30 @@ impl Token<'_> {
     }
 }
 
+/// The scheme, as a challenge begins with it.
+const fn scheme_of(dpop: bool) -> &'static str {
+    if dpop { "DPoP algs=\"ES256 ES384 PS256 RS256 EdDSA\"," } else { "Bearer" }
+}
+
 /// Tells a program what was wrong with its token, beside what the answer says already (RFC 6750, 3; RFC 9449, 7.1).
 pub fn challenge<B>(answer: &mut Response<B>, denial: &Denial, nonce: Option<&str>) {
     let text = match denial {
         // Nothing was brought: no more is said than how it is done (RFC 6750, 3.1).
         Denial::NeedsLogin { .. } => "Bearer".to_owned(),
         Denial::BothCredentials => "Bearer error=\"invalid_request\"".to_owned(),
-        Denial::Token { reject, dpop } => {
-            let scheme = if *dpop { "DPoP algs=\"ES256 ES384 PS256 RS256 EdDSA\"," } else { "Bearer" };
+        Denial::Token { reject, dpop, proof } => {
+            let scheme = scheme_of(*dpop);
             let error = match reject.reason() {
                 Reason::DpopNonce => "use_dpop_nonce",
-                Reason::DpopMissing
-                | Reason::DpopKey
-                | Reason::DpopMethodMismatch
-                | Reason::DpopUriMismatch
-                | Reason::DpopTokenMismatch
-                    if *dpop =>
-                {
-                    "invalid_dpop_proof"
-                }
+                _ if *proof => "invalid_dpop_proof",
                 Reason::TokenMalformed | Reason::HeaderMalformed | Reason::MessageTooLarge => "invalid_request",
                 _ => "invalid_token",
             };
             format!("{scheme} error=\"{error}\"")
         }
-        Denial::TokenLacks { scopes, .. } if scopes.is_empty() => "Bearer error=\"insufficient_scope\"".to_owned(),
-        Denial::TokenLacks { scopes, .. } => {
-            format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", scopes.join(" "))
+        Denial::TokenLacks { scopes, dpop, .. } => {
+            let scope = if scopes.is_empty() { String::new() } else { format!(", scope=\"{}\"", scopes.join(" ")) };
+            format!("{} error=\"insufficient_scope\"{scope}", scheme_of(*dpop))
         }
         _ => return,
     };
@@ -132,6 +130,8 @@ mod tests {
             (&["bEaReR abc"], "bearer abc"),
             (&["DPoP abc"], "dpop abc"),
             (&["Bearer  abc "], "bearer abc"),
+            (&["Bearer\tabc"], "malformed"),
+            (&["Bearer,abc"], "malformed"),
             (&["Bearer"], "malformed"),
             (&["Bearer "], "malformed"),
             (&["Bearer abc def"], "malformed"),

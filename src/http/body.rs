@@ -169,15 +169,10 @@ impl Held {
 pub enum AnswerBody {
     /// A page or document of ours.
     Own(Full<Bytes>),
+    /// The e-service's, which has none.
+    None,
     /// The e-service's, passed on frame by frame.
     Upstream(Passing),
-}
-
-impl AnswerBody {
-    /// No body.
-    pub fn none() -> Self {
-        Self::Own(Full::default())
-    }
 }
 
 /// An answer of the e-service on its way to the client.
@@ -246,6 +241,7 @@ impl Body for AnswerBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
             Self::Own(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::None => Poll::Ready(None),
             Self::Upstream(body) => Pin::new(body).poll_frame(cx),
         }
     }
@@ -253,6 +249,7 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Own(body) => body.is_end_stream(),
+            Self::None => true,
             Self::Upstream(body) => body.is_end_stream(),
         }
     }
@@ -260,6 +257,7 @@ impl Body for AnswerBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Own(body) => body.size_hint(),
+            Self::None => SizeHint::with_exact(0),
             Self::Upstream(body) => body.size_hint(),
         }
     }

@@ -356,7 +356,7 @@ impl Messages {
 }
 
 /// A length as RFC 9110 (8.6) has it. Zeros before it make it octal for some.
-fn number(text: &[u8]) -> Option<u64> {
+pub(super) fn number(text: &[u8]) -> Option<u64> {
     let octal = text.len() > 1 && text.first() == Some(&b'0');
     let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     if octal || !digits {

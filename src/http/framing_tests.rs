@@ -165,7 +165,7 @@ proptest! {
 
     /// However the bytes are cut on their way, the same of them goes on.
     #[test]
-    fn the_cut_changes_nothing(bytes in pieces(), sizes in proptest::collection::vec(1_usize..9, 1..8)) {
+    fn t57_the_cut_changes_nothing(bytes in pieces(), sizes in proptest::collection::vec(1_usize..9, 1..8)) {
         prop_assert_eq!(watched(&bytes, &sizes), watched(&bytes, &[usize::MAX]));
     }
 }

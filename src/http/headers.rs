@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use http::header::{CONNECTION, HeaderName};
+use http::header::{AUTHORIZATION, CONNECTION, HeaderName, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue};
 
 use crate::config::HeaderNames;
@@ -21,9 +21,9 @@ const OURS: &str = "x-eid-";
 /// Beside them single names of the same kind, and those by which a request asks to be taken for another one: for another
 /// path (`Script-Name` reaches WSGI as the mount point), another method, or another proxy to call (`Proxy`, "httpoxy").
 fn is_told_by_others(name: &str) -> bool {
-    name.starts_with("x-forwarded-")
-        || name.starts_with("x-auth-request-")
-        || name.starts_with("x-original-")
+    const FAMILIES: [&str; 7] =
+        ["x-forwarded-", "x-auth-request-", "x-original-", "x-envoy-", "x-ssl-", "ssl-client-", "x-arr-"];
+    FAMILIES.iter().any(|family| name.starts_with(family))
         || matches!(
             name,
             "cf-connecting-ip"
@@ -35,6 +35,7 @@ fn is_told_by_others(name: &str) -> bool {
                 | "script-name"
                 | "true-client-ip"
                 | "x-client-ip"
+                | "x-forwarded"
                 | "x-cluster-client-ip"
                 | "x-host"
                 | "x-http-method"
@@ -200,6 +201,25 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
         named.iter().for_each(|name| drop(headers.remove(name)));
     }
     remove_all(headers, is_hop_by_hop);
+    remove_connection_authentication(headers);
+}
+
+/// Removes what authenticates a connection instead of a request (NTLM, and Negotiate where it falls back to it): our
+/// connections to the e-service are shared, and whoever came next would be taken for the one before (T58).
+fn remove_connection_authentication(headers: &mut HeaderMap) {
+    let of_connection = |value: &HeaderValue| {
+        let parts = value.as_bytes().split(|b| *b == b',');
+        let scheme =
+            |part: &[u8]| part.trim_ascii().split(|b| b.is_ascii_whitespace()).next().map(<[u8]>::to_ascii_lowercase);
+        parts.filter_map(scheme).any(|scheme| matches!(scheme.as_slice(), b"ntlm" | b"negotiate"))
+    };
+    for name in [AUTHORIZATION, WWW_AUTHENTICATE] {
+        if headers.get_all(&name).iter().any(of_connection) {
+            let kept: Vec<HeaderValue> = headers.get_all(&name).iter().filter(|v| !of_connection(v)).cloned().collect();
+            headers.remove(&name);
+            kept.into_iter().for_each(|value| _ = headers.append(&name, value));
+        }
+    }
 }
 
 /// Removes every inbound header that tells of the client or of the request as some proxy saw it. Other spellings of
@@ -286,6 +306,28 @@ mod tests {
         let mut map = headers(&["set-cookie", "grpc-status", "my.debug-bin", "content-type", "connection"]);
         clean_answer_trailers(&mut map);
         assert_eq!(left(&map), ["grpc-status", "my.debug-bin"]);
+    }
+
+    #[test]
+    fn t58_no_authentication_of_a_connection_goes_through() {
+        for (name, value, kept) in [
+            (AUTHORIZATION, "NTLM TlRMTVNTUAABAAAA", false),
+            (AUTHORIZATION, "negotiate YIIJ", false),
+            (AUTHORIZATION, "Negotiate", false),
+            (AUTHORIZATION, "Basic TlRMTQ==", true),
+            (AUTHORIZATION, "Bearer ntlm", true),
+            (WWW_AUTHENTICATE, "NTLM", false),
+            (WWW_AUTHENTICATE, "Basic realm=\"x\", NTLM", false),
+            (WWW_AUTHENTICATE, "Basic realm=\"x\"", true),
+        ] {
+            let mut map = HeaderMap::new();
+            map.append(&name, HeaderValue::from_static("Digest a=b"));
+            map.append(&name, HeaderValue::from_static(value));
+            remove_hop_by_hop(&mut map);
+            let left: Vec<_> = map.get_all(&name).iter().collect();
+            assert_eq!(left.len(), 1 + usize::from(kept), "{name}: {value}");
+            assert_eq!(left.first().copied(), Some(&HeaderValue::from_static("Digest a=b")), "{name}: {value}");
+        }
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl Proxy {
             if let Some(waiting) = waiting {
                 waiting.no();
             }
-            return AnswerBody::none();
+            return AnswerBody::None;
         }
         AnswerBody::Upstream(Passing::new(body, client.watched.streams(self.limits.idle), waiting))
     }

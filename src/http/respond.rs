@@ -130,6 +130,8 @@ pub enum Fault {
     BadPath,
     /// A request whose form has two readings.
     BadRequest,
+    /// More header fields than anybody needs.
+    TooManyHeaders,
     /// A body that broke off, or that is not what its head says.
     BadBody,
     /// A form that is none.
@@ -170,6 +172,7 @@ impl Fault {
         match self {
             Self::BadPath => "bad_path",
             Self::BadRequest => "bad_request",
+            Self::TooManyHeaders => "too_many_headers",
             Self::BadBody => "bad_body",
             Self::Expectation => "bad_expectation",
             Self::BadForm => "bad_form",
@@ -192,6 +195,7 @@ impl Fault {
     const fn verdict(self) -> Verdict {
         match self {
             Self::BadPath => verdict(StatusCode::BAD_REQUEST, Problem::Address),
+            Self::TooManyHeaders => verdict(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Problem::Form),
             Self::BadRequest | Self::BadBody | Self::BadForm => verdict(StatusCode::BAD_REQUEST, Problem::Form),
             Self::Expectation => verdict(StatusCode::EXPECTATION_FAILED, Problem::Form),
             Self::TooLarge => verdict(StatusCode::PAYLOAD_TOO_LARGE, Problem::Form),

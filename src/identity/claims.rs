@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::forms::{NumberRules, affiliation, country_code, date, prid};
 use super::person::{Fields, Source};
-use super::{Field, Identity, Loa, Number, NumberKind};
+use super::{Field, Identity, Loa, Number, NumberKind, Subject, SubjectKind};
 use crate::base::UnixTime;
 use crate::crypto::digest::HmacKey;
 use crate::verify::jose::{AccessToken, Claims, IdToken, Kind, ProfileRules, UserInfo, Value};
@@ -77,10 +77,22 @@ pub fn from_access_token(
         Reject::new(Reason::ClaimMissing, "neither `sub` nor `client_id`: the token speaks of nobody")
     })?;
     let issued = token.issued_at.unwrap_or(UnixTime::from_secs(0));
-    let loa = token.loa.as_deref().map_or_else(Loa::unstated, Loa::from_uri);
     let jti = token.claims.get("jti").and_then(Value::as_text).map(Cow::into_owned).unwrap_or_default();
+    let level = |loa: Option<&str>| loa.map_or_else(Loa::unstated, Loa::from_uri);
     let sources = vec![token.claims];
-    let fields = fields(&sources, rules, &loa)?;
+    let (fields, made_from, loa) = if token.is_client {
+        // A program is nobody at any level, whatever else its token says.
+        let made_from = Subject::new(SubjectKind::Client, &[&token.issuer, &subject], key);
+        (Fields::default(), made_from, Loa::unstated())
+    } else {
+        let fields = fields(&sources, rules, &level(token.stated_loa.as_deref()))?;
+        let made_from = fields.subject(&[&token.issuer, &subject, "", ""], key);
+        // A level is of a login. A token that speaks of none, nor of anyone by a number, may be a program's as well: not
+        // every server gives those the program's own name.
+        let of_a_person = token.auth_time.is_some() || made_from.kind().holds_across_providers();
+        let loa = if of_a_person { level(token.loa.as_deref()) } else { Loa::unstated() };
+        (fields, made_from, loa)
+    };
     Ok(Identity {
         assertion_id: jti,
         acceptable_until: token.acceptable_until,
@@ -89,7 +101,7 @@ pub fn from_access_token(
         session_index: None,
         authenticated_at: token.auth_time.unwrap_or(issued),
         loa,
-        subject: fields.subject(&[&token.issuer, &subject, "", ""], key),
+        subject: made_from,
         name_id: name_id(subject),
         issuer: token.issuer,
         fields,

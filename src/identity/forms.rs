@@ -145,11 +145,11 @@ pub(super) fn prid(text: &str, country: Option<&str>) -> Result<String, Reject> 
 
 /// One orgAffiliation: `id@organisation`, split at the last `@` (ATTR 3.1.3), the scope one that the provider may use.
 pub(super) fn affiliation(value: &str, registered: impl Fn(&str) -> bool) -> Result<String, Reject> {
+    let value = value.trim();
     let (id, scope) = value
-        .trim()
         .rsplit_once('@')
-        // The e-service gets the values in one list: an id that holds a separator would be two of them.
-        .filter(|(id, scope)| !id.is_empty() && !scope.is_empty() && !id.contains(is_separator))
+        // The e-service gets the values in one list: one that holds a separator would be two of them.
+        .filter(|(id, scope)| !id.is_empty() && !scope.is_empty() && !value.contains(is_separator))
         .ok_or_else(|| Reject::new(Reason::AttributeMalformed, "an orgAffiliation that is no id@scope"))?;
     if !registered(scope) {
         // The scope itself is not told: a sole trader's organisation number is a personal number.

@@ -17,6 +17,9 @@ pub enum SubjectKind {
     HsaId,
     /// Issuer and NameID (or `sub`): one provider's own name for the person.
     Provider,
+    /// Issuer and name of a program that acts for itself. A kind of its own: a program whose name is somebody's `sub` must
+    /// not be taken for them (RFC 9068, 5).
+    Client,
 }
 
 impl SubjectKind {
@@ -28,12 +31,13 @@ impl SubjectKind {
             Self::Prid => "prid",
             Self::HsaId => "hsa-id",
             Self::Provider => "provider",
+            Self::Client => "client",
         }
     }
 
     /// Whether another provider names the same person alike. If not, silent failover would make a stranger of them.
     pub const fn holds_across_providers(self) -> bool {
-        !matches!(self, Self::Provider)
+        !matches!(self, Self::Provider | Self::Client)
     }
 }
 
@@ -69,5 +73,30 @@ impl Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Secret;
+
+    #[test]
+    fn t51_the_parts_of_an_identity_do_not_run_into_each_other() {
+        let key = HmacKey::new(&Secret::new([7; 32]));
+        let subject = |kind, parts: &[&str]| Subject::new(kind, parts, &key).as_str().to_owned();
+        let provider = |parts: &[&str]| subject(SubjectKind::Provider, parts);
+        let one = provider(&["https://idp", "a@evil@good"]);
+        for other in [
+            provider(&["https://idp", "a@evil", "@good"]),
+            provider(&["https://idpa", "@evil@good"]),
+            provider(&["https://idp", "a@evil@good", ""]),
+            provider(&["https://idpa@evil@good"]),
+            provider(&["a@evil@good", "https://idp"]),
+            subject(SubjectKind::HsaId, &["https://idp", "a@evil@good"]),
+        ] {
+            assert_ne!(one, other);
+        }
+        assert_eq!(one, provider(&["https://idp", "a@evil@good"]));
     }
 }

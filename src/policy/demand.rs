@@ -45,20 +45,26 @@ pub fn meets(route: &Arc<Route>, loa: &Loa, eid: &EidId, has: impl Fn(Field) -> 
     holds(route, loa, has)
 }
 
-/// Whether whoever a bearer token of `provider` speaks of, with the level `loa`, meets `route`. Which e-ID it was is the
-/// token provider's to say by the level: `eid` is about logins.
+/// Whether a bearer token of `provider` with these scopes (`scope`, RFC 6749, 3.3), which speaks of someone with the level
+/// `loa`, meets `route`: in the server and in `grindvakt verify` alike. Which e-ID it was is the token provider's to say by
+/// the level: `eid` is about logins.
 ///
 /// # Errors
-/// `bearer_not_allowed`, `loa_not_allowed`, `required_attribute_missing`.
+/// `bearer_not_allowed`, `scope_insufficient`, `loa_not_allowed`, `required_attribute_missing`.
 pub fn meets_by_token(
     route: &Arc<Route>,
-    loa: &Loa,
     provider: &ProviderId,
+    scope: &str,
+    loa: &Loa,
     has: impl Fn(Field) -> bool,
 ) -> Result<MeetsRoute, Reject> {
     if !route.bearer.contains(provider) {
         let detail = format_args!("the route {} takes no tokens of {provider}", route.name);
         return Err(Reject::new(Reason::BearerNotAllowed, detail));
+    }
+    let allowed = |wanted: &&String| scope.split(' ').any(|scope| scope == wanted.as_str());
+    if let Some(missing) = route.scopes.iter().find(|wanted| !allowed(wanted)) {
+        return Err(Reject::new(Reason::ScopeInsufficient, format_args!("the token has not the scope {missing:?}")));
     }
     holds(route, loa, has)
 }

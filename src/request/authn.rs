@@ -93,7 +93,7 @@ pub(crate) mod tests {
 
         /// T34: whatever the strings hold, the document has the same tree and says them back.
         #[test]
-        fn whatever_the_strings_hold_the_tree_is_the_same(
+        fn t34_whatever_the_strings_hold_the_tree_is_the_same(
             id in hostile(), destination in hostile(), acs in hostile(), issuer in hostile(),
             loa in proptest::collection::vec(hostile(), 0..3),
         ) {

@@ -296,7 +296,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(200))]
 
         #[test]
-        fn whatever_the_strings_hold_the_tree_is_the_same(strings in proptest::collection::vec(hostile(), 14)) {
+        fn t34_whatever_the_strings_hold_the_tree_is_the_same(strings in proptest::collection::vec(hostile(), 14)) {
             let plain: Vec<String> = (0..14).map(|i| format!("s{i}")).collect();
             let (expected, _) = shape(&sp_metadata(&full(&plain, "sv")));
             let (names, said) = shape(&sp_metadata(&full(&strings, "sv")));

@@ -230,6 +230,12 @@ impl Session {
         self.ends.min(self.started.plus(times.lifetime))
     }
 
+    /// The session without what it says of the person: what goes along with a stream that it opened.
+    #[must_use]
+    pub fn without_person(self) -> Self {
+        Self { fields: Vec::new(), ..self }
+    }
+
     /// The session with its idle time begun anew, once enough has passed to be worth a cookie.
     pub fn refreshed(&self, now: UnixTime, times: &SessionTimes) -> Option<Self> {
         (now >= self.seen.plus(times.refresh_every())).then(|| self.touched(now))

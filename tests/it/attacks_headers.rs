@@ -297,3 +297,30 @@ async fn t52_of_a_header_that_stands_many_times_ours_alone_is_left() {
     let metrics = Client::new(world.admin()).send(Method::GET, "/metrics", &[], "").await.body;
     assert!(metrics.contains("grindvakt_forged_headers_total 90\n"), "{metrics}");
 }
+
+/// An application that verifies the token needs no trust in plain headers: what a client sends in its place goes no
+/// further, and ours tells the same as the headers.
+#[tokio::test(flavor = "multi_thread")]
+async fn t55_the_signed_token_is_ours_whatever_a_client_sends() {
+    let (world, records, client) = world().await;
+    let forged: Vec<(String, String)> = ["X-Eid-Assertion", "x_eid_assertion", "X-EID-ASSERTION", "X-Eid-Subject"]
+        .map(|name| (name.to_owned(), "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.".to_owned()))
+        .into();
+    for path in ["/ansokan/1", "/annat"] {
+        exchange(world.public(), request(path, Some(&client), &forged).as_bytes()).await;
+        let arrived = records.take().unwrap().remove(0);
+        let [token] = arrived.all("x-eid-assertion")[..] else { panic!("not one token: {:?}", arrived.headers) };
+        let parts: Vec<serde_json::Value> = token
+            .split('.')
+            .take(2)
+            .map(|part| serde_json::from_slice(&base64_simd::URL_SAFE_NO_PAD.decode_to_vec(part).unwrap()).unwrap())
+            .collect();
+        assert_eq!((&parts[0]["alg"], &parts[0]["typ"]), (&"ES256".into(), &"grindvakt+jwt".into()));
+        assert_eq!(parts[1]["aud"], "etjanst");
+        assert_eq!([parts[1]["sub"].as_str().unwrap()], arrived.all("x-eid-subject")[..]);
+        assert_eq!([parts[1]["sid"].as_str().unwrap()], arrived.all("x-eid-session")[..]);
+        let jwks: serde_json::Value =
+            serde_json::from_str(&Client::new(world.public()).get("/eid/jwks.json").await.body).unwrap();
+        assert_eq!(jwks["keys"][0]["kid"], parts[0]["kid"]);
+    }
+}

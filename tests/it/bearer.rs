@@ -40,6 +40,10 @@ require = ["personal_number"]
 loa = ["loa3"]
 forward = ["personal_number"]
 [[route]]
+path = "/api/niva/*"
+bearer = ["api"]
+loa = ["loa3"]
+[[route]]
 path = "/bunden/*"
 bearer = ["other"]
 "#;
@@ -141,6 +145,11 @@ async fn what_does_not_hold_is_refused_by_its_code() {
             "signature_invalid",
         ),
         ("an ID token", api.api.sign(json!({ "kid": "api-1" }), &with(&|c| c["nonce"] = json!("n"))), "token_type"),
+        (
+            "an ID token that says so in its claims",
+            api.api.sign(json!({ "kid": "api-1" }), &with(&|c| c["typ"] = json!("ID"))),
+            "token_type",
+        ),
         ("a proof", api.api.sign(json!({ "kid": "api-1", "typ": "dpop+jwt" }), &api.claims()), "token_type"),
     ];
     for (what, token, code) in rows {
@@ -168,6 +177,51 @@ async fn what_does_not_hold_is_refused_by_its_code() {
     assert_eq!(api.world.seen().all("x-eid-personal-number"), [""; 0]);
     let expect = vec!["Bearer error=\"insufficient_scope\"".to_owned()];
     assert_eq!(verdict(&api.with("/api/person/1", &client).await), (403, "loa_not_allowed".into(), expect));
+}
+
+/// A program that acts for itself is told apart from every person, whatever it is called and whatever its token claims.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_is_never_taken_for_a_person() {
+    let api = Api::new().await;
+    let subject = async |change: &dyn Fn(&mut Value)| {
+        let mut claims = api.claims();
+        claims["scope"] = json!("cases.read");
+        change(&mut claims);
+        let reply = api.with("/api/cases", &api.api.access_token(&claims)).await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", reply.body);
+        api.world.seen().one("x-eid-subject").to_owned()
+    };
+    const NUMBER: &str = "https://id.oidc.se/claim/personalIdentityNumber";
+    let without = |claims: &mut Value| drop(claims.as_object_mut().unwrap().remove(NUMBER));
+    let bob = |claims: &mut Value| {
+        without(claims);
+        claims["sub"] = json!("bob");
+    };
+    let person = subject(&bob).await;
+    assert!(person.starts_with("provider:"), "{person}");
+    // The same name, as a program's: another kind of subject.
+    let bob_itself = |claims: &mut Value| {
+        bob(claims);
+        claims["client_id"] = json!("bob");
+    };
+    let program = subject(&bob_itself).await;
+    assert!(program.starts_with("client:"), "{program}");
+    assert_eq!(
+        subject(&|claims| claims["sub"] = json!("app")).await.split(':').next(),
+        Some("client"),
+        "no number helps"
+    );
+    assert_eq!(api.world.seen().all("x-eid-authenticated-at"), [""; 0]);
+
+    // A server that gives its programs other names than their own: without a login there is no level.
+    let mut claims = api.claims();
+    claims["sub"] = json!("4c7d6b8e-5a1f-4f55-8d8e-0a2f3b5c7d9e");
+    without(&mut claims);
+    claims.as_object_mut().unwrap().remove("auth_time");
+    let reply = api.with("/api/niva/1", &api.api.access_token(&claims)).await;
+    assert_eq!(verdict(&reply).1, "loa_not_allowed");
+    claims["auth_time"] = json!(now() - 10);
+    assert_eq!(api.with("/api/niva/1", &api.api.access_token(&claims)).await.status, StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,8 +288,14 @@ async fn a_token_that_is_bound_to_a_key_needs_its_proof_and_each_proof_once() {
     let plain = api.api.access_token(&api.claims());
     let later = client.proof("GET", &uri, &bound, now() - 3600, "2", None);
     for (what, token, proof, code, error) in [
-        ("the same once more", &bound, proof.clone(), "replayed", "invalid_token"),
-        ("another's", &bound, thief.proof("GET", &uri, &bound, now(), "3", None), "dpop_key_mismatch", "invalid_token"),
+        ("the same once more", &bound, proof.clone(), "replayed", "invalid_dpop_proof"),
+        (
+            "another's",
+            &bound,
+            thief.proof("GET", &uri, &bound, now(), "3", None),
+            "dpop_key_mismatch",
+            "invalid_dpop_proof",
+        ),
         (
             "another method's",
             &bound,
@@ -257,7 +317,7 @@ async fn a_token_that_is_bound_to_a_key_needs_its_proof_and_each_proof_once() {
             "dpop_token_mismatch",
             "invalid_dpop_proof",
         ),
-        ("an old one", &bound, later, "issued_too_long_ago", "invalid_token"),
+        ("an old one", &bound, later, "issued_too_long_ago", "invalid_dpop_proof"),
         ("for a token that is bound to nothing", &plain, proof.clone(), "dpop_key_mismatch", "invalid_token"),
     ] {
         let (status, got, challenges) = verdict(&ask(token, &proof, "/api/cases").await);

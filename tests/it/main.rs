@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
 mod attacks_headers;
+mod attacks_messages;
 mod attacks_paths;
 mod attacks_sessions;
 mod bearer;
@@ -19,6 +20,7 @@ mod examples;
 mod feeds;
 mod fetch;
 mod grpc;
+mod hostile_http2;
 mod hostile_limits;
 mod http2;
 mod jose_vectors;

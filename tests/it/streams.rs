@@ -355,6 +355,9 @@ async fn a_range_is_the_e_services_matter() {
     let reply = client.send(Method::GET, "/om/file", &[("range", "bytes=2-4"), ("if-range", "\"1\"")], "").await;
     assert_eq!((reply.status, reply.body.as_str()), (StatusCode::PARTIAL_CONTENT, "cde"));
     assert_eq!((reply.header("content-range"), reply.header("x-asked")), ("bytes 2-4/10", "bytes=2-4"));
+    // HEAD tells of a length without a body.
+    let reply = client.send(Method::HEAD, "/om/file", &[], "").await;
+    assert_eq!((reply.header("content-length"), reply.body.as_str()), ("3", ""));
 }
 
 /// What an e-service says of caches, and what becomes of it for somebody who is logged in, over both protocols.
@@ -532,6 +535,25 @@ async fn an_answer_without_a_length_gives_its_connection_back_too() {
     }
     let cores = std::thread::available_parallelism().unwrap().get();
     assert!(service.connections() <= cores, "{} connections for {cores} cores", service.connections());
+}
+
+/// What the e-service refuses is its own: no reason to close a connection on which nothing is left over.
+#[tokio::test]
+async fn a_no_of_the_e_service_costs_no_connection() {
+    let service = Service::new(Version::HTTP_11, |request: Request<Incoming>| async move {
+        let length = request.into_body().collect().await.unwrap().to_bytes().len();
+        let mut answer = ok(nothing());
+        *answer.status_mut() = if length == 5 { StatusCode::NOT_FOUND } else { StatusCode::INTERNAL_SERVER_ERROR };
+        answer
+    })
+    .await;
+    let world = World::with_upstream("", service.address).await;
+    let mut stream = TcpStream::connect(world.public()).await.unwrap();
+    for _ in 0..5 {
+        stream.write_all(b"POST /om/x HTTP/1.1\r\nHost: e\r\nContent-Length: 5\r\n\r\nhello").await.unwrap();
+        let head = head(&mut stream).await;
+        assert!(head.starts_with("HTTP/1.1 404 ") && !head.contains("connection: close"), "{head}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! One message judged: by the same functions as in the server, with the configuration's providers, at a given instant.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +10,7 @@ use crate::config::Config;
 use crate::crypto::digest::HmacKey;
 use crate::crypto::own::DecryptionKeys;
 use crate::identity::{Field, Identity, Loa, from_assertion};
-use crate::policy::{meets, normal_path};
+use crate::policy::{Route, meets, normal_path};
 use crate::provider::{ProviderEntry, Snapshot};
 use crate::replay::{FirstUse, MemoryGuard, ReplayGuard as _, ReplayKey};
 use crate::verify::saml::{Binding, Received};
@@ -128,12 +129,18 @@ impl Judge {
         entry: &ProviderEntry,
         question: &Question<'_>,
     ) -> Result<(), Reject> {
-        let Some(path) = question.route else { return Ok(()) };
-        let path =
-            normal_path(path).map_err(|e| Reject::new(Reason::RouteMalformed, format_args!("the route's path {e}")))?;
+        let Some(route) = self.route(question)? else { return Ok(()) };
         let eid = &entry.config().eid;
         let has = |field| field == Field::Eid || identity.field(field).is_some();
-        meets(self.config.routes.find(&path), identity.loa(), eid, has).map(drop)
+        meets(route, identity.loa(), eid, has).map(drop)
+    }
+
+    /// The route that is asked about.
+    pub(super) fn route(&self, question: &Question<'_>) -> Result<Option<&Arc<Route>>, Reject> {
+        let Some(path) = question.route else { return Ok(None) };
+        let path =
+            normal_path(path).map_err(|e| Reject::new(Reason::RouteMalformed, format_args!("the route's path {e}")))?;
+        Ok(Some(self.config.routes.find(&path)))
     }
 
     /// Uses the message up, for this run.

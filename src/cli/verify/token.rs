@@ -3,7 +3,8 @@
 use super::judge::{Judge, Question, Verdict};
 use crate::base::UnixTime;
 use crate::config::Protocol;
-use crate::identity::{Identity, from_access_token, from_claims};
+use crate::identity::{Field, Identity, from_access_token, from_claims};
+use crate::policy::meets_by_token;
 use crate::provider::ProviderEntry;
 use crate::verify::jose::{Asked, Hint, Nonce, Received};
 use crate::verify::{Reason, Reject};
@@ -42,11 +43,17 @@ impl Judge {
             Protocol::Jwt(_) => {
                 let jwt = entry.jwt()?;
                 let verified = received.access_token(&jwt.access_token_expect(&self.config), now)?;
+                if jwt.own.require_dpop && verified.claims().key_thumbprint.is_none() {
+                    return Err(Reject::new(Reason::DpopMissing, "only tokens that are bound to a key are taken"));
+                }
+                let scope = verified.claims().scope.clone();
                 // Who presents it is not known.
                 if verified.claims().key_thumbprint.is_some() {
                     verdict.unchecked.push("key_binding");
                 }
-                from_access_token(verified, &jwt.claim_rules(&self.config), &self.key)?
+                let identity = from_access_token(verified, &jwt.claim_rules(&self.config), &self.key)?;
+                self.token_on_route(&identity, entry, &scope, question)?;
+                return Ok(identity);
             }
             Protocol::Saml(_) => {
                 return Err(Reject::new(Reason::ProtocolUnsupported, "a token from a provider that speaks SAML"));
@@ -54,10 +61,22 @@ impl Judge {
         };
         self.on_route(&identity, entry, question)?;
         // An ID token logs in once; an access token may be used until it ends.
-        if entry.config().oidc().is_some() {
-            self.once(&identity, now).await?;
-        }
+        self.once(&identity, now).await?;
         Ok(identity)
+    }
+
+    /// Whether the route, if one is asked about, lets the token in.
+    fn token_on_route(
+        &self,
+        identity: &Identity,
+        entry: &ProviderEntry,
+        scope: &str,
+        question: &Question<'_>,
+    ) -> Result<(), Reject> {
+        let Some(route) = self.route(question)? else { return Ok(()) };
+        // By which e-ID it was, a token does not say.
+        let has = |field| field != Field::Eid && identity.field(field).is_some();
+        meets_by_token(route, &entry.config().id, scope, identity.loa(), has).map(drop)
     }
 
     /// What the token says of itself; of an encrypted one, what is inside says it.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::claims::Claims;
-use super::dpop::DpopProof;
 use super::header::Typ;
 use super::id_token::LevelRules;
 use super::jws::SignedClaims;
@@ -57,6 +56,10 @@ pub struct AccessToken {
     pub acceptable_until: UnixTime,
     /// The level, where there is one that the server may assert.
     pub loa: Option<String>,
+    /// The level as it was stated, whether the server may assert it or not: what else the token says is held against it.
+    pub stated_loa: Option<String>,
+    /// Whether a program acts for itself: the token names nobody, or the program that it was given to (RFC 9068, 2.2).
+    pub is_client: bool,
     /// The thumbprint of the key that it is bound to (RFC 9449, 6).
     pub key_thumbprint: Option<String>,
     /// Every claim.
@@ -67,40 +70,6 @@ impl AccessToken {
     /// Whether `scope` has this word.
     pub fn has_scope(&self, wanted: &str) -> bool {
         self.scope.split(' ').any(|scope| scope == wanted)
-    }
-
-    /// Every scope that a route asks for.
-    ///
-    /// # Errors
-    /// `scope_insufficient`, with the first one that is missing.
-    pub fn require_scopes<'s>(&self, scopes: impl IntoIterator<Item = &'s str>) -> Result<(), Reject> {
-        match scopes.into_iter().find(|scope| !self.has_scope(scope)) {
-            Some(scope) => {
-                Err(Reject::new(Reason::ScopeInsufficient, format_args!("the token has not the scope {scope:?}")))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Whether whoever presents the token may: a token that is bound to a key comes with a proof of that key, and a
-    /// proof with a token that is bound to it (RFC 9449, 7.1 and 7.2). `required` refuses tokens that are not bound.
-    ///
-    /// # Errors
-    /// `dpop_missing`, `dpop_key_mismatch`.
-    pub fn presented_with(&self, proof: Option<&Verified<DpopProof>>, required: bool) -> Result<(), Reject> {
-        match (self.key_thumbprint.as_deref(), proof) {
-            (Some(bound), Some(proof)) if proof.claims().key_thumbprint == bound => Ok(()),
-            (_, Some(_)) => {
-                Err(Reject::new(Reason::DpopKeyMismatch, "the token is not bound to the key that made the proof"))
-            }
-            (Some(_), None) => {
-                Err(Reject::new(Reason::DpopMissing, "the token is bound to a key; no proof came along"))
-            }
-            (None, None) if required => {
-                Err(Reject::new(Reason::DpopMissing, "only tokens that are bound to a key are taken"))
-            }
-            (None, None) => Ok(()),
-        }
     }
 }
 
@@ -128,7 +97,11 @@ pub(super) fn read(
     times(&claims, expect.clock_skew, now)?;
     past(claims.auth_time, "auth_time", expect.clock_skew, now)?;
     let key_thumbprint = confirmation(&claims)?;
-    let loa = level(&signed, &claims, expect)?;
+    let stated_loa = level(&signed, &claims, expect);
+    let may = |loa: &String| may_assert(loa, &[], expect.level.certified, expect.level.eidas_connector).is_ok();
+    let loa = stated_loa.clone().filter(may);
+    let party = |name: Option<&str>| name.is_some() && name == claims.sub.as_deref();
+    let is_client = claims.sub.is_none() || party(claims.client_id.as_deref()) || party(claims.azp.as_deref());
     let owned = |text: Option<&str>| text.map(str::to_owned);
     let token = AccessToken {
         issuer: expect.issuer.to_owned(),
@@ -140,6 +113,8 @@ pub(super) fn read(
         expires_at: exp,
         acceptable_until: exp.plus(expect.clock_skew),
         loa,
+        stated_loa,
+        is_client,
         key_thumbprint,
         claims: Claims::new(signed.into_document()),
     };
@@ -162,6 +137,11 @@ fn kind(signed: &SignedClaims<'_>, claims: &Registered<'_>, expect: &AccessToken
     if claims.events.is_some() {
         return refused("a token with `events` is no access token");
     }
+    // What some servers write into the claims to tell their tokens apart.
+    let says = signed.document().root().get("typ").and_then(Value::as_text);
+    if says.is_some_and(|typ| ["ID", "Refresh", "Logout"].iter().any(|other| typ.eq_ignore_ascii_case(other))) {
+        return refused("by its claim `typ` it is another kind of token");
+    }
     Ok(())
 }
 
@@ -180,17 +160,11 @@ fn confirmation(claims: &Registered<'_>) -> Result<Option<String>, Reject> {
     thumbprint.map(Some).ok_or_else(|| Reject::new(Reason::ConfirmationUnsupported, "an empty `cnf`"))
 }
 
-/// The level, if it is one of those that the server may assert. Most access tokens say `1`, or nothing.
-fn level(
-    signed: &SignedClaims<'_>,
-    claims: &Registered<'_>,
-    expect: &AccessTokenExpect<'_>,
-) -> Result<Option<String>, Reject> {
+/// The level that the token states. Most access tokens say `1`, or nothing.
+fn level(signed: &SignedClaims<'_>, claims: &Registered<'_>, expect: &AccessTokenExpect<'_>) -> Option<String> {
     let name = expect.level.claim.unwrap_or(expect.profile.loa_claim);
     let own = signed.document().root().get(name).filter(|_| name != "acr").and_then(Value::as_text);
     let word = if name == "acr" { claims.acr.as_deref() } else { own.as_deref() };
     let loa = word.map(|word| expect.level.meant(word, expect.profile));
-    let loa = loa.or_else(|| expect.level.when_absent.map(str::to_owned));
-    let may = |loa: &String| may_assert(loa, &[], expect.level.certified, expect.level.eidas_connector).is_ok();
-    Ok(loa.filter(may))
+    loa.or_else(|| expect.level.when_absent.map(str::to_owned))
 }

@@ -46,16 +46,6 @@ impl Records {
         let kept = std::mem::take(&mut *self.0.lock().unwrap());
         if kept.faults.is_empty() { Ok(kept.requests) } else { Err(kept.faults) }
     }
-
-    /// Waits until `enough` of what has arrived.
-    pub async fn wait_for(&self, enough: impl Fn(&[Arrived]) -> bool) {
-        let arrived = tokio::time::timeout(PATIENCE, async {
-            while !enough(&self.0.lock().unwrap().requests) {
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-        });
-        arrived.await.expect("it never arrived");
-    }
 }
 
 /// An e-service on a socket: answers 200 with the target as its body to each well-formed request, and closes at the first

@@ -34,7 +34,7 @@ def rules(out: list) -> None:
     add(out, "scoped", "A scoped attribute whose scope the provider has in its metadata.",
         person=m.PERSON + [("orgAffiliation", ["anna.andersson@5562265719"])])
     add(out, "scoped-two-ats", "A scope is what follows the last @ (ATTR 3.1.3).",
-        person=m.PERSON + [("orgAffiliation", ["a@b.example@5562265719"])])
+        person=m.PERSON + [("orgAffiliation", ["a@b.example@5562265719"])], tests=["T51"])
     add(out, "fractions", "Instants with fractions of a second.", edit=lambda t: t.replace(":00:00Z", ":00:00.123456789Z"))
     add(out, "authority", "An AuthenticatingAuthority, and no allow-list.",
         authority="<saml:AuthenticatingAuthority>https://issuer.example</saml:AuthenticatingAuthority>")

@@ -246,7 +246,7 @@ def person(out: list) -> None:
         edit=lambda t: t.replace('Name="urn:oid:2.5.4.4" ', ""))
     for name, idp, value in (("other", "rsa", "a@2021006883"), ("last-at", "rsa", "a@5562265719@2021006883"), ("none", "rsa3072", "a@5562265719")):
         rej(out, "scope-" + name, "scope_not_registered", "A scope that the provider does not have in its metadata.", idp,
-            person=m.PERSON + [("orgAffiliation", [value])], tests=["24"])
+            person=m.PERSON + [("orgAffiliation", [value])], tests=["24", "T51"])
     rej(out, "required-missing", "required_attribute_missing", "The route requires a number, and there is none.",
         person=[("displayName", ["Åsa Öberg"])], case={"route": "/nummer/x"}, tests=["22"])
 

@@ -62,16 +62,15 @@ impl Reader<'_> {
         there
     }
 
-    /// A new node, without its end.
-    fn open(&mut self, kind: Kind) -> Result<usize, Reject> {
+    /// A new node, from `start` to here, with nothing in it yet.
+    fn push(&mut self, kind: Kind, start: usize, escaped: bool) -> Result<usize, Reject> {
         let at = self.nodes.len();
         if at >= self.limits.nodes {
             let detail = format_args!("more than {} values", self.limits.nodes);
             return Err(Reject::new(Reason::JsonTooLarge, detail));
         }
         // The byte limits are far below what 32 bits count.
-        let start = self.at as u32;
-        self.nodes.push(Node { kind, escaped: false, start, end: start, next: at as u32 + 1 });
+        self.nodes.push(Node { kind, escaped, start: start as u32, end: self.at as u32, next: at as u32 + 1 });
         Ok(at)
     }
 
@@ -106,10 +105,9 @@ impl Reader<'_> {
         if self.bytes.get(self.at..self.at + word.len()) != Some(word.as_bytes()) {
             return Err(self.malformed("a value is expected"));
         }
-        let node = self.open(kind)?;
+        let start = self.at;
         self.at += word.len();
-        self.close(node);
-        Ok(())
+        self.push(kind, start, false).map(drop)
     }
 
     fn digits(&mut self) -> Result<(), Reject> {
@@ -121,7 +119,7 @@ impl Reader<'_> {
     }
 
     fn number(&mut self) -> Result<(), Reject> {
-        let node = self.open(Kind::Number)?;
+        let start = self.at;
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -142,12 +140,11 @@ impl Reader<'_> {
             }
             self.digits()?;
         }
-        self.close(node);
-        Ok(())
+        self.push(Kind::Number, start, false).map(drop)
     }
 
     fn array(&mut self, depth: usize) -> Result<(), Reject> {
-        let node = self.open(Kind::Array)?;
+        let node = self.push(Kind::Array, self.at, false)?;
         self.at += 1;
         if !self.take(b']') {
             loop {
@@ -165,7 +162,7 @@ impl Reader<'_> {
     }
 
     fn object(&mut self, depth: usize) -> Result<(), Reject> {
-        let node = self.open(Kind::Object)?;
+        let node = self.push(Kind::Object, self.at, false)?;
         self.at += 1;
         // One bit for each name: most objects never have to look at their names again.
         let (mut seen, mut members) = (0u128, 0);
@@ -210,12 +207,16 @@ impl Reader<'_> {
         if node.escaped { Cow::Owned(unescaped(source)) } else { Cow::Borrowed(source) }
     }
 
-    /// Seven bits of a name, from its length and its last eight bytes: claims differ at their ends.
+    /// Seven bits of a name, from its length and its last bytes: claims differ at their ends.
     fn hash(&self, at: usize) -> u32 {
         let Some(node) = self.nodes.get(at) else { return 0 };
         let name = self.name(node);
-        let tail = name.as_bytes().iter().rev().take(8).fold(name.len() as u64, |all, b| all << 8 ^ u64::from(*b));
-        (tail.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as u32
+        let name = name.as_bytes();
+        let tail = match name.last_chunk() {
+            Some(last) => u64::from_le_bytes(*last),
+            None => name.iter().fold(0, |all, b| all << 8 | u64::from(*b)),
+        };
+        ((tail ^ name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as u32
     }
 
     /// Whether the object `node` has a member of the name at `name` before that.
@@ -234,8 +235,7 @@ impl Reader<'_> {
     /// A string; its node holds what stands between the quotes.
     fn string(&mut self) -> Result<usize, Reject> {
         self.at += 1;
-        let node = self.open(Kind::String)?;
-        let mut escaped = false;
+        let (start, mut escaped) = (self.at, false);
         loop {
             self.at = plain_end(self.bytes, self.at);
             match self.peek() {
@@ -251,10 +251,7 @@ impl Reader<'_> {
                 None => return Err(self.malformed("a string without an end")),
             }
         }
-        self.close(node);
-        if let Some(node) = self.nodes.get_mut(node) {
-            node.escaped = escaped;
-        }
+        let node = self.push(Kind::String, start, escaped)?;
         self.at += 1;
         Ok(node)
     }
