@@ -24,6 +24,7 @@ fn feed_status(status: &Status) -> serde_json::Value {
         "last_attempt": at(status.last_attempt),
         "last_success": at(status.last_success),
         "next_attempt": at(status.next_attempt),
+        "fetching": status.fetching,
         "failures": status.failures,
         "trouble": status.trouble.as_ref().map(|trouble| json!({
             "code": trouble.code,

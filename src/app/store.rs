@@ -8,7 +8,7 @@ use crate::replay::shared::{Credentials, PasswordSource, Settings};
 /// What a shared store is opened with; none: the process remembers for itself.
 pub fn settings(config: &Config) -> Option<Settings> {
     let Configured::Redis(store) = &config.store else { return None };
-    let RedisStore { nodes, topology, database, tls, connect_timeout, timeout, .. } = store.clone();
+    let RedisStore { nodes, topology, database, tls, connect_timeout, timeout, .. } = (**store).clone();
     Some(Settings {
         service: config.service.id.clone(),
         nodes,

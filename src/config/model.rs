@@ -199,7 +199,7 @@ pub enum Store {
     /// This process's memory: for one replica.
     Memory,
     /// Redis or Valkey, shared by every replica.
-    Redis(RedisStore),
+    Redis(Box<RedisStore>),
 }
 
 /// `[store]` with `kind = "redis"`.

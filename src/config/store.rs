@@ -56,7 +56,7 @@ pub(super) fn read_store(
             if single.is_some() {
                 s.problem(&place, "`single_replica` is for the memory of one process: take it away");
             }
-            read_redis(&mut s).map_or(Store::Memory, Store::Redis)
+            read_redis(&mut s).map_or(Store::Memory, |store| Store::Redis(Box::new(store)))
         }
         Some(other) => {
             let message = format!("`kind` must be \"memory\" or \"redis\", not {other:?}");

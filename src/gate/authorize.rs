@@ -39,7 +39,7 @@ impl Gate {
         }
         let headers = self
             .headers
-            .get(session.id().bytes(), &session, route, &self.tokens, now)
+            .get(*session.id().bytes(), &session, route, &self.tokens, now)
             .map_err(|error| self.internal(&error))?;
         let set_cookie = match session.refreshed(now, &self.times) {
             Some(refreshed) => Some(self.session_cookie(&refreshed).map_err(|error| self.internal(&error))?),

@@ -256,7 +256,7 @@ impl HeaderCache {
     /// Forgets what is kept of a session that has ended.
     pub(crate) fn forget(&self, session: SessionId, routes: &Routes) {
         for route in routes.all() {
-            self.kept.remove(&(session.bytes(), route.name.clone()));
+            self.kept.remove(&(*session.bytes(), route.name.clone()));
         }
     }
 
@@ -355,13 +355,13 @@ mod tests {
         let (signer, _) = signer();
         let cache = HeaderCache::default();
         let (who, one, two) = (person(), route("/1", &[]), route("/2", &[Field::Name]));
-        let first = cache.get(who.id().bytes(), &who, &one, &signer, NOW).unwrap();
+        let first = cache.get(*who.id().bytes(), &who, &one, &signer, NOW).unwrap();
         let later = NOW.plus(Duration::from_secs(59));
-        assert!(Arc::ptr_eq(&first, &cache.get(who.id().bytes(), &who, &one, &signer, later).unwrap()));
-        assert!(cache.get(who.id().bytes(), &who, &two, &signer, later).unwrap().get(IdentityHeader::Name).is_some());
+        assert!(Arc::ptr_eq(&first, &cache.get(*who.id().bytes(), &who, &one, &signer, later).unwrap()));
+        assert!(cache.get(*who.id().bytes(), &who, &two, &signer, later).unwrap().get(IdentityHeader::Name).is_some());
         assert!(first.get(IdentityHeader::Name).is_none());
-        assert!(!Arc::ptr_eq(&first, &cache.get(who.id().bytes(), &who, &one, &signer, NOW.plus(KEPT)).unwrap()));
-        let other = cache.get(person().id().bytes(), &person(), &one, &signer, later).unwrap();
+        assert!(!Arc::ptr_eq(&first, &cache.get(*who.id().bytes(), &who, &one, &signer, NOW.plus(KEPT)).unwrap()));
+        let other = cache.get(*person().id().bytes(), &person(), &one, &signer, later).unwrap();
         assert!(other.get(IdentityHeader::Session) != first.get(IdentityHeader::Session));
         assert_eq!(cache.len(), 3);
         cache.forget(who.id(), &Routes::new(vec![one, two], Vec::new()));

@@ -233,7 +233,7 @@ impl Session {
     /// The session without what it says of the person: what goes along with a stream that it opened.
     #[must_use]
     pub fn without_person(self) -> Self {
-        Self { fields: Vec::new(), ..self }
+        Self { fields: Held::Here(Fields::default()), fetched: None, ..self }
     }
 
     /// The session with its idle time begun anew, once enough has passed to be worth a cookie.

@@ -277,6 +277,7 @@ async fn redis_dies_under_load_and_nothing_gets_through_that_should_not() {
     let (mut client, response, relay_state) = under_way[0].clone();
     let reply = client.answer(&response, &relay_state).await;
     assert!(reply.status == StatusCode::SERVICE_UNAVAILABLE && !has_session(&reply));
+    // The replays that go on beside it are counted too.
     assert!(pod.refused(0, "store_unavailable").await >= 1.0);
     // What people step up to waits; the rest goes on.
     let reply = person.clone().xhr().get("/ansokan/1").await;

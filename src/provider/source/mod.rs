@@ -300,6 +300,7 @@ impl<T: Send + Sync + 'static> Source<T> {
             last_attempt: state.last_attempt,
             last_success: state.last_success,
             next_attempt: state.next,
+            fetching: state.in_flight,
             failures: state.failures,
             trouble: state.trouble.clone(),
         }

@@ -192,6 +192,8 @@ pub struct Status {
     pub last_success: Option<UnixTime>,
     /// The next one; none where there will be none.
     pub next_attempt: Option<UnixTime>,
+    /// Whether a try is under way.
+    pub fetching: bool,
     /// Failures in a row.
     pub failures: u32,
     /// Why the last try gave nothing.

@@ -14,6 +14,9 @@ fn ends(args: &[&str], config: &Path) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
+/// What every environment but development wants to be told of a store in memory.
+const SINGLE: &str = "\n[store]\nsingle_replica = true\n";
+
 #[tokio::test]
 async fn demo_keys_open_nothing_outside_of_development() {
     const SENTENCE: &str =
@@ -26,7 +29,7 @@ async fn demo_keys_open_nothing_outside_of_development() {
     let (code, said) = ends(&["check"], &stage.config());
     assert_eq!((code, said.as_str()), (Some(0), ""), "in development they are what there is");
 
-    let test = demo.replace("environment = \"dev\"", "environment = \"test\"");
+    let test = format!("{}{SINGLE}", demo.replace("environment = \"dev\"", "environment = \"test\""));
     let no_keys = |text: &str| {
         let is_pem =
             |line: &str| ["signing ", "decryption ", "identity_token "].iter().any(|key| line.starts_with(key));
@@ -94,7 +97,7 @@ async fn the_secret_of_development_is_known_and_refused_elsewhere() {
     let text = dev.replace("environment = \"dev\"", "environment = \"test\"").replace("metadata.xml", "none.xml");
     let names_pem = |line: &str| line.contains(".pem") || line.starts_with("signer");
     let text = text.lines().filter(|line| !names_pem(line)).collect::<Vec<_>>().join("\n");
-    std::fs::write(&elsewhere, text).unwrap();
+    std::fs::write(&elsewhere, text + SINGLE).unwrap();
     let key = elsewhere.with_file_name("digest.key");
     let sentence = format!(
         "{}: is a key that grindvakt-demo made: those are for environment \"dev\" alone; `grindvakt keys generate` makes \

@@ -188,10 +188,11 @@ metadata = "fed"
         }
     }
 
-    /// Waits until the feed shows exactly this.
+    /// Waits until the feed shows exactly this, and the try that led there is over: the providers then know of it too.
     pub async fn shows(&self, wanted: Shown) {
         let end = tokio::time::Instant::now() + Duration::from_secs(20);
-        while self.shown() != wanted {
+        let fetching = || self.running().refresher.feeds().status(self.clock.now()).remove(0).fetching;
+        while self.shown() != wanted || fetching() {
             assert!(tokio::time::Instant::now() < end, "wanted: {wanted:?}\nshown:  {:?}", self.shown());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
