@@ -77,7 +77,7 @@ impl Gate {
         }
         match self.lasting.store.fetch(id).await {
             Ok(Some(sealed)) => {
-                let fields = self.stored.open_bytes::<Fields>(&id.bytes(), sealed).map(Arc::new);
+                let fields = self.stored.open_bytes::<Fields>(id.bytes(), sealed).map(Arc::new);
                 let until = if fields.is_some() { session.ends() } else { now.plus(ABSENT) };
                 self.fetched.put(id, fields, until, now);
             }
@@ -109,7 +109,7 @@ impl Gate {
         let Some((session, fields)) = moved else { return cookie.map_err(|error| self.internal(&error)) };
         let id = session.id();
         let internal = |error: SealError| self.internal(&error);
-        let sealed = self.stored.seal_bytes(&id.bytes(), &*fields, &*self.random).map_err(internal)?;
+        let sealed = self.stored.seal_bytes(id.bytes(), &*fields, &*self.random).map_err(internal)?;
         self.lasting.store.keep(id, &sealed, session.ends(), now).await.map_err(Denial::StoreDown)?;
         self.fetched.put(id, Some(fields), session.ends(), now);
         self.session_cookie(&session).map_err(internal)

@@ -22,8 +22,8 @@ impl SessionId {
     }
 
     /// Its bytes.
-    pub const fn bytes(self) -> [u8; 16] {
-        self.0
+    pub const fn bytes(&self) -> &[u8; 16] {
+        &self.0
     }
 }
 

@@ -93,7 +93,7 @@ impl Names {
     }
 
     fn session(&self, id: SessionId) -> Vec<u8> {
-        self.key("s:", &id.bytes())
+        self.key("s:", id.bytes())
     }
 
     pub(super) fn take_line(&self, fresh: &Instance) -> Cmd {
