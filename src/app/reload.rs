@@ -15,9 +15,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::Shared;
-use super::generation::{Generation, tell_faults};
+use super::generation::{Generation, Workshop, tell_faults};
 use crate::config::{self, Config, Problem};
+use crate::provider::FeedFault;
 use crate::telemetry::{ConfigRefused, ConfigReloaded};
+use crate::verify::Reason;
 
 /// How often files are looked at. A change must have stood still for one look, so that no file is read half written:
 /// it is in force well within two seconds.
@@ -102,7 +104,7 @@ impl Shared {
         let lost: Vec<String> = built
             .faults
             .iter()
-            .filter(|fault| fault.entity_id.is_none() && feed_was_good(before, fault.feed.as_str(), &self.workshop))
+            .filter(|fault| takes_good_keys(fault, before, &self.workshop))
             .map(|fault| format!("metadata {:?}: {}", fault.feed.as_str(), fault.cause))
             .collect();
         if !lost.is_empty() {
@@ -132,11 +134,17 @@ impl Shared {
     }
 }
 
-/// Whether a provider of `feed` has keys that are valid now.
-fn feed_was_good(before: &Generation, feed: &str, workshop: &super::generation::Workshop) -> bool {
+/// Whether a file that is broken as a whole takes away keys that are valid now: a feed those of its providers, a key set
+/// those of the provider of tokens that it is named after. Single keys that are left out are the file's own doing.
+fn takes_good_keys(fault: &FeedFault, before: &Generation, workshop: &Workshop) -> bool {
     let now = workshop.clock.now();
-    let of_feed = |config: &crate::config::Provider| config.saml().is_some_and(|saml| saml.metadata == feed);
-    before.gate.providers().all().iter().any(|entry| of_feed(entry.config()) && entry.usable(now).is_ok())
+    let file = fault.feed.as_str();
+    before.gate.providers().all().iter().filter(|entry| entry.usable(now).is_ok()).any(|entry| {
+        match entry.config().saml() {
+            Some(saml) => fault.entity_id.is_none() && saml.metadata == file,
+            None => entry.config().id.as_str() == file && fault.cause.reason() != Reason::KeyLeftOut,
+        }
+    })
 }
 
 /// The keys that were settled when the process started: listening sockets, threads and the log are not made anew.

@@ -345,6 +345,30 @@ async fn a_token_that_is_bound_to_a_key_needs_its_proof_and_each_proof_once() {
     assert_eq!(ask(&bound, &proof, "/bunden/1").await.status, StatusCode::OK);
 }
 
+/// A key set that was half written takes no keys away: the one before stays in force, and operators are told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_key_set_keeps_the_one_before() {
+    let api = Api::new().await;
+    let token = api.api.access_token(&api.claims());
+    let whole = api.api.jwks();
+    let admin = api.world.admin();
+    for (number, broken) in [&whole[..whole.len() / 2], "", "{\"keys\":{}}"].into_iter().enumerate() {
+        api.world.write("api.json", broken);
+        eventually(10, "the reload is refused", || async move {
+            metric(admin, "grindvakt_config_reloads_total{outcome=\"refused\"}").await as usize == number + 1
+        })
+        .await;
+        assert_eq!(api.with("/api/cases", &token).await.status, StatusCode::OK, "{broken:?}");
+    }
+    // A good one that has other keys, or none, is what its owner says.
+    api.world.write("api.json", "{\"keys\":[]}");
+    eventually(10, "the reload is done", || async move {
+        metric(admin, "grindvakt_config_reloads_total{outcome=\"done\"}").await >= 1.0
+    })
+    .await;
+    assert_eq!(api.with("/api/cases", &token).await.status, StatusCode::UNAUTHORIZED);
+}
+
 /// T41: a verdict of one provider is never looked up for another.
 #[tokio::test(flavor = "multi_thread")]
 async fn t41_a_remembered_verdict_is_its_providers_alone() {
