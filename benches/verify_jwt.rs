@@ -235,7 +235,8 @@ forward = ["personal_number", "loa"]
 fn seen_before(c: &mut Criterion) {
     let signer = Signer::es256();
     let gate = support::front::gate_of(API, |provider| {
-        ProviderEntry::of_tokens(provider.clone(), Ok(std::sync::Arc::new(signer.keys())))
+        let without = Reject::from(Reason::ProviderWithoutKeys);
+        ProviderEntry::of_tokens(provider.clone(), Ok(std::sync::Arc::new(signer.keys())), Err(without))
     });
     let presented = Presented {
         token: Secret::new(signer.token("at+jwt", &access_claims())),
