@@ -28,6 +28,7 @@ use grindvakt::verify::jose::json::Document;
 use grindvakt::verify::jose::{
     AccessTokenExpect, Asked, Decryption, IdTokenExpect, KeySet, LevelRules, Nonce, OidcProfile, Received,
 };
+use grindvakt::verify::{Reason, Reject};
 use serde_json::{Value, json};
 
 /// As in the program.

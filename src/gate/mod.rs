@@ -15,6 +15,7 @@ mod judge;
 mod keys;
 mod oidc;
 pub mod outcome;
+mod pick;
 mod pool;
 mod relay;
 mod sessions;
@@ -49,6 +50,7 @@ use stored::Fetched;
 use target::Targets;
 use token::TokenSigner;
 
+pub use crate::provider::Trouble;
 pub use bearer::Presented;
 pub use cookies::{Cookies, SameSite, SetCookie};
 pub use denial::{Denial, Reference, Refusal};
@@ -56,7 +58,7 @@ pub use headers::{IdentityHeader, IdentityHeaders};
 pub use oidc::LogoutRefused;
 pub use outcome::{
     AtProvider, BeginLogin, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, FinishOidc, Lease, LoginDone,
-    LoginStart, Logout, Permit, SessionInfo,
+    LoginStart, Logout, Permit, SessionInfo, Why,
 };
 pub use sp::service_metadata;
 

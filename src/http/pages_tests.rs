@@ -4,6 +4,7 @@
 use super::*;
 use crate::base::{EidId, ProviderId};
 use crate::crypto::digest::SystemRandom;
+use crate::gate::Trouble;
 
 fn site() -> Site {
     Site {
@@ -20,7 +21,13 @@ fn site() -> Site {
 }
 
 fn option(eid: &str, label: &str, usable: bool) -> Choice {
-    Choice { eid: EidId::new(eid).unwrap(), label: label.into(), provider: ProviderId::new("p").unwrap(), usable }
+    Choice {
+        eid: EidId::new(eid).unwrap(),
+        label: label.into(),
+        provider: ProviderId::new("p").unwrap(),
+        usable,
+        trouble: (!usable).then_some(Trouble::WithoutKeys),
+    }
 }
 
 fn body(answer: &Response<Bytes>) -> String {
@@ -39,9 +46,12 @@ fn asks() -> Confirm {
 fn every_page(locale: Locale) -> Vec<Response<Bytes>> {
     let site = site();
     let reference = Reference::new(&SystemRandom::new()).unwrap();
+    let location = "https://op.example.se/logout?a=b&c=\"><script>1</script>".to_owned();
+    let elsewhere = AtProvider { label: "<Freja>".into(), location };
     let mut pages = vec![
         choose(&site, locale, &[option("bankid", "BankID", true), option("freja", "Freja", false)], "/a?b=c&d"),
-        logged_out(&site, locale),
+        logged_out(&site, locale, None),
+        logged_out(&site, locale, Some(&elsewhere)),
         logout_ask(&site, locale),
         confirm(&site, locale, &asks()),
         to_provider(&site, locale, "https://idp.example.se:8443/sso", &[("SAMLRequest", "abc")]),
