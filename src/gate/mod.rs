@@ -14,6 +14,7 @@ pub mod headers;
 mod judge;
 mod keys;
 pub mod outcome;
+mod pick;
 mod pool;
 mod relay;
 mod sessions;
@@ -47,13 +48,14 @@ use stored::Fetched;
 use target::Targets;
 use token::TokenSigner;
 
+pub use crate::provider::Trouble;
 pub use bearer::Presented;
 pub use cookies::{Cookies, SameSite, SetCookie};
 pub use denial::{Denial, Reference, Refusal};
 pub use headers::{IdentityHeader, IdentityHeaders};
 pub use outcome::{
     BeginLogin, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, Lease, LoginDone, LoginStart, Logout, Permit,
-    SessionInfo,
+    SessionInfo, Why,
 };
 pub use sp::service_metadata;
 

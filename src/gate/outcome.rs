@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Cookies, Denial, IdentityHeaders, SetCookie};
 use crate::base::{EidId, ProviderId, RouteName, UnixTime};
+use crate::provider::Trouble;
 use crate::replay::SessionId;
 use crate::session::{Locale, Session};
 
@@ -92,8 +93,10 @@ pub enum LoginStart {
     },
     /// A page to pick an e-ID on, each leading back to `login` with `eid` and `rd`.
     Choose {
-        /// In order of preference.
+        /// In order of preference, those in trouble last.
         options: Vec<Choice>,
+        /// Why the person is asked.
+        why: Why,
         /// Where to go after the login: a path on our own base_url.
         rd: String,
     },
@@ -113,8 +116,22 @@ pub struct Choice {
     pub label: String,
     /// The provider that would be used.
     pub provider: ProviderId,
-    /// Whether a provider of it has valid keys now.
+    /// Whether a login by it can begin now; also where it is in trouble that may be wrong ("Försök ändå").
     pub usable: bool,
+    /// Why it may not get the person through; none when nothing is known against it.
+    pub trouble: Option<Trouble>,
+}
+
+/// Why a person is asked which e-ID to use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// There are several, or the person wanted to see them.
+    Open,
+    /// The e-ID that was asked for, or the only one, is in trouble: "BankID svarar inte just nu. Du kan logga in med Freja
+    /// i stället."
+    InTrouble(Choice),
+    /// This browser began a login by it in the last 15 minutes and has not finished it: the person came back.
+    Unfinished(Choice),
 }
 
 /// The `saml/acs` path.

@@ -148,6 +148,7 @@ fn a_refused_login_offers_to_try_again_and_keeps_the_place_and_the_language() {
         denial: rejected_for(Reason::StatusCancel),
         reference: reference(),
         retry: Some("/ansokan?id=1".into()),
+        alternates: Vec::new(),
         locale: Some(Locale::En),
         repost: false,
         set_cookies: vec![],

@@ -26,7 +26,7 @@ impl OwnPaths {
                 let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
                 with(pages::to_provider(&self.site, asked.locale, &action, &fields), &set_cookies)
             }
-            Ok(LoginStart::Choose { options, rd }) => pages::choose(&self.site, asked.locale, &options, &rd),
+            Ok(LoginStart::Choose { options, rd, .. }) => pages::choose(&self.site, asked.locale, &options, &rd),
             Ok(LoginStart::AlreadySignedIn { location }) => respond::see_other(&location),
             Err(denial) => {
                 // What was asked for goes back into the link: the gate looks at it again, as it did now.
