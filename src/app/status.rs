@@ -71,17 +71,8 @@ impl AdminState for Shared {
     fn metrics(&self) -> String {
         let now = self.workshop.clock.now();
         let current = self.current.load_full();
-        let metrics = current.telemetry.metrics();
-        for provider in current.gate.providers().all() {
-            let usable = i64::from(provider.usable(now).is_ok());
-            metrics.provider_usable.with_label_values(&[provider.config().id.as_str()]).set(usable);
-        }
-        let store = self.workshop.lasting.store();
-        metrics.store.show(store.status().as_ref(), store.revoked().len());
-        if let Some(refresher) = current.gate.refresher() {
-            refresher.feeds().observe(metrics, now);
-        }
-        metrics.text().unwrap_or_else(|e| format!("# {e}\n"))
+        self.observe(&current, now);
+        current.telemetry.metrics().text().unwrap_or_else(|e| format!("# {e}\n"))
     }
 
     fn status(&self) -> String {
