@@ -99,7 +99,8 @@ impl ProviderEntry {
     pub fn usable(&self, now: UnixTime) -> Result<(), Reject> {
         match &self.config.protocol {
             Protocol::Saml(_) => self.saml(now).map(drop),
-            Protocol::Oidc(_) => self.oidc(now).map(drop),
+            // Keys alone log nobody in.
+            Protocol::Oidc(_) => self.oidc(now)?.discovery().map(drop),
             Protocol::Jwt(_) => self.jwt(now).map(drop),
         }
     }
