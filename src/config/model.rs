@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BaseUrl, KeyFiles, KeySource, Network, Outbound, Problem, RemoteUrl, Upstream};
+use super::{
+    BaseUrl, KeyFiles, KeySource, LogoutConfig, Network, Outbound, Problem, RemoteUrl, SessionConfig, Upstream,
+};
 use crate::base::{EidId, FeedId, ProviderId, ServiceId};
 use crate::crypto::trusted::AlgorithmSet;
 use crate::identity::Field;
@@ -31,6 +33,8 @@ pub struct Config {
     pub keys: KeyFiles,
     /// How long a session lasts.
     pub session: SessionConfig,
+    /// What a logout does beside ending the session.
+    pub logout: LogoutConfig,
     /// Where uses are remembered.
     pub store: Store,
     /// Where files of our own are kept.
@@ -56,14 +60,6 @@ pub struct Config {
     /// What must not be so in a sidecar that serves; `load_to_serve` refuses it. A single message can be verified all
     /// the same.
     pub unfit: Vec<Problem>,
-}
-
-impl Config {
-    /// Every address that a Response may be addressed to: our own first, then the aliases.
-    pub fn acs_urls(&self) -> Vec<String> {
-        let own = self.service.base_url.acs_url(&self.service.prefix);
-        std::iter::once(own).chain(self.service.acs_aliases.iter().cloned()).collect()
-    }
 }
 
 /// Which world a sidecar belongs to.
@@ -182,15 +178,6 @@ pub enum SecondReader {
     Metadata,
     /// On logins too.
     Always,
-}
-
-/// `[session]`.
-#[derive(Clone, Debug)]
-pub struct SessionConfig {
-    /// Without a request for so long, it ends.
-    pub idle_timeout: Duration,
-    /// After so long, it ends.
-    pub lifetime: Duration,
 }
 
 /// `[store]`.
@@ -403,6 +390,8 @@ pub struct SamlProvider {
     pub binding: Option<SsoBinding>,
     /// AuthenticatingAuthority allow-list; empty takes any.
     pub authenticating_authorities: Vec<String>,
+    /// Whether whoever logs out here is offered to log out there, where it has single logout.
+    pub logout_at_provider: bool,
 }
 
 /// A `[[provider]]` with `protocol = "oidc"`.
