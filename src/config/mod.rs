@@ -27,10 +27,10 @@ pub use feed::is_test_host;
 pub use keys::{KeyFiles, KeySource, LoadedKeys, MadeKeys, demo_keys, load_decryption, load_keys};
 pub use load::{load, load_text, load_to_serve, sources};
 pub use model::{
-    ClientAuth, Config, Contact, Encryption, Environment, FeedPlace, HeaderNames, JwtProvider, Listen, LogFormat,
-    MdqId, MetadataSource, Method, OidcProvider, Organisation, Pages, Protocol, Provider, RedisStore, Remote,
-    SamlProvider, SecondReader, ServiceConfig, SessionConfig, Store, TokenSettings, UpstreamConfig, UpstreamProtocol,
-    Verification,
+    ClientAuth, Config, Contact, Encryption, Environment, FeedPlace, ForwardAuth, HeaderNames, JwtProvider, Listen,
+    LogFormat, MdqId, MetadataSource, Method, OidcProvider, Organisation, Pages, Protocol, Provider, RedisStore,
+    Remote, SamlProvider, SecondReader, ServiceConfig, SessionConfig, Store, TokenSettings, UpstreamConfig,
+    UpstreamProtocol, Verification,
 };
 pub use network::{NoProxy, Outbound, ProxyAddress};
 pub use print::print;

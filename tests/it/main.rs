@@ -19,6 +19,7 @@ mod encryption_oracle;
 mod examples;
 mod feeds;
 mod fetch;
+mod forward_auth;
 mod grpc;
 mod hostile_http2;
 mod hostile_limits;
@@ -28,6 +29,8 @@ mod known_persons;
 mod login;
 mod metadata_vectors;
 mod observed;
+#[cfg(feature = "peers")]
+mod peer_proxies;
 #[cfg(feature = "peers")]
 mod peer_saml;
 mod process;
