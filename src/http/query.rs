@@ -22,6 +22,24 @@ impl<'q> Query<'q> {
         })
     }
 
+    /// The value of `name`, decoded; none where it is not there.
+    ///
+    /// # Errors
+    /// It stands more than once (RFC 6749, 3.1), has more than `limit` bytes, or is no UTF-8.
+    pub fn once(&self, name: &str, limit: usize) -> Result<Option<Cow<'q, str>>, ()> {
+        let mut found = None;
+        for pair in self.0.split('&') {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if decode(key).is_some_and(|key| key == name) {
+                if found.is_some() || value.len() > limit {
+                    return Err(());
+                }
+                found = Some(decode(value).ok_or(())?);
+            }
+        }
+        Ok(found)
+    }
+
     /// Whether `name` is there and does not say no.
     pub fn flag(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| !matches!(&*value, "0" | "false" | "no"))
@@ -48,5 +66,11 @@ mod tests {
         assert_eq!(query.get("e").as_deref(), Some("1"));
         assert!(query.flag("choose") && !query.flag("no") && !query.flag("missing"));
         assert_eq!(Query::new(None).get("rd"), None);
+        let query = Query::new(Some("code=a%2Bb&state=x&state=y&%73=1&s=2&long=12345&bad=%FF"));
+        assert_eq!(query.once("code", 5).ok().flatten().as_deref(), Some("a+b"));
+        assert_eq!(query.once("missing", 5), Ok(None));
+        for name in ["state", "s", "long", "bad"] {
+            assert_eq!(query.once(name, 4), Err(()), "{name}");
+        }
     }
 }

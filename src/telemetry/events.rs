@@ -155,6 +155,42 @@ impl Event for SessionEnded<'_> {
     }
 }
 
+/// A provider ended sessions.
+pub struct ProviderLogout<'a> {
+    /// The provider.
+    pub provider: &'a ProviderId,
+    /// What it named them by: a word of a closed set.
+    pub by: &'static str,
+    /// Whether every replica knows.
+    pub everywhere: bool,
+}
+
+impl Event for ProviderLogout<'_> {
+    fn tell(self, metrics: &Metrics) {
+        metrics.provider_logouts.with_label_values(&[self.provider.as_str(), "done"]).inc();
+        let everywhere = self.everywhere;
+        info!(event = "provider_logout", provider = %self.provider, by = self.by, everywhere);
+    }
+}
+
+/// A provider, or somebody who says to be one, wanted to end sessions and was refused.
+pub struct ProviderLogoutRefused<'a> {
+    /// The provider, where it is known.
+    pub provider: Option<&'a ProviderId>,
+    /// The stable code.
+    pub code: &'static str,
+    /// What met what. Never personal data.
+    pub detail: &'a str,
+}
+
+impl Event for ProviderLogoutRefused<'_> {
+    fn tell(self, metrics: &Metrics) {
+        let provider = self.provider.map_or(NO_PROVIDER, ProviderId::as_str);
+        metrics.provider_logouts.with_label_values(&[provider, "refused"]).inc();
+        warn!(event = "provider_logout_refused", code = self.code, provider, detail = self.detail);
+    }
+}
+
 /// A request came with headers that fold to ours.
 pub struct ForgedHeaders {
     /// How many were removed.

@@ -22,6 +22,7 @@ pub struct Metrics {
     pub(super) refused: IntCounterVec,
     pub(super) sessions_started: IntCounter,
     pub(super) sessions_ended: IntCounterVec,
+    pub(super) provider_logouts: IntCounterVec,
     pub(super) forged_headers: IntCounter,
     pub(super) upstream_failures: IntCounter,
     /// The shared store.
@@ -119,6 +120,11 @@ impl Metrics {
             )?,
             sessions_started: counter("grindvakt_sessions_started_total", "Sessions begun.")?,
             sessions_ended: vec("grindvakt_sessions_ended_total", "Sessions ended by someone, by why.", &["why"])?,
+            provider_logouts: vec(
+                "grindvakt_provider_logouts_total",
+                "Logouts that a provider sent, by outcome.",
+                &["provider", "outcome"],
+            )?,
             forged_headers: counter(
                 "grindvakt_forged_headers_total",
                 "Headers removed from requests because they fold to one of ours.",

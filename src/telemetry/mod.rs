@@ -10,8 +10,8 @@ mod metrics;
 mod store;
 
 pub use events::{
-    ConfigRefused, ConfigReloaded, Event, ForgedHeaders, LoginBegun, LoginFinished, LoginRefused, RequestDenied,
-    RequestForwarded, SessionEnded, SessionStarted, StreamCut, UpstreamFailed,
+    ConfigRefused, ConfigReloaded, Event, ForgedHeaders, LoginBegun, LoginFinished, LoginRefused, ProviderLogout,
+    ProviderLogoutRefused, RequestDenied, RequestForwarded, SessionEnded, SessionStarted, StreamCut, UpstreamFailed,
 };
 pub use fetch::{
     CopyNotKept, DocumentChanged, DocumentConfirmed, EarlyFetch, FetchFailed, FetchMetrics, KeysChanged, MetadataFault,
