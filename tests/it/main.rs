@@ -9,6 +9,8 @@ mod bearer;
 #[cfg(feature = "peers")]
 mod browser_login;
 #[cfg(feature = "peers")]
+mod browser_oidc;
+#[cfg(feature = "peers")]
 mod canonical_oracle;
 mod commands;
 mod contract;
@@ -26,6 +28,10 @@ mod http2;
 mod jose_vectors;
 mod login;
 mod metadata_vectors;
+mod oidc_confusion;
+mod oidc_login;
+#[cfg(feature = "peers")]
+mod peer_oidc;
 #[cfg(feature = "peers")]
 mod peer_saml;
 mod process;
