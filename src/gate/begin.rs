@@ -43,7 +43,8 @@ impl Gate {
                     same_subject: (!opens).then(|| session.subject().to_owned()),
                 });
                 let start = self.send(provider, route, rd, on_top_of, &login, now).await?;
-                self.telemetry.emit(LoginBegun { provider: &provider.config().id, route: &route.name });
+                let asked = provider.asks(route, now).unwrap_or_default();
+                self.telemetry.emit(LoginBegun { provider: &provider.config().id, route: &route.name, asked: &asked });
                 Ok(start)
             }
         }

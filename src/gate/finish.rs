@@ -19,7 +19,7 @@ use crate::provider::{ProviderEntry, Snapshot};
 use crate::replay::{FirstUse, Line, ProviderMark, ReplayError, ReplayKey, SessionId};
 use crate::session::login::LOGIN_LIFETIME;
 use crate::session::{Handle, Instance, Locale, LoginState, Session, SessionParams, open_session};
-use crate::telemetry::{LoginFinished, LoginRefused, SessionStarted};
+use crate::telemetry::{LoginFinished, LoginRefused, LoginReturned, SessionStarted};
 use crate::verify::{Reason, Reject};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -94,6 +94,7 @@ impl Gate {
             refusal.set_cookies.push(self.expire_login(&cookie));
             return Err(refusal);
         };
+        self.telemetry.emit(LoginReturned { provider: &state.provider });
         Ok((Begun { handle, cookie: cookie.clone(), state }, line))
     }
 
@@ -177,7 +178,7 @@ impl Gate {
             // Where it could not be filed yet it will be: the new session need not wait for it.
             let _ = self.end_session(old.session, old.ends, now, "new login").await;
         }
-        self.tell_finished(&session, &state.rd);
+        self.tell_finished(&session, &state.rd, Some(now.since(state.issued_at)));
         let set_cookies = vec![cookie, self.expire_login(&begun.cookie)];
         Ok(LoginDone::SignedIn { location: state.rd.clone(), set_cookies })
     }
@@ -290,9 +291,15 @@ impl Gate {
         std::iter::once(person).chain(session).collect()
     }
 
-    pub(super) fn tell_finished(&self, session: &Session, rd: &str) {
+    /// `took`: since the login was begun here, where it was.
+    pub(super) fn tell_finished(&self, session: &Session, rd: &str, took: Option<Duration>) {
         let route = self.config.routes.find(Targets::path_of(rd));
-        self.telemetry.emit(LoginFinished { provider: session.provider(), loa: session.loa(), route: &route.name });
+        self.telemetry.emit(LoginFinished {
+            provider: session.provider(),
+            loa: session.loa(),
+            route: &route.name,
+            took,
+        });
         self.telemetry.emit(SessionStarted { session: &session.id().to_string(), provider: session.provider() });
     }
 

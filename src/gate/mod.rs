@@ -196,7 +196,7 @@ impl Gate {
             judge: Arc::new(Judge { config: Arc::clone(&config), acs: config.acs_urls(), decryption: keys.decryption }),
             keep,
             lasting,
-            headers: HeaderCache::default(),
+            headers: HeaderCache::new(telemetry.metrics().caches.headers.clone()),
             tokens_seen: Tokens::default(),
             pool: Pool::default(),
             clock,
@@ -229,6 +229,18 @@ impl Gate {
     /// The providers in force: for the status page and readiness.
     pub fn providers(&self) -> Arc<Snapshot> {
         self.registry.owned()
+    }
+
+    /// What is kept now so as not to be made again: identity headers, bearer tokens, sessions from the store.
+    pub fn kept(&self) -> [(&'static str, u64); 3] {
+        let (headers, sessions) = (self.headers.len() as u64, self.fetched.len() as u64);
+        [("identity_headers", headers), ("bearer_tokens", self.tokens_seen.len()), ("stored_sessions", sessions)]
+    }
+
+    /// Our own certificates (DER): those that we sign with, and the one that others encrypt to.
+    pub fn own_certificates(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        let signing = self.signing.iter().map(|key| ("signing", key.certificate()));
+        signing.chain(self.decryption_certificate.as_deref().map(|certificate| ("decryption", certificate)))
     }
 
     /// Whether at least one provider has keys now: what readiness asks.

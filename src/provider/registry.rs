@@ -99,8 +99,18 @@ impl ProviderEntry {
     pub fn usable(&self, now: UnixTime) -> Result<(), Reject> {
         match &self.config.protocol {
             Protocol::Saml(_) => self.saml(now).map(drop),
-            Protocol::Oidc(_) => self.oidc(now).map(drop),
+            // Keys alone log nobody in.
+            Protocol::Oidc(_) => self.oidc(now)?.discovery().map(drop),
             Protocol::Jwt(_) => self.jwt(now).map(drop),
+        }
+    }
+
+    /// From when what is known of it may not be used; none where that has no end, and for one without keys.
+    pub fn until(&self) -> Option<UnixTime> {
+        match &self.known {
+            Known::Saml(Ok(idp)) => [idp.valid_until, self.limit].into_iter().flatten().min(),
+            Known::Saml(Err(_)) => None,
+            Known::Tokens { .. } => self.limit,
         }
     }
 
@@ -113,16 +123,14 @@ impl ProviderEntry {
             Reject::new(Reason::ProviderWithoutKeys, format_args!("no metadata of {}: {why}", self.config.id))
         };
         match (&self.config.protocol, &self.known) {
-            (Protocol::Saml(own), Known::Saml(Ok(idp))) => {
-                match [idp.valid_until, self.limit].into_iter().flatten().min() {
-                    Some(until) if now >= until => {
-                        let detail =
-                            format_args!("the metadata of {} was valid until {until}; it is {now}", self.config.id);
-                        Err(Reject::new(Reason::ProviderWithoutKeys, detail))
-                    }
-                    _ => Ok(SamlEntry { config: &self.config, own, idp }),
+            (Protocol::Saml(own), Known::Saml(Ok(idp))) => match self.until() {
+                Some(until) if now >= until => {
+                    let detail =
+                        format_args!("the metadata of {} was valid until {until}; it is {now}", self.config.id);
+                    Err(Reject::new(Reason::ProviderWithoutKeys, detail))
                 }
-            }
+                _ => Ok(SamlEntry { config: &self.config, own, idp }),
+            },
             (Protocol::Saml(_), Known::Saml(Err(why))) => Err(without(why)),
             (Protocol::Oidc(_) | Protocol::Jwt(_), _) | (_, Known::Tokens { .. }) => {
                 Err(without(&"it does not speak SAML"))

@@ -3,7 +3,10 @@
 //! The code is the metric label, the log field, the verdict of `grindvakt verify` and what the reference on the
 //! citizen's page leads to. Codes are part of the interface: never rename one.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use crate::base::redact;
 
 macro_rules! reasons {
     ($( $(#[$doc:meta])* $variant:ident = $code:literal, )*) => {
@@ -399,9 +402,12 @@ fn breaks_lines(c: char) -> bool {
 }
 
 impl Reject {
-    /// A refusal with what the operator needs to know beyond the code.
+    /// A refusal with what the operator needs to know beyond the code. Numbers that may be somebody's are masked.
     pub fn new(reason: Reason, detail: impl fmt::Display) -> Self {
         let mut text = detail.to_string();
+        if let Cow::Owned(masked) = redact::numbers(&text) {
+            text = masked;
+        }
         if text.len() > DETAIL_BYTES {
             let cut = text.floor_char_boundary(DETAIL_BYTES);
             text.truncate(cut);

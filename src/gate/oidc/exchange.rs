@@ -4,8 +4,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
-use http::header::{AUTHORIZATION, HeaderValue};
 
 use super::super::Gate;
 use super::Credential;
@@ -53,7 +51,7 @@ impl Gate {
         let answer = self
             .post(provider, entry, &discovery.token_endpoint, fields.into(), Reason::TokenEndpointFailed, now)
             .await?;
-        if answer.status() != StatusCode::OK {
+        if answer.code() != 200 {
             return Err(refused(&answer, Reason::TokenEndpointFailed));
         }
         TokenResponse::read(answer.body())
@@ -72,7 +70,7 @@ impl Gate {
         let endpoint = discovery.pushed_authorization_request_endpoint.as_deref().ok_or_else(none)?;
         let answer = self.post(provider, entry, endpoint, fields, Reason::PushFailed, now).await?;
         // 201, and 200 of those who read the draft.
-        if !matches!(answer.status(), StatusCode::CREATED | StatusCode::OK) {
+        if !matches!(answer.code(), 200 | 201) {
             return Err(refused(&answer, Reason::PushFailed));
         }
         Ok(PushedRequest::read(answer.body())?.request_uri)
@@ -136,17 +134,12 @@ impl Gate {
     pub(super) async fn userinfo(&self, endpoint: &str, access_token: &Secret<String>) -> Result<UserInfoBody, Reject> {
         let url = RemoteUrl::parse(endpoint).map_err(|message| Reject::new(Reason::EndpointMalformed, message))?;
         let failed = |what: &dyn std::fmt::Display| Reject::new(Reason::UserInfoFailed, what);
-        let value = Secret::new(format!("Bearer {}", access_token.expose()));
-        let mut value = HeaderValue::from_str(value.expose())
-            .map_err(|_| Reject::new(Reason::TokenResponseMalformed, "an access token that fits no header"))?;
-        value.set_sensitive(true);
-        let request = Request::get(url)
-            .accept("application/jwt, application/json;q=0.9")
-            .header(AUTHORIZATION, value)
-            .within(times());
+        let no_header = || Reject::new(Reason::TokenResponseMalformed, "an access token that fits no header");
+        let request = Request::get(url).accept("application/jwt, application/json;q=0.9").within(times());
+        let request = request.bearer(access_token).ok_or_else(no_header)?;
         let answer = self.fetch(request, Reason::UserInfoFailed).await?;
-        if answer.status() != StatusCode::OK {
-            return Err(failed(&format_args!("UserInfo was answered with {}", answer.status().as_u16())));
+        if answer.code() != 200 {
+            return Err(failed(&format_args!("UserInfo was answered with {}", answer.code())));
         }
         match answer.media_type().as_deref() {
             Some("application/jwt") => Ok(UserInfoBody::Token(answer.body().clone())),
@@ -164,7 +157,7 @@ impl Gate {
 
 /// Why an endpoint did not give what was asked for. What the provider has written besides its code is for nobody's log.
 fn refused(answer: &Answer, failed: Reason) -> Reject {
-    let status = answer.status().as_u16();
+    let status = answer.code();
     let Some(EndpointError { code }) = EndpointError::read(answer.body()) else {
         return Reject::new(failed, format_args!("answered with {status}"));
     };

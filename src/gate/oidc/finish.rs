@@ -13,6 +13,7 @@ use crate::base::{ProviderId, UnixTime};
 use crate::identity::from_claims;
 use crate::provider::Snapshot;
 use crate::session::{Instance, LoginState, Sent};
+use crate::telemetry::{Judged, Stopwatch, VerifiedProtocol};
 use crate::verify::jose::{Asked, Discovery, IdToken, Nonce, Received, TokenResponse, UserInfo, plain_userinfo};
 use crate::verify::{Reason, Reject, Verified};
 
@@ -110,9 +111,23 @@ impl Gate {
         let ticket = Arc::new(Ticket { state: state.clone(), code: code.to_owned(), tokens });
         let id_token = self.judged(snapshot, &state.provider, |snapshot, now| {
             let (judge, ticket) = (Arc::clone(&self.judge), Arc::clone(&ticket));
-            self.in_pool(is_encrypted(ticket.tokens.id_token.as_bytes()), move || {
-                judge.id_token(&snapshot, &ticket, now)
-            })
+            async move {
+                let encrypted = is_encrypted(ticket.tokens.id_token.as_bytes());
+                let job = move || {
+                    // Without the time that it has waited for its turn.
+                    let watch = Stopwatch::start();
+                    (judge.id_token(&snapshot, &ticket, now), watch)
+                };
+                let (judged, watch) = self.in_pool(encrypted, job).await?;
+                self.telemetry.emit(Judged {
+                    provider: &state.provider,
+                    protocol: VerifiedProtocol::Oidc,
+                    code: judged.as_ref().err().map(Reject::code),
+                    watch,
+                    made: judged.as_ref().ok().map(|verified| (verified.claims().issued_at, now)),
+                });
+                Ok(judged)
+            }
         });
         let id_token = id_token.await?;
 

@@ -9,7 +9,7 @@ use super::{OwnPaths, OwnRequest};
 use crate::base::limits::CALLBACK_PARAMETER_BYTES;
 use crate::gate::{Denial, FinishOidc, LogoutRefused};
 use crate::http::form;
-use crate::http::query::Query;
+use crate::http::query::{NotOnce, Query};
 use crate::http::respond::{self, Fault};
 
 /// The parameters of an authorization response. Others are not looked at.
@@ -22,7 +22,7 @@ struct Answer<'q> {
 
 impl<'q> Answer<'q> {
     fn read(query: Query<'q>) -> Result<Self, &'static str> {
-        let one = |name| query.once(name, CALLBACK_PARAMETER_BYTES).map_err(|()| name);
+        let one = |name| query.once(name, CALLBACK_PARAMETER_BYTES).map_err(|NotOnce| name);
         Ok(Self { code: one("code")?, state: one("state")?, iss: one("iss")?, error: one("error")? })
     }
 }
