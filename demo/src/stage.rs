@@ -80,7 +80,7 @@ impl Stage {
     pub async fn set_up(first_port: u16) -> io::Result<Self> {
         let wanted = |offset: u16| if first_port == 0 { 0 } else { first_port.saturating_add(offset) };
         let bankid = bind_or_any(wanted(1)).await?;
-        let freja = bind_or_any(wanted(2)).await?;
+        let freja_saml = bind_or_any(wanted(2)).await?;
         let upstream = bind_or_any(wanted(3)).await?;
         let freja_oidc = bind_or_any(wanted(4)).await?;
         let konto = bind_or_any(wanted(5)).await?;
@@ -92,7 +92,7 @@ impl Stage {
         let ports = [
             (FIRST_PORT, wanted(0), port),
             (FIRST_PORT + 1, wanted(1), got(&bankid)?),
-            (FIRST_PORT + 2, wanted(2), got(&freja)?),
+            (FIRST_PORT + 2, wanted(2), got(&freja_saml)?),
             (FIRST_PORT + 3, wanted(3), got(&upstream)?),
             (FIRST_PORT + 4, wanted(4), got(&freja_oidc)?),
             (FIRST_PORT + 5, wanted(5), got(&konto)?),
@@ -152,7 +152,7 @@ impl Stage {
         let (id, secret, scope) = PROGRAM;
         accounts.knows(OpClient::program(id, secret, &[scope]));
         let mut tasks = Vec::new();
-        for (site, listener) in idps.iter().cloned().zip([bankid, freja]) {
+        for (site, listener) in idps.iter().cloned().zip([bankid, freja_saml]) {
             tasks.push(tokio::spawn(serve(listener, move |request| site.handle(request))));
         }
         for (site, listener) in [&freja, &accounts].into_iter().cloned().zip([freja_oidc, konto]) {
