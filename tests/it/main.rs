@@ -31,6 +31,7 @@ mod login;
 mod metadata_vectors;
 mod observed;
 mod oidc_confusion;
+mod oidc_documents;
 mod oidc_login;
 #[cfg(feature = "peers")]
 mod peer_oidc;

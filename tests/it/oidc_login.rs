@@ -506,3 +506,30 @@ async fn a_provider_speaks_again_after_an_outage_without_a_restart() {
     .await;
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demos_keys_log_nobody_in_outside_of_development() {
+    let key = std::sync::Arc::new(grindvakt_demo::DemoKey::p256("demo").marked());
+    let op = Op::new("freja-oidc", Dialect::Swedish, By::Key, |op| op).await;
+    op.site.roll_over(std::sync::Arc::clone(&key), vec![std::sync::Arc::clone(&key)]);
+    let mut world = World::new("").await;
+    let provider = op.provider(&world, "oidc-sweden", "loa = [\"loa3\"]");
+    world.configure(|text| text.to_owned() + &provider).await;
+    eventually(20, "the keys are refused", || async {
+        Client::new(world.admin()).get("/status").await.body.contains("demo_key")
+    })
+    .await;
+    let reply = Client::new(world.public()).get("/eid/login?eid=freja-oidc&rd=/ansokan/1").await;
+    assert!(!reply.header("location").starts_with(&op.issuer), "{}", reply.status);
+    world.stop().await;
+
+    // Pinned in a file they keep the program from starting, as demo keys in a feed do.
+    let pinned = op.provider(&world, "oidc-sweden", "loa = [\"loa3\"]\njwks_file = \"op.json\"");
+    world.write("op.json", &key.jwks().to_string());
+    let text = world.config().replace(&provider, &pinned);
+    std::fs::write(world.folder.path().join("grindvakt.toml"), text).unwrap();
+    let paths = [world.folder.path().join("grindvakt.toml")];
+    let config = grindvakt::config::load(&paths).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let refused = grindvakt::app::start(config, &paths).err().map(|error| error.to_string());
+    assert!(refused.as_deref().is_some_and(|text| text.contains("demo_key")), "{refused:?}");
+}
