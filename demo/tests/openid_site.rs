@@ -618,6 +618,8 @@ async fn a_logout_is_held_to_the_hint_and_the_clients_are_told() {
         &[("id_token_hint", "a.b.c"), ("post_logout_redirect_uri", AFTER)][..],
         &[("id_token_hint", hint), ("post_logout_redirect_uri", "http://annan.localhost/")][..],
         &[("id_token_hint", hint), ("client_id", "annan")][..],
+        &[("client_id", "etjanst"), ("post_logout_redirect_uri", "http://annan.localhost/")][..],
+        &[("client_id", "annan"), ("post_logout_redirect_uri", AFTER)][..],
     ] {
         assert_eq!(rig.get(&logout(bad)).await.status, StatusCode::BAD_REQUEST, "{bad:?}");
     }
@@ -630,6 +632,14 @@ async fn a_logout_is_held_to_the_hint_and_the_clients_are_told() {
     assert_eq!((got.status, got.location.as_str()), (StatusCode::SEE_OTHER, &*format!("{AFTER}?state=s")));
     let again = rig.get(&format!("/authorize?{}", query(&[("prompt", "none"), ("max_age", "")]))).await;
     assert_eq!(again.answer("error").as_deref(), Some("login_required"), "the session is over");
+
+    // The same by the person's own hand, without a hint.
+    rig.login(&[], OpOutcome::Success).await;
+    let ask = rig.get(&logout(&[("client_id", "etjanst"), ("post_logout_redirect_uri", AFTER)])).await;
+    let form = form::forms(&ask.body).remove(0);
+    let fields: Vec<(&str, &str)> = form.fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let got = rig.post(&form.action, &fields).await;
+    assert_eq!((got.status, got.location.as_str()), (StatusCode::SEE_OTHER, AFTER), "{}", got.body);
 
     rig.login(&[], OpOutcome::Success).await;
     let notices = rig.site.end_last_session();

@@ -219,7 +219,7 @@ impl Gate {
 
     fn remembered(&self, route: &Route, snapshot: &Snapshot, token: [u8; 32], now: UnixTime) -> Option<Arc<Vouched>> {
         route.bearer.iter().find_map(|id| {
-            let key = key(token, snapshot.by_id(id)?).ok()?;
+            let key = key(token, snapshot.by_id(id)?, now).ok()?;
             self.tokens_seen.0.get(&key).filter(|vouched| now < vouched.until)
         })
     }
@@ -247,7 +247,7 @@ impl Gate {
         };
         let id = &entry.config().id;
         let refused = |reject| (reject, Some(id.clone()));
-        let key = key(token, entry).map_err(refused)?;
+        let key = key(token, entry, now).map_err(refused)?;
         let watch = Stopwatch::start();
         let judged = self.vouch(entry, key, received, now);
         let code = judged.as_ref().err().map(Reject::code);
@@ -266,7 +266,7 @@ impl Gate {
         received: Received<'_>,
         now: UnixTime,
     ) -> Result<Vouched, Reject> {
-        let jwt = entry.jwt()?;
+        let jwt = entry.jwt(now)?;
         let verified = received.access_token(&jwt.access_token_expect(&self.config), now)?;
         let facts = Facts::of(&verified);
         let who = identity::from_access_token(verified, &jwt.claim_rules(&self.config), &self.digest)?;
@@ -400,9 +400,9 @@ fn own(entry: Option<&ProviderEntry>) -> Option<&JwtProvider> {
 
 /// # Errors
 /// The provider has no keys: nothing that it once vouched for holds then.
-fn key(token: [u8; 32], entry: &ProviderEntry) -> Result<TokenKey, Reject> {
+fn key(token: [u8; 32], entry: &ProviderEntry, now: UnixTime) -> Result<TokenKey, Reject> {
     let mut provider = Vec::with_capacity(96);
-    provider.extend_from_slice(entry.jwt()?.keys.digest());
+    provider.extend_from_slice(entry.jwt(now)?.keys.digest());
     provider.extend_from_slice(entry.config().id.as_str().as_bytes());
     Ok(TokenKey { token, provider: sha256(&provider) })
 }

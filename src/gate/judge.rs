@@ -36,12 +36,16 @@ impl Judge {
         now: UnixTime,
         watch: &mut Stopwatch,
     ) -> Result<Verified<Assertion>, Reject> {
+        // Before the provider is asked for keys that it cannot have: an answer to a login by another protocol is no outage.
+        let binding = match state {
+            None => Binding::None,
+            Some(state) => {
+                let other = || Reject::new(Reason::StateOtherProvider, "the login was begun by another protocol");
+                let id = state.sent.request_id().ok_or_else(other)?;
+                Binding::Request { id, issued_at: state.issued_at, loa: &state.loa }
+            }
+        };
         let saml = provider.saml(now)?;
-        let binding = state.map_or(Binding::None, |state| Binding::Request {
-            id: &state.request_id,
-            issued_at: state.issued_at,
-            loa: &state.loa,
-        });
         // Whether this login had to be fresh was settled when it began. Where nobody asked, nothing can be held against
         // a request.
         let force_authn = state.is_some_and(|state| state.force_authn);

@@ -13,6 +13,7 @@ mod finish;
 pub mod headers;
 mod judge;
 mod keys;
+mod oidc;
 pub mod outcome;
 mod pick;
 mod pool;
@@ -43,6 +44,7 @@ use crate::telemetry::Telemetry;
 use bearer::Tokens;
 use headers::HeaderCache;
 use judge::Judge;
+use oidc::Clients;
 use pool::Pool;
 use stored::Fetched;
 use target::Targets;
@@ -53,9 +55,10 @@ pub use bearer::Presented;
 pub use cookies::{Cookies, SameSite, SetCookie};
 pub use denial::{Denial, Reference, Refusal};
 pub use headers::{IdentityHeader, IdentityHeaders};
+pub use oidc::LogoutRefused;
 pub use outcome::{
-    BeginLogin, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, Lease, LoginDone, LoginStart, Logout, Permit,
-    SessionInfo, Why,
+    AtProvider, BeginLogin, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, FinishOidc, Lease, LoginDone,
+    LoginStart, Logout, Permit, SessionInfo, Why,
 };
 pub use sp::service_metadata;
 
@@ -139,6 +142,8 @@ pub struct Gate {
     judge: Arc<Judge>,
     /// The metadata that we publish does not change while we run.
     decryption_certificate: Option<Vec<u8>>,
+    /// How OpenID providers know us.
+    clients: Arc<Clients>,
     /// What the routes forward or require, together.
     keep: Vec<Field>,
     lasting: Arc<Lasting>,
@@ -187,6 +192,7 @@ impl Gate {
             targets: Targets::new(base.origin(), base.path(), &service.prefix),
             times: SessionTimes { idle: config.session.idle_timeout, lifetime: config.session.lifetime },
             decryption_certificate: keys.decryption.published().map(<[u8]>::to_vec),
+            clients: Arc::new(Clients::new(keys.clients)),
             judge: Arc::new(Judge { config: Arc::clone(&config), acs: config.acs_urls(), decryption: keys.decryption }),
             keep,
             lasting,

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::text::{Problem, Says, Words, words};
 use crate::crypto::digest::sha256;
-use crate::gate::{Choice, Confirm, Reference};
+use crate::gate::{AtProvider, Choice, Confirm, Reference};
 use crate::session::Locale;
 
 /// What every page knows: the service, and where our own paths are.
@@ -131,6 +131,8 @@ struct TextPage<'a> {
     frame: Frame<'a>,
     says: Says,
     link: Option<Link>,
+    /// A further sentence, and where it leads.
+    more: Option<(String, Link)>,
 }
 
 #[derive(Template)]
@@ -220,9 +222,15 @@ pub fn problem(
 }
 
 /// Logged out.
-pub fn logged_out(site: &Site, locale: Locale) -> Response<Bytes> {
-    let link = Some(Link { href: site.home.clone(), text: words(locale).back_to_service });
-    page(StatusCode::OK, &TextPage { frame: Frame::new(site, locale), says: words(locale).logged_out, link })
+/// `at_provider`: where the login may live on, which the person is told and can end.
+pub fn logged_out(site: &Site, locale: Locale, at_provider: Option<&AtProvider>) -> Response<Bytes> {
+    let words = words(locale);
+    let link = Some(Link { href: site.home.clone(), text: words.back_to_service });
+    let more = at_provider.map(|there| {
+        let link = Link { href: there.location.clone(), text: words.logout_there };
+        (words.still_logged_in_there.replace("{}", &there.label), link)
+    });
+    page(StatusCode::OK, &TextPage { frame: Frame::new(site, locale), says: words.logged_out, link, more })
 }
 
 /// Asks whether to log out: a link from anywhere may lead here, and only the button logs out.

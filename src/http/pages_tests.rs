@@ -46,9 +46,12 @@ fn asks() -> Confirm {
 fn every_page(locale: Locale) -> Vec<Response<Bytes>> {
     let site = site();
     let reference = Reference::new(&SystemRandom::new()).unwrap();
+    let location = "https://op.example.se/logout?a=b&c=\"><script>1</script>".to_owned();
+    let elsewhere = AtProvider { label: "<Freja>".into(), location };
     let mut pages = vec![
         choose(&site, locale, &[option("bankid", "BankID", true), option("freja", "Freja", false)], "/a?b=c&d"),
-        logged_out(&site, locale),
+        logged_out(&site, locale, None),
+        logged_out(&site, locale, Some(&elsewhere)),
         logout_ask(&site, locale),
         confirm(&site, locale, &asks()),
         to_provider(&site, locale, "https://idp.example.se:8443/sso", &[("SAMLRequest", "abc")]),

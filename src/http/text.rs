@@ -50,6 +50,9 @@ problems! {
     /// It took too long, or whoever began it is gone.
     Lost = "Inloggningen hann inte bli klar", "Det tog för lång tid, eller så startade tjänsten om under tiden. Börja om från början.";
         "The login could not be finished", "It took too long, or the service was restarted in the meantime. Start again from the beginning.";
+    /// The provider did not give what we asked it for after the person had logged in there.
+    ProviderFailed = "E-legitimationen svarar inte just nu", "Inloggningen kunde inte slutföras, eftersom e-legitimationen inte svarade. Försök igen om en stund, eller välj en annan e-legitimation.";
+        "The e-ID does not answer right now", "The login could not be finished, since the e-ID did not answer. Try again in a while, or choose another e-ID.";
     /// A program's bearer token was refused.
     Token = "Åtkomsten nekades", "Programmets behörighet kunde inte godkännas.";
         "Access was refused", "The program's token could not be accepted.";
@@ -147,6 +150,10 @@ pub struct Words {
     pub logout_button: &'static str,
     /// After logging out.
     pub logged_out: Says,
+    /// The login may live on at the provider `{}`.
+    pub still_logged_in_there: &'static str,
+    /// What ends it there.
+    pub logout_there: &'static str,
     /// The page that asks whose login it is.
     pub confirm: Says,
     /// Before the name on it.
@@ -196,6 +203,8 @@ static SV: Words = Words {
         title: "Du är utloggad",
         sentence: "Stäng webbläsaren om du delar datorn eller telefonen med andra.",
     },
+    still_logged_in_there: "Du kan fortfarande vara inloggad hos {}.",
+    logout_there: "Logga ut även där",
     confirm: Says {
         title: "Är det du som loggar in?",
         sentence: "Inloggningen började inte här i tjänsten. Fortsätt bara om du själv nyss legitimerade dig.",
@@ -228,6 +237,8 @@ static EN: Words = Words {
         title: "You are logged out",
         sentence: "Close the browser if you share the computer or the phone with others.",
     },
+    still_logged_in_there: "You may still be logged in at {}.",
+    logout_there: "Log out there too",
     confirm: Says {
         title: "Is it you who is logging in?",
         sentence: "The login did not begin in this service. Go on only if you yourself just used your e-ID.",

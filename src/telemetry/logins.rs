@@ -28,11 +28,13 @@ pub struct LoginMetrics {
     got: IntCounterVec,
     sessions_started: IntCounter,
     sessions_ended: IntCounterVec,
+    provider_logouts: IntCounterVec,
 }
 
 impl LoginMetrics {
     pub(super) fn new(families: &mut Families) -> Result<Self, Error> {
         const WHY: Label = Label::new("why", "`logout`, `new login`");
+        const DONE: Label = Label::new("outcome", "`done`, `refused`");
         families.group("Logins and sessions");
         Ok(Self {
             begun: families.counters(
@@ -76,6 +78,11 @@ impl LoginMetrics {
                 "grindvakt_sessions_ended_total",
                 "Sessions ended by someone, by why.",
                 &[WHY],
+            )?,
+            provider_logouts: families.counters(
+                "grindvakt_provider_logouts_total",
+                "Logouts that came from a provider, by whether its order was carried out.",
+                &[Label::PROVIDER_OR_NONE, DONE],
             )?,
         })
     }
@@ -198,5 +205,41 @@ impl Event for SessionEnded<'_> {
     fn tell(self, metrics: &Metrics) {
         metrics.logins.sessions_ended.with_label_values(&[self.why]).inc();
         info!(event = "session_ended", session = self.session, why = self.why);
+    }
+}
+
+/// A provider ended sessions.
+pub struct ProviderLogout<'a> {
+    /// The provider.
+    pub provider: &'a ProviderId,
+    /// What it named them by: a word of a closed set.
+    pub by: &'static str,
+    /// Whether every replica knows.
+    pub everywhere: bool,
+}
+
+impl Event for ProviderLogout<'_> {
+    fn tell(self, metrics: &Metrics) {
+        metrics.logins.provider_logouts.with_label_values(&[self.provider.as_str(), "done"]).inc();
+        let everywhere = self.everywhere;
+        info!(event = "provider_logout", provider = %self.provider, by = self.by, everywhere);
+    }
+}
+
+/// A provider, or somebody who says to be one, wanted to end sessions and was refused.
+pub struct ProviderLogoutRefused<'a> {
+    /// The provider, where it is known.
+    pub provider: Option<&'a ProviderId>,
+    /// The stable code.
+    pub code: &'static str,
+    /// What met what. Never personal data.
+    pub detail: &'a str,
+}
+
+impl Event for ProviderLogoutRefused<'_> {
+    fn tell(self, metrics: &Metrics) {
+        let provider = self.provider.map_or(NO_PROVIDER, ProviderId::as_str);
+        metrics.logins.provider_logouts.with_label_values(&[provider, "refused"]).inc();
+        warn!(event = "provider_logout_refused", code = self.code, provider, detail = self.detail);
     }
 }

@@ -23,7 +23,10 @@ pub use fetch::{
     RefreshFailed,
 };
 pub use log::init as init_log;
-pub use logins::{LoginBegun, LoginFinished, LoginMetrics, LoginRefused, LoginReturned, SessionEnded, SessionStarted};
+pub use logins::{
+    LoginBegun, LoginFinished, LoginMetrics, LoginRefused, LoginReturned, ProviderLogout, ProviderLogoutRefused,
+    SessionEnded, SessionStarted,
+};
 pub use metrics::{CacheCounters, CacheMetrics, Metrics, StateMetrics};
 pub use requests::{Outcome, PassedOn, RequestMetrics};
 pub use store::{StoreAsked, StoreConnected, StoreLost, StoreMetrics, StoreWarned};

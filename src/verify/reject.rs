@@ -352,6 +352,28 @@ reasons! {
     JwksMalformed = "jwks_malformed",
     /// The answer of a token endpoint has a member that is missing or malformed.
     TokenResponseMalformed = "token_response_malformed",
+    /// A document that leads to a host which the configuration does not name.
+    HostNotConfigured = "host_not_configured",
+
+    // --- what happens on the way of a login by OpenID Connect (RFC 6749, 4.1.2.1 and 5.2; RFC 9207) ---
+    /// An authorization response that is none: a parameter that is missing, doubled or too long.
+    CallbackMalformed = "callback_malformed",
+    /// The login was begun at another provider than the one that this answer came by.
+    StateOtherProvider = "state_other_provider",
+    /// The provider is in trouble and says so (`server_error`, `temporarily_unavailable`).
+    ProviderFailed = "provider_failed",
+    /// The provider did not take our request: what it and we are configured for does not fit.
+    RequestRefused = "request_refused",
+    /// The provider did not take the code (`invalid_grant`): used, too old, or of somebody else.
+    CodeRefused = "code_refused",
+    /// The provider does not know us, or not by these credentials (`invalid_client`).
+    ClientRefused = "client_refused",
+    /// The token endpoint did not answer, or with something that is no answer.
+    TokenEndpointFailed = "token_endpoint_failed",
+    /// UserInfo could not be had.
+    UserInfoFailed = "userinfo_failed",
+    /// The endpoint for pushed requests did not answer, or with something that is no answer.
+    PushFailed = "push_failed",
 }
 
 impl fmt::Display for Reason {

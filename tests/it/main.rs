@@ -9,6 +9,8 @@ mod bearer;
 #[cfg(feature = "peers")]
 mod browser_login;
 #[cfg(feature = "peers")]
+mod browser_oidc;
+#[cfg(feature = "peers")]
 mod canonical_oracle;
 mod commands;
 mod contract;
@@ -29,6 +31,11 @@ mod known_persons;
 mod login;
 mod metadata_vectors;
 mod observed;
+mod oidc_confusion;
+mod oidc_documents;
+mod oidc_login;
+#[cfg(feature = "peers")]
+mod peer_oidc;
 #[cfg(feature = "peers")]
 mod peer_proxies;
 #[cfg(feature = "peers")]

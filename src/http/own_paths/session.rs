@@ -11,7 +11,12 @@ use crate::http::{cookies, pages};
 impl OwnPaths {
     /// The question; a link from anywhere may lead here.
     pub(super) fn logout_ask(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
-        pages::logout_ask(&self.site, self.asked(request).locale)
+        let locale = self.asked(request).locale;
+        // Back from a logout at the provider.
+        if request.query.flag("done") && self.gate.session_info(&request.cookies).is_none() {
+            return pages::logged_out(&self.site, locale, None);
+        }
+        pages::logout_ask(&self.site, locale)
     }
 
     /// Ends the session, and says the same whether there was one or not.
@@ -19,7 +24,7 @@ impl OwnPaths {
         let ended = self.gate.logout(&request.cookies).await;
         let asked = self.asked(request);
         let mut out = if asked.page {
-            pages::logged_out(&self.site, asked.locale)
+            pages::logged_out(&self.site, asked.locale, ended.at_provider.as_ref())
         } else {
             let mut out = respond::document("application/json", Bytes::new());
             out.headers_mut().remove(http::header::CONTENT_TYPE);
