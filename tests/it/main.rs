@@ -26,6 +26,7 @@ mod grpc;
 mod hostile_http2;
 mod hostile_limits;
 mod http2;
+mod jose_practices;
 mod jose_vectors;
 mod known_persons;
 mod login;
