@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    BaseUrl, KeyFiles, KeySource, LogoutConfig, Network, Outbound, Problem, RemoteUrl, SessionConfig, Upstream,
+    BaseUrl, KeyFiles, KeySource, LogoutConfig, Network, Outbound, Problem, RemoteUrl, SessionConfig, Store, Upstream,
 };
 use crate::base::{EidId, FeedId, ProviderId, ServiceId};
 use crate::crypto::trusted::AlgorithmSet;
 use crate::identity::Field;
 use crate::policy::Routes;
-use crate::replay::shared::{NodeAddress, StoreTls, Topology};
 use crate::verify::jose::OidcProfile;
 use crate::verify::saml::{Profile, Signed, SsoBinding};
 
@@ -139,6 +138,31 @@ pub struct UpstreamConfig {
     pub tunnel_idle_timeout: Duration,
 }
 
+/// A way in which a proxy asks about requests that it passes on itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForwardAuth {
+    /// nginx's `auth_request`: answers are 200, 401 and 403.
+    Nginx,
+    /// Envoy's `ext_authz` over HTTP.
+    Envoy,
+    /// Traefik's `forwardAuth`; Caddy asks likewise.
+    Traefik,
+}
+
+impl ForwardAuth {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Nginx, Self::Envoy, Self::Traefik];
+
+    /// Its name in the configuration, in paths and in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Envoy => "envoy",
+            Self::Traefik => "traefik",
+        }
+    }
+}
+
 /// `[listen]`.
 #[derive(Clone, Debug)]
 pub struct Listen {
@@ -146,8 +170,10 @@ pub struct Listen {
     pub public: SocketAddr,
     /// Where operators look.
     pub admin: SocketAddr,
-    /// Whose X-Forwarded-For counts.
+    /// Whose X-Forwarded-For counts, and whose questions.
     pub trusted_proxies: Vec<Network>,
+    /// In which ways a trusted proxy may ask about requests; empty: in none.
+    pub forward_auth: Vec<ForwardAuth>,
     /// How long a connection may wait for its next request.
     pub keep_alive_timeout: Duration,
     /// How long to go on serving after SIGTERM, while load balancers notice.
@@ -178,40 +204,6 @@ pub enum SecondReader {
     Metadata,
     /// On logins too.
     Always,
-}
-
-/// `[store]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Store {
-    /// This process's memory: for one replica.
-    Memory,
-    /// Redis or Valkey, shared by every replica.
-    Redis(Box<RedisStore>),
-}
-
-/// `[store]` with `kind = "redis"`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RedisStore {
-    /// Servers, or Sentinels, or some nodes of a cluster.
-    pub nodes: Vec<NodeAddress>,
-    /// How the primary is found.
-    pub topology: Topology,
-    /// The numbered database.
-    pub database: u32,
-    /// The ACL user.
-    pub username: Option<String>,
-    /// Its password.
-    pub password: Option<KeySource>,
-    /// The Sentinels' own user.
-    pub sentinel_username: Option<String>,
-    /// Its password.
-    pub sentinel_password: Option<KeySource>,
-    /// TLS; none speaks in clear.
-    pub tls: Option<StoreTls>,
-    /// How long making one connection may take.
-    pub connect_timeout: Duration,
-    /// How long an answer may take.
-    pub timeout: Duration,
 }
 
 /// `[[metadata]]`.

@@ -136,3 +136,66 @@ fn inflate(deflated: &[u8]) -> Result<Vec<u8>, Reject> {
     }
     Ok(out)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::DeflateEncoder;
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+    use super::*;
+
+    fn deflated(bytes: &[u8]) -> Vec<u8> {
+        let mut out = DeflateEncoder::new(Vec::new(), Compression::best());
+        out.write_all(bytes).unwrap();
+        out.finish().unwrap()
+    }
+
+    fn query(deflated: &[u8]) -> String {
+        let text = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let message = text(&base64_simd::STANDARD.encode_to_string(deflated));
+        let algorithm = text("http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256");
+        format!("SAMLRequest={message}&SigAlg={algorithm}&Signature=AAAA")
+    }
+
+    fn reason(query: &str) -> Option<Reason> {
+        Carried::redirected(query).err().map(|reject| reject.reason())
+    }
+
+    #[test]
+    fn t28_a_small_query_never_swells() {
+        let limit = limits::MESSAGE.bytes;
+        assert_eq!(Carried::redirected(&query(&deflated(&vec![b'x'; limit]))).unwrap().xml.len(), limit);
+        let bomb = query(&deflated(&vec![b'x'; 20 * 1024 * 1024]));
+        assert!(bomb.len() < 32 * 1024, "it fits into a request's head: {}", bomb.len());
+        assert_eq!(reason(&bomb), Some(Reason::MessageTooLarge));
+    }
+
+    #[test]
+    fn a_stream_is_whole_and_alone() {
+        let good = deflated(b"<samlp:LogoutRequest/>");
+        assert_eq!(Carried::redirected(&query(&good)).unwrap().xml, b"<samlp:LogoutRequest/>");
+        let cut = good.split_last().unwrap().1;
+        let more = [good.as_slice(), b"x"].concat();
+        for bad in [cut, &more, b"\x07", b"no deflate"] {
+            assert_eq!(reason(&query(bad)), Some(Reason::MessageEncoding), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_signed_is_what_stood_there() {
+        let whole = format!("x=1&{}&RelayState=a%2Bb+c", query(&deflated(b"<a/>")));
+        let carried = Carried::redirected(&whole).unwrap();
+        assert_eq!(carried.relay_state(), Some("a+b c"));
+        let octets = match &carried.vouched {
+            Vouched::Beside { octets, .. } => octets.as_str(),
+            Vouched::Within => "",
+        };
+        assert!(octets.starts_with("SAMLRequest=") && octets.contains("&RelayState=a%2Bb+c&SigAlg="), "{octets}");
+        assert_eq!(reason(&format!("{whole}{}", "x".repeat(80))), Some(Reason::MessageEncoding), "RelayState is short");
+        assert_eq!(reason(&format!("{whole}&SAMLEncoding=x")), Some(Reason::MessageEncoding));
+    }
+}
