@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BaseUrl, KeyFiles, KeySource, Network, Outbound, Problem, RemoteUrl, Upstream};
+use super::{BaseUrl, KeyFiles, KeySource, Network, Outbound, Override, Problem, RemoteUrl, Upstream};
 use crate::base::{EidId, FeedId, ProviderId, ServiceId};
 use crate::crypto::trusted::AlgorithmSet;
 use crate::identity::Field;
@@ -41,6 +41,8 @@ pub struct Config {
     pub metadata: Vec<MetadataSource>,
     /// The providers, in the order of the configuration.
     pub providers: Vec<Provider>,
+    /// Operators' words on providers.
+    pub overrides: Vec<Override>,
     /// The routes.
     pub routes: Routes,
     /// Who is behind the service, for the SP metadata.
@@ -158,6 +160,8 @@ pub struct Listen {
     pub shutdown_delay: Duration,
     /// How long requests may then take to end.
     pub drain_timeout: Duration,
+    /// The Unix socket on which operators give their words; none: nobody can.
+    pub control: Option<PathBuf>,
 }
 
 /// `[verification]`.

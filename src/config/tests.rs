@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::base::UnixTime;
 use crate::crypto::trusted::{AlgorithmSet, JwsAlgorithm};
 use crate::identity::Field;
 use crate::policy::Access;
@@ -65,6 +66,32 @@ issuer = "https://as.example.se"
 audience = "https://etjanst.example.se/api"
 jwks_file = "as-jwks.json"
 "#;
+
+#[test]
+fn an_operators_word_says_on_whom_what_and_why() {
+    let word = "[[override]]\nprovider = \"freja\"\nstate = \"open\"\nwho = \"eva\"\nwhy = \"planned\"\n\
+                from = \"2026-03-01T20:00:00+01:00\"\nuntil = \"2026-03-01T22:00:00Z\"\n";
+    let config = read(&format!("{GOOD}{OTHERS}{word}")).unwrap();
+    let [one] = &config.overrides[..] else { panic!() };
+    assert_eq!((one.provider.as_str(), one.state, one.who.as_str()), ("freja", Forced::Open, "eva"));
+    let at = |text: &str| UnixTime::parse_rfc3339(text).unwrap();
+    let holds =
+        ["2026-03-01T18:59:59Z", "2026-03-01T19:00:00Z", "2026-03-01T22:00:00Z"].map(|text| one.holds(at(text)));
+    assert_eq!(holds, [false, true, false]);
+    for (from, to, problem) in [
+        ("provider = \"freja\"", "provider = \"nobody\"", "no [[provider]] has the id"),
+        ("provider = \"freja\"", "provider = \"api\"", "nobody logs in by"),
+        ("state = \"open\"\n", "", "`state` is missing"),
+        ("state = \"open\"", "state = \"ajar\"", "`state` must be"),
+        ("who = \"eva\"\n", "", "`who` is missing"),
+        ("why = \"planned\"", "why = \"\"", "`why` is empty"),
+        ("2026-03-01T22:00:00Z", "2026-03-01T18:00:00Z", "`until` is not after `from`"),
+        ("2026-03-01T22:00:00Z", "22:00", "`until` must be an instant"),
+    ] {
+        let said = problems(&format!("{GOOD}{OTHERS}{}", word.replacen(from, to, 1))).join("\n");
+        assert!(said.contains(problem), "{to}: {said}");
+    }
+}
 
 #[test]
 fn a_provider_speaks_one_of_three_protocols() {
