@@ -139,6 +139,8 @@ pub struct SamlProvider {
     pub binding: Option<SsoBinding>,
     /// AuthenticatingAuthority allow-list; empty takes any.
     pub authenticating_authorities: Vec<String>,
+    /// Whether whoever logs out here is offered to log out there, where it has single logout.
+    pub logout_at_provider: bool,
 }
 
 /// A `[[provider]]` with `protocol = "oidc"`.
