@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::pick::{Pick, pick};
+use super::pick::{Pick, View, pick};
 use super::relay::RelayState;
-use super::step_up::Principal;
+use super::step_up::{Principal, on_top};
 use super::target::Targets;
 use super::{BeginLogin, Cookies, Denial, Gate, LoginStart, SameSite, SetCookie};
-use crate::base::UnixTime;
 use crate::base::limits::LOGINS_IN_FLIGHT;
+use crate::base::{ProviderId, UnixTime};
 use crate::policy::{Access, Route};
 use crate::provider::ProviderEntry;
 use crate::request::{self, AuthnRequest, PostForm};
@@ -35,9 +35,11 @@ impl Gate {
             return Ok(LoginStart::AlreadySignedIn { location: rd });
         }
         let snapshot = self.registry.owned();
+        let forced = |id: &ProviderId| self.forced(id, now);
+        let choose = |login: &BeginLogin<'_>| pick(&snapshot, route, login, View { now, forced: &forced });
         let picked = match (&session, &lacks) {
-            (Some(session), Some(lacks)) => self.pick_on_top(&snapshot, route, &login, (session, lacks), now)?,
-            _ => pick(&snapshot, route, &login, now)?,
+            (Some(session), Some(lacks)) => on_top(&snapshot, route, &login, (session, lacks), now, &choose)?,
+            _ => choose(&login)?,
         };
         match picked {
             Pick::Ask(options, why) => Ok(LoginStart::Choose { options, why, rd }),

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::pick::{Pick, pick};
+use super::pick::Pick;
 use super::{BeginLogin, Denial, Gate};
 use crate::base::UnixTime;
 use crate::identity::{Field, Subject, SubjectKind};
@@ -35,52 +35,45 @@ fn kind(subject: &str) -> &str {
     subject.split(':').next().unwrap_or_default()
 }
 
-impl Gate {
-    /// Which provider a login goes to that begins on top of `session`, which lacks `lacks`. The choice is left to the
-    /// person where it is open; where the e-ID that they used can give what is asked, they use it again.
-    pub(super) fn pick_on_top<'s>(
-        &self,
-        snapshot: &'s Snapshot,
-        route: &Route,
-        login: &BeginLogin<'_>,
-        (session, lacks): (&Session, &Reject),
-        now: UnixTime,
-    ) -> Result<Pick<'s>, Denial> {
-        if login.eid.is_some() || login.choose {
-            return pick(snapshot, route, login, now);
-        }
-        let by = |eid: &str| {
-            pick(snapshot, route, &BeginLogin { eid: Some(eid), rd: login.rd, cookies: login.cookies, ..*login }, now)
-        };
-        if lacks.reason() != Reason::RequiredAttributeMissing {
-            // The route may not take it, or its providers not the level: then it is none of those on offer.
-            let can = |entry: &&ProviderEntry| entry.config().eid == *session.eid() && entry.can_begin(route, now);
-            return match snapshot.for_route(route).into_iter().find(can) {
-                Some(_) => by(session.eid().as_str()),
-                None => pick(snapshot, route, login, now),
-            };
-        }
-        // What the e-ID did not give once it will not give twice: the others first.
-        match pick(snapshot, route, &BeginLogin { choose: true, rd: login.rd, cookies: login.cookies, ..*login }, now)?
-        {
-            Pick::Ask(mut options, why) => {
-                let others = options.iter().filter(|option| option.eid != *session.eid());
-                match others.clone().count() {
-                    0 => pick(snapshot, route, login, now),
-                    1 => match others.clone().find(|option| option.usable) {
-                        Some(only) => by(only.eid.as_str()),
-                        None => Ok(Pick::Ask(options, why)),
-                    },
-                    _ => {
-                        options.retain(|option| option.eid != *session.eid());
-                        Ok(Pick::Ask(options, why))
-                    }
-                }
-            }
-            begin @ Pick::Begin(_) => Ok(begin),
-        }
-    }
+/// How a provider is chosen for a login that wishes for something.
+pub(super) type Choose<'c, 's> = &'c dyn Fn(&BeginLogin<'_>) -> Result<Pick<'s>, Denial>;
 
+/// Which provider a login goes to that begins on top of `session`, which lacks `lacks`. The choice is left to the person
+/// where it is open; where the e-ID that they used can give what is asked, they use it again.
+pub(super) fn on_top<'s>(
+    snapshot: &'s Snapshot,
+    route: &Route,
+    login: &BeginLogin<'_>,
+    (session, lacks): (&Session, &Reject),
+    now: UnixTime,
+    choose: Choose<'_, 's>,
+) -> Result<Pick<'s>, Denial> {
+    if login.eid.is_some() || login.choose {
+        return choose(login);
+    }
+    let by = |eid: &str| choose(&BeginLogin { eid: Some(eid), ..*login });
+    if lacks.reason() != Reason::RequiredAttributeMissing {
+        // The route may not take it, or its providers not the level: then it is none of those on offer.
+        let can = |entry: &&ProviderEntry| entry.config().eid == *session.eid() && entry.can_begin(route, now);
+        return match snapshot.for_route(route).into_iter().find(can) {
+            Some(_) => by(session.eid().as_str()),
+            None => choose(login),
+        };
+    }
+    // What the e-ID did not give once it will not give twice: the others first.
+    let (options, why) = match choose(&BeginLogin { choose: true, ..*login })? {
+        Pick::Ask(options, why) => (options, why),
+        begin @ Pick::Begin(_) => return Ok(begin),
+    };
+    let others: Vec<_> = options.into_iter().filter(|option| option.eid != *session.eid()).collect();
+    match others.as_slice() {
+        [] => choose(login),
+        [only] if only.usable => by(only.eid.as_str()),
+        _ => Ok(Pick::Ask(others, why)),
+    }
+}
+
+impl Gate {
     /// What of `session` a login on top of it is bound to, at `provider`.
     pub(super) fn bound_to(&self, session: &Session, opens: bool, provider: &ProviderEntry) -> StepUpFrom {
         // Who a provider knows by a name of its own is nobody that another one could know.
