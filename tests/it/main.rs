@@ -21,6 +21,7 @@ mod encryption_oracle;
 mod examples;
 mod feeds;
 mod fetch;
+mod forward_auth;
 mod grpc;
 mod hostile_http2;
 mod hostile_limits;
@@ -36,6 +37,8 @@ mod oidc_documents;
 mod oidc_login;
 #[cfg(feature = "peers")]
 mod peer_oidc;
+#[cfg(feature = "peers")]
+mod peer_proxies;
 #[cfg(feature = "peers")]
 mod peer_saml;
 mod process;
