@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::pick::{Pick, View, pick};
+use super::pick::Pick;
 use super::relay::RelayState;
 use super::step_up::{Principal, on_top};
 use super::target::Targets;
 use super::{BeginLogin, Cookies, Denial, Gate, LoginStart, SameSite, SetCookie};
+use crate::base::UnixTime;
 use crate::base::limits::LOGINS_IN_FLIGHT;
-use crate::base::{ProviderId, UnixTime};
 use crate::policy::{Access, Route};
 use crate::provider::ProviderEntry;
 use crate::request::{self, AuthnRequest, PostForm};
@@ -35,8 +35,8 @@ impl Gate {
             return Ok(LoginStart::AlreadySignedIn { location: rd });
         }
         let snapshot = self.registry.owned();
-        let forced = |id: &ProviderId| self.forced(id, now);
-        let choose = |login: &BeginLogin<'_>| pick(&snapshot, route, login, View { now, forced: &forced });
+        let past = self.past(&login.cookies, session.as_ref(), now);
+        let choose = |login: &BeginLogin<'_>| self.pick(&snapshot, route, login, &past, now);
         let picked = match (&session, &lacks) {
             (Some(session), Some(lacks)) => on_top(&snapshot, route, &login, (session, lacks), now, &choose)?,
             _ => choose(&login)?,
@@ -50,6 +50,7 @@ impl Gate {
                     principal: session.filter(|_| !opens).and_then(|session| self.principal(&session, provider, now)),
                 };
                 let start = self.send(provider, route, begun, &login, now).await?;
+                self.board.begun(&provider.config().id, login.counts, login.from, now);
                 let asked = provider.asks(route, now).unwrap_or_default();
                 self.telemetry.emit(LoginBegun { provider: &provider.config().id, route: &route.name, asked: &asked });
                 Ok(start)

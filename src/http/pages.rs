@@ -111,6 +111,7 @@ struct Option_<'a> {
     label: &'a str,
     href: String,
     usable: bool,
+    in_trouble: bool,
 }
 
 #[derive(Template)]
@@ -189,8 +190,9 @@ pub fn choose(site: &Site, locale: Locale, options: &[Choice], rd: &str) -> Resp
         .iter()
         .map(|choice| Option_ {
             label: &choice.label,
-            href: site.login(rd, &[("eid", choice.eid.as_str()), ("locale", locale.tag())]),
+            href: site.login(rd, &[choice.login(), vec![("locale", locale.tag())]].concat()),
             usable: choice.usable,
+            in_trouble: choice.trouble.is_some(),
         })
         .collect();
     let frame = Frame::new(site, locale).in_both(|tag| site.login(rd, &[("choose", "true"), ("locale", tag)]));

@@ -27,6 +27,7 @@ fn option(eid: &str, label: &str, usable: bool) -> Choice {
         provider: ProviderId::new("p").unwrap(),
         usable,
         trouble: (!usable).then_some(Trouble::WithoutKeys),
+        differs: Default::default(),
     }
 }
 
