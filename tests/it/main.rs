@@ -28,6 +28,7 @@ mod known_persons;
 mod login;
 mod metadata_vectors;
 mod observed;
+mod oidc_attacks;
 mod oidc_documents;
 #[cfg(feature = "peers")]
 mod peer_saml;
