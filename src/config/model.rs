@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BaseUrl, KeyFiles, KeySource, Network, Outbound, Problem, RemoteUrl, Upstream};
+use super::{
+    BaseUrl, KeyFiles, KeySource, LogoutConfig, Network, Outbound, Problem, RemoteUrl, SessionConfig, Store, Upstream,
+};
 use crate::base::{EidId, FeedId, ProviderId, ServiceId};
 use crate::crypto::trusted::AlgorithmSet;
 use crate::identity::Field;
 use crate::policy::Routes;
-use crate::replay::shared::{NodeAddress, StoreTls, Topology};
 use crate::verify::jose::OidcProfile;
 use crate::verify::saml::{Profile, Signed, SsoBinding};
 
@@ -31,6 +32,8 @@ pub struct Config {
     pub keys: KeyFiles,
     /// How long a session lasts.
     pub session: SessionConfig,
+    /// What a logout does beside ending the session.
+    pub logout: LogoutConfig,
     /// Where uses are remembered.
     pub store: Store,
     /// Where files of our own are kept.
@@ -56,14 +59,6 @@ pub struct Config {
     /// What must not be so in a sidecar that serves; `load_to_serve` refuses it. A single message can be verified all
     /// the same.
     pub unfit: Vec<Problem>,
-}
-
-impl Config {
-    /// Every address that a Response may be addressed to: our own first, then the aliases.
-    pub fn acs_urls(&self) -> Vec<String> {
-        let own = self.service.base_url.acs_url(&self.service.prefix);
-        std::iter::once(own).chain(self.service.acs_aliases.iter().cloned()).collect()
-    }
 }
 
 /// Which world a sidecar belongs to.
@@ -143,6 +138,31 @@ pub struct UpstreamConfig {
     pub tunnel_idle_timeout: Duration,
 }
 
+/// A way in which a proxy asks about requests that it passes on itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForwardAuth {
+    /// nginx's `auth_request`: answers are 200, 401 and 403.
+    Nginx,
+    /// Envoy's `ext_authz` over HTTP.
+    Envoy,
+    /// Traefik's `forwardAuth`; Caddy asks likewise.
+    Traefik,
+}
+
+impl ForwardAuth {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Nginx, Self::Envoy, Self::Traefik];
+
+    /// Its name in the configuration, in paths and in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Envoy => "envoy",
+            Self::Traefik => "traefik",
+        }
+    }
+}
+
 /// `[listen]`.
 #[derive(Clone, Debug)]
 pub struct Listen {
@@ -150,8 +170,10 @@ pub struct Listen {
     pub public: SocketAddr,
     /// Where operators look.
     pub admin: SocketAddr,
-    /// Whose X-Forwarded-For counts.
+    /// Whose X-Forwarded-For counts, and whose questions.
     pub trusted_proxies: Vec<Network>,
+    /// In which ways a trusted proxy may ask about requests; empty: in none.
+    pub forward_auth: Vec<ForwardAuth>,
     /// How long a connection may wait for its next request.
     pub keep_alive_timeout: Duration,
     /// How long to go on serving after SIGTERM, while load balancers notice.
@@ -182,49 +204,6 @@ pub enum SecondReader {
     Metadata,
     /// On logins too.
     Always,
-}
-
-/// `[session]`.
-#[derive(Clone, Debug)]
-pub struct SessionConfig {
-    /// Without a request for so long, it ends.
-    pub idle_timeout: Duration,
-    /// After so long, it ends.
-    pub lifetime: Duration,
-}
-
-/// `[store]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Store {
-    /// This process's memory: for one replica.
-    Memory,
-    /// Redis or Valkey, shared by every replica.
-    Redis(Box<RedisStore>),
-}
-
-/// `[store]` with `kind = "redis"`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RedisStore {
-    /// Servers, or Sentinels, or some nodes of a cluster.
-    pub nodes: Vec<NodeAddress>,
-    /// How the primary is found.
-    pub topology: Topology,
-    /// The numbered database.
-    pub database: u32,
-    /// The ACL user.
-    pub username: Option<String>,
-    /// Its password.
-    pub password: Option<KeySource>,
-    /// The Sentinels' own user.
-    pub sentinel_username: Option<String>,
-    /// Its password.
-    pub sentinel_password: Option<KeySource>,
-    /// TLS; none speaks in clear.
-    pub tls: Option<StoreTls>,
-    /// How long making one connection may take.
-    pub connect_timeout: Duration,
-    /// How long an answer may take.
-    pub timeout: Duration,
 }
 
 /// `[[metadata]]`.
@@ -403,6 +382,8 @@ pub struct SamlProvider {
     pub binding: Option<SsoBinding>,
     /// AuthenticatingAuthority allow-list; empty takes any.
     pub authenticating_authorities: Vec<String>,
+    /// Whether whoever logs out here is offered to log out there, where it has single logout.
+    pub logout_at_provider: bool,
 }
 
 /// A `[[provider]]` with `protocol = "oidc"`.

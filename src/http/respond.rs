@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use super::pages::{self, Site};
 use super::text::Problem;
@@ -126,6 +126,17 @@ pub fn refused(site: &Site, asked: &Asked<'_>, refusal: &Refusal) -> Response<By
     answer(site, &asked, verdict, refusal.denial.code(), Some(refusal.reference), Some(retry))
 }
 
+/// A message of single logout was refused.
+pub fn logout_refused(site: &Site, asked: &Asked<'_>, denial: &Denial, reference: Reference) -> Response<Bytes> {
+    let mut verdict = judge(denial);
+    // What is left of a login's words would be about the wrong thing.
+    if verdict.status.is_client_error() {
+        verdict.problem = Problem::LogoutFailed;
+    }
+    let reference = if let Denial::Internal(own) = denial { *own } else { reference };
+    answer(site, asked, verdict, denial.code(), Some(reference), None)
+}
+
 /// What goes wrong before the gate is asked, or after it has said yes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -163,6 +174,10 @@ pub enum Fault {
     BadUpgrade,
     /// The e-service speaks a protocol that has no WebSockets here.
     NoUpgrade,
+    /// A proxy that we do not trust asks about a request (forward-auth).
+    UntrustedProxy,
+    /// A proxy's question that names no request, or two.
+    BadForwarded,
     /// More forms are being read than there is room for.
     Overloaded,
     /// Our own fault.
@@ -190,6 +205,8 @@ impl Fault {
             Self::ClientSlow => "request_timeout",
             Self::BadUpgrade => "bad_upgrade",
             Self::NoUpgrade => "upgrade_unsupported",
+            Self::UntrustedProxy => "untrusted_proxy",
+            Self::BadForwarded => "bad_forwarded",
             Self::Overloaded => "overloaded",
             Self::Internal => "internal",
         }
@@ -212,6 +229,8 @@ impl Fault {
             Self::ClientSlow => verdict(StatusCode::REQUEST_TIMEOUT, Problem::Form),
             Self::BadUpgrade => verdict(StatusCode::BAD_REQUEST, Problem::Method),
             Self::NoUpgrade => verdict(StatusCode::NOT_IMPLEMENTED, Problem::Method),
+            Self::UntrustedProxy => verdict(StatusCode::FORBIDDEN, Problem::NotFound),
+            Self::BadForwarded => verdict(StatusCode::BAD_REQUEST, Problem::Form),
             Self::Overloaded => later(Problem::Busy),
             Self::Internal => verdict(StatusCode::INTERNAL_SERVER_ERROR, Problem::Internal),
         }
@@ -225,6 +244,30 @@ pub fn fault(site: &Site, asked: &Asked<'_>, fault: Fault, reference: Option<Ref
         out.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     }
     out
+}
+
+/// Yes, to a proxy that asks about a request.
+pub fn yes() -> Response<Bytes> {
+    let mut out = Response::new(Bytes::new());
+    out.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    out
+}
+
+/// A refusal as nginx's `auth_request` takes it: 401 where a login or other credentials would help, else 403. The answer
+/// that it would be elsewhere is told beside it: its code, its status, and where a person is led.
+pub fn for_nginx<B>(
+    mut answer: Response<B>,
+    code: &'static str,
+    named: &HeaderName,
+    meant: &HeaderName,
+) -> Response<B> {
+    let status = answer.status();
+    let to_login = status == StatusCode::UNAUTHORIZED || (status == StatusCode::SEE_OTHER && code == "needs_login");
+    *answer.status_mut() = if to_login { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
+    let headers = answer.headers_mut();
+    headers.insert(named.clone(), HeaderValue::from_static(code));
+    headers.insert(meant.clone(), status.as_u16().into());
+    answer
 }
 
 /// 303: whatever the method was, the next is a GET (RFC 9110, 15.4.4). `location` is ours or comes from verified

@@ -1,18 +1,18 @@
 //! What happens to a request, as one list.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, GetAll};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Body as _;
 
 use super::bearer::{self, Brought};
 use super::body::{AnswerBody, FormRoom, NotRead, RequestBody, gather};
-use super::own_paths::{OwnPath, OwnPaths, OwnRequest};
+use super::own_paths::{EService, OwnPath, OwnPaths, OwnRequest};
 use super::pages::Site;
 use super::proxy::Proxy;
 use super::query::Query;
@@ -24,7 +24,7 @@ use super::watchdog::{Cut, Expired, Watched};
 use super::{admit, cookies, counted, navigation, trace};
 use crate::config::Config;
 use crate::crypto::digest::Random;
-use crate::gate::{Cookies, Decision, Denial, Gate, Lease, Permit, Reference};
+use crate::gate::{Cookies, Decision, Denial, Gate, IdentityHeaders, Lease, Permit, Reference};
 use crate::policy::normal_path;
 use crate::telemetry::trace::within;
 use crate::telemetry::{BadTrace, ForgedHeaders, Metrics, Outcome, StreamCut, Telemetry, UpstreamFailed};
@@ -100,8 +100,8 @@ impl<U: Upstream> Handler for Service<U> {
 
 /// When and where a request came in.
 #[derive(Clone, Copy)]
-struct Came {
-    began: Instant,
+pub(super) struct Came {
+    pub(super) began: Instant,
     core: usize,
 }
 
@@ -165,36 +165,51 @@ impl<U: Upstream> Generation<U> {
             Ok(path) => path.into_owned(),
             Err(_) => return self.fault(&request, Fault::BadPath, None),
         };
+        if let Some(dialect) = self.dialect(&path) {
+            return Box::pin(self.ask(dialect, request, &client, came)).await;
+        }
         if let Some(own) = self.own.find(&path) {
             // Rare beside what is passed on, whose future need not be as large as this one.
             self.telemetry.metrics().requests.answered(None, Outcome::Own);
-            return Box::pin(self.own_path(own, request)).await;
+            return Box::pin(self.own_path(own, request, &client, came.core)).await;
         }
-        let decision = match bearer::brought(request.headers()) {
-            Brought::Nothing => self.by_cookies(request.headers(), &path).await,
+        match self.decide(&request, &path).await {
+            Decision::Denied(denial) => self.denied_with_challenge(&request, &path, &denial),
+            Decision::Permit(permit) => self.forward(request, &path, &client, permit, wish, came).await,
+        }
+    }
+
+    /// The decision on a request for `path`, which is in normal form.
+    pub(super) async fn decide<B>(&self, request: &Request<B>, path: &str) -> Decision {
+        match bearer::brought(request.headers()) {
+            Brought::Nothing => self.by_cookies(request.headers(), path).await,
             // For the e-service itself, where the route takes no tokens.
-            _ if !self.gate.takes_tokens(&path) => self.by_cookies(request.headers(), &path).await,
-            Brought::Malformed => Decision::Denied(self.gate.malformed_token(&path)),
+            _ if !self.gate.takes_tokens(path) => self.by_cookies(request.headers(), path).await,
+            Brought::Malformed => Decision::Denied(self.gate.malformed_token(path)),
             Brought::Token(token) => {
-                let presented = token.presented(&request, &path);
+                let presented = token.presented(request, path);
                 let cookie_too = {
                     let pairs = cookies::pairs(request.headers());
                     self.gate.has_session_cookie(&Cookies::new(&pairs))
                 };
                 // Programs only: their futures need not be in everybody's.
-                Box::pin(self.gate.authorize_token(&path, &presented, cookie_too)).await
+                Box::pin(self.gate.authorize_token(path, &presented, cookie_too)).await
             }
-        };
-        match decision {
-            Decision::Denied(denial) => {
-                let mut answer = self.denied(&request, &path, &denial);
-                if self.gate.takes_tokens(&path) {
-                    bearer::challenge(&mut answer, &denial, self.gate.dpop_nonce(&path).as_deref());
-                }
-                answer
-            }
-            Decision::Permit(permit) => self.forward(request, &path, &client, permit, wish, came).await,
         }
+    }
+
+    /// A denial, with what a program needs to know of the tokens that the route takes.
+    pub(super) fn denied_with_challenge<B>(
+        &self,
+        request: &Request<B>,
+        path: &str,
+        denial: &Denial,
+    ) -> Response<AnswerBody> {
+        let mut answer = self.denied(request, path, denial);
+        if self.gate.takes_tokens(path) {
+            bearer::challenge(&mut answer, denial, self.gate.dpop_nonce(path).as_deref());
+        }
+        answer
     }
 
     async fn by_cookies(&self, headers: &HeaderMap, path: &str) -> Decision {
@@ -241,19 +256,27 @@ impl<U: Upstream> Generation<U> {
         }
     }
 
-    async fn own_path(&self, path: OwnPath, request: Request<RequestBody>) -> Response<AnswerBody> {
+    async fn own_path(
+        &self,
+        path: OwnPath,
+        request: Request<RequestBody>,
+        client: &Client,
+        core: usize,
+    ) -> Response<AnswerBody> {
         let (parts, body) = request.into_parts();
+        let behind = Behind { generation: self, core, client, cookies: parts.headers.get_all(COOKIE) };
         let pairs = cookies::pairs(&parts.headers);
         let own = OwnRequest {
             method: &parts.method,
             headers: &parts.headers,
             query: Query::new(parts.uri.query()),
             cookies: Cookies::new(&pairs),
+            e_service: &behind,
         };
         if let Err(refused) = self.own.admit(path, &own) {
             return (*refused).map(AnswerBody::from);
         }
-        let form = if path.has_form() {
+        let form = if path.has_form(&parts.method) {
             match self.form(&parts.headers, body).await {
                 Ok(form) => form,
                 Err(fault) => {
@@ -298,7 +321,7 @@ impl<U: Upstream> Generation<U> {
         }
     }
 
-    fn denied(&self, request: &Request<RequestBody>, path: &str, denial: &Denial) -> Response<AnswerBody> {
+    fn denied<B>(&self, request: &Request<B>, path: &str, denial: &Denial) -> Response<AnswerBody> {
         // Where a login leads to: what was asked for, or the page of a form that was sent, which nobody sends again.
         let target = if matches!(*request.method(), Method::GET | Method::HEAD) {
             match request.uri().query() {
@@ -317,9 +340,9 @@ impl<U: Upstream> Generation<U> {
         respond::denied(&self.site, &asked, denial, reference).map(AnswerBody::from)
     }
 
-    fn fault(
+    pub(super) fn fault<B>(
         &self,
-        request: &Request<RequestBody>,
+        request: &Request<B>,
         fault: Fault,
         reference: Option<Reference>,
     ) -> Response<AnswerBody> {
@@ -346,8 +369,32 @@ impl<U: Upstream> Generation<U> {
         respond::fault(&self.site, &asked, fault, Some(reference)).map(AnswerBody::from)
     }
 
-    fn reference(&self) -> Reference {
+    pub(super) fn reference(&self) -> Reference {
         Reference::new(&*self.random).unwrap_or(Reference::NONE)
+    }
+}
+
+/// The e-service behind one request for a path of ours.
+struct Behind<'r, U> {
+    generation: &'r Generation<U>,
+    core: usize,
+    client: &'r Client,
+    cookies: GetAll<'r, HeaderValue>,
+}
+
+impl<U: Upstream> EService for Behind<'_, U> {
+    fn told<'a>(&'a self, headers: Arc<IdentityHeaders>) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+        Box::pin(async move {
+            let Self { generation, core, client, cookies } = self;
+            let path = generation.config.logout.upstream_path.as_deref();
+            let (Some(upstream), Some(path)) = (generation.upstreams.get(*core), path) else { return false };
+            let told = generation.proxy.tell(upstream, path, cookies.iter(), client, &headers).await;
+            if let Err(failed) = &told {
+                let reference = generation.reference();
+                generation.telemetry.emit(UpstreamFailed { cause: &failed.to_string(), reference: reference.as_str() });
+            }
+            told.is_ok_and(|taken| taken)
+        })
     }
 }
 

@@ -33,8 +33,11 @@ fn a_newcomer_gets_from_keys_to_a_checked_configuration() {
     assert_eq!(std::fs::read(path.join("session.key")).unwrap(), before, "keys that are there stay");
 
     std::fs::write(path.join("g.toml"), CONFIG).unwrap();
+    // What the service shows OpenID providers was agreed with each of them: no command of ours makes it up.
+    std::fs::copy(path.join("identity.pem"), path.join("freja-client.pem")).unwrap();
+    std::fs::write(path.join("konto.secret"), "hemligt\n").unwrap();
     let (code, text, error) = said(&grindvakt(&["check", "--config", "g.toml"], path));
-    assert_eq!((code, text.as_str()), (Some(0), "ok: 3 providers, 3 routes, environment dev\n"), "{error}");
+    assert_eq!((code, text.as_str()), (Some(0), "ok: 5 providers, 3 routes, environment dev\n"), "{error}");
     assert!(error.contains("metadata-signer.crt"), "a feed that is not there is told of: {error}");
     let (code, text, _) = said(&grindvakt(&["check", "--config", "g.toml", "--explain", "/ansokan"], path));
     assert_eq!(code, Some(0));

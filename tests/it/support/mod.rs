@@ -2,6 +2,7 @@
 
 #[cfg(feature = "peers")]
 pub mod browser;
+pub mod openid;
 pub mod process;
 #[cfg(feature = "peers")]
 pub mod program;
