@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::authorize::meets;
 use super::finish::Context;
-use super::pick::{Pick, alternates, pick};
+use super::pick::{Pick, View, alternates, pick};
 use super::relay::RelayState;
 use super::target::Targets;
 use super::{BeginLogin, Cookies, Denial, Gate, LoginStart, Refusal, SameSite, SetCookie};
-use crate::base::UnixTime;
 use crate::base::limits::LOGINS_IN_FLIGHT;
+use crate::base::{ProviderId, UnixTime};
 use crate::policy::{Access, Route};
 use crate::provider::{ProviderEntry, Snapshot};
 use crate::request::{self, AuthnRequest, PostForm};
@@ -33,7 +33,9 @@ impl Gate {
         let mut picked = None;
         let begun = self.begin_at(&snapshot, route, rd.clone(), &login, now, &mut picked).await;
         begun.map_err(|denial| {
-            let others = |provider: &ProviderEntry| alternates(&snapshot, route, &provider.config().eid, now);
+            let forced = |id: &ProviderId| self.forced(id, now);
+            let view = View { now, forced: &forced };
+            let others = |provider: &ProviderEntry| alternates(&snapshot, route, &provider.config().eid, view);
             let alternates = picked.map(others).unwrap_or_default();
             let context = Context { provider: picked, ..Context::default() };
             Refusal { retry: Some(rd), locale: Some(login.locale), alternates, ..self.refuse(denial, &context) }
@@ -55,7 +57,8 @@ impl Gate {
         if opens && !login.choose && login.eid.is_none() {
             return Ok(LoginStart::AlreadySignedIn { location: rd });
         }
-        match pick(snapshot, route, login, now)? {
+        let forced = |id: &ProviderId| self.forced(id, now);
+        match pick(snapshot, route, login, View { now, forced: &forced })? {
             Pick::Ask(options, why) => Ok(LoginStart::Choose { options, why, rd }),
             Pick::Begin(provider) => {
                 *picked = Some(provider);

@@ -14,6 +14,7 @@ mod browser_oidc;
 mod canonical_oracle;
 mod commands;
 mod contract;
+mod control;
 mod demo;
 mod dev_mode;
 mod encryption_oracle;

@@ -190,6 +190,16 @@ audience = "https://etjanst.example.se/api"
         refresher.feeds().status(self.clock.now()).iter().map(|status| status.freshness).collect()
     }
 
+    /// Waits until nothing is on its way: what is fetched while the hand is moved would have taken too long.
+    async fn settled(&self) {
+        let idle = |kept: &Self| {
+            let (now, (_, refresher, _)) = (kept.clock.now(), kept.running.as_ref().unwrap());
+            let status = refresher.feeds().status(now);
+            status.iter().all(|status| !status.fetching && status.next_attempt.is_none_or(|next| now < next))
+        };
+        self.until("nothing is on its way", idle).await;
+    }
+
     fn advance(&self, seconds: u64) {
         self.clock.advance(std::time::Duration::from_secs(seconds));
     }
@@ -285,11 +295,13 @@ async fn a_document_that_is_wrong_changes_nothing() {
             let line = format!("grindvakt_fetch_failures_total{{code=\"{code}\",feed=\"konto\"}}");
             telemetry.metrics().text().unwrap().lines().any(|l| l.starts_with(&line))
         };
+        kept.settled().await;
         kept.advance(3_600);
         kept.until(code, failed).await;
         assert_eq!(kept.why("konto"), None, "{name} {code}");
         assert_eq!(kept.verdict(&op, &op.key), Ok(()), "{name} {code}");
         *op.published.lock().unwrap() = good.clone();
+        kept.settled().await;
         kept.advance(300);
         kept.until("good again", |kept| kept.freshness().iter().all(|state| *state == Freshness::Fresh)).await;
     }
@@ -300,10 +312,12 @@ async fn a_document_that_is_wrong_changes_nothing() {
         [r#"{"keys":[]}"#.to_owned(), r#"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#.to_owned(), "<html>".to_owned()]
     {
         op.publishes(jwks);
+        kept.settled().await;
         kept.advance(3_600);
         kept.until("noticed", |kept| kept.freshness().contains(&Freshness::Stale)).await;
         assert_eq!(kept.verdict(&op, &op.key), Ok(()));
         *op.published.lock().unwrap() = good.clone();
+        kept.settled().await;
         kept.advance(300);
         kept.until("good again", |kept| kept.freshness().iter().all(|state| *state == Freshness::Fresh)).await;
     }
