@@ -38,6 +38,9 @@ mod oidc_confusion;
 mod oidc_documents;
 mod oidc_login;
 #[cfg(feature = "peers")]
+mod oidc_replicas;
+mod oidc_secrets;
+#[cfg(feature = "peers")]
 mod peer_oidc;
 #[cfg(feature = "peers")]
 mod peer_proxies;
