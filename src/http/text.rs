@@ -71,6 +71,9 @@ problems! {
     /// An attribute that the route requires did not come.
     Attribute = "Uppgifter saknas om dig", "Din e-legitimation lämnade inte de uppgifter som den här delen av tjänsten behöver. Prova en annan e-legitimation.";
         "Information about you is missing", "Your e-ID did not give the information that this part of the service needs. Try another e-ID.";
+    /// The route takes a fresher login.
+    Fresh = "Du behöver legitimera dig igen", "Den här delen av tjänsten kräver att du nyss har legitimerat dig.";
+        "You need to use your e-ID again", "This part of the service needs you to have used your e-ID just now.";
     /// A step-up by another person than the session's.
     OtherPerson = "Någon annan är redan inloggad", "Inloggningen gällde en annan person än den som redan är inloggad här. Logga ut först.";
         "Somebody else is logged in already", "The login was for another person than the one logged in here. Log out first.";
