@@ -36,7 +36,11 @@ mod oidc_confusion;
 mod oidc_documents;
 mod oidc_login;
 #[cfg(feature = "peers")]
+mod peer_kubernetes;
+#[cfg(feature = "peers")]
 mod peer_oidc;
+#[cfg(feature = "peers")]
+mod peer_prometheus;
 #[cfg(feature = "peers")]
 mod peer_proxies;
 #[cfg(feature = "peers")]
