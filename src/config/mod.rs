@@ -18,6 +18,7 @@ mod reader;
 mod remote;
 mod route;
 mod service;
+mod session;
 mod store;
 mod tree;
 mod url;
@@ -31,14 +32,15 @@ pub use keys::{
 pub use load::{load, load_text, load_to_serve, sources};
 pub use model::{
     ClientAuth, Config, Contact, Encryption, Environment, FeedPlace, ForwardAuth, HeaderNames, JwtProvider, Listen,
-    LogFormat, MdqId, MetadataSource, Method, OidcProvider, Organisation, Pages, Protocol, Provider, Published,
-    RedisStore, Remote, SamlProvider, SecondReader, ServiceConfig, SessionConfig, Store, TokenSettings, UpstreamConfig,
-    UpstreamProtocol, Verification,
+    LogFormat, MdqId, MetadataSource, Method, OidcProvider, Organisation, Pages, Protocol, Provider, Published, Remote,
+    SamlProvider, SecondReader, ServiceConfig, TokenSettings, UpstreamConfig, UpstreamProtocol, Verification,
 };
 pub use network::{NoProxy, Outbound, ProxyAddress};
 pub use print::print;
 pub use problem::Problem;
 pub use remote::{RemoteUrl, is_loopback_name};
+pub use session::{LogoutConfig, SessionConfig};
+pub use store::{RedisStore, Store};
 pub use url::{BaseUrl, Network, Upstream};
 
 #[cfg(test)]

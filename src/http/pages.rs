@@ -4,6 +4,8 @@
 //! Everything that comes from outside reaches a page through a template, which escapes it. Nothing personal is shown,
 //! but the name on the page that asks whose login it is.
 
+mod logged_out;
+
 use std::sync::LazyLock;
 
 use askama::Template;
@@ -13,8 +15,10 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::text::{Problem, Says, Words, words};
 use crate::crypto::digest::sha256;
-use crate::gate::{AtProvider, Choice, Confirm, Reference};
+use crate::gate::{Choice, Confirm, Reference};
 use crate::session::Locale;
+
+pub use logged_out::{LoggedOut, logged_out};
 
 /// What every page knows: the service, and where our own paths are.
 #[derive(Clone, Debug, Default)]
@@ -126,16 +130,6 @@ struct ProblemPage<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "text.html")]
-struct TextPage<'a> {
-    frame: Frame<'a>,
-    says: Says,
-    link: Option<Link>,
-    /// A further sentence, and where it leads.
-    more: Option<(String, Link)>,
-}
-
-#[derive(Template)]
 #[template(path = "post.html")]
 struct PostPage<'a> {
     frame: Frame<'a>,
@@ -219,18 +213,6 @@ pub fn problem(
     };
     let retry = retry.map(|rd| Link { href: site.login(rd, &[("locale", locale.tag())]), text });
     page(status, &ProblemPage { frame: Frame::new(site, locale), says: problem.says(locale), retry, reference })
-}
-
-/// Logged out.
-/// `at_provider`: where the login may live on, which the person is told and can end.
-pub fn logged_out(site: &Site, locale: Locale, at_provider: Option<&AtProvider>) -> Response<Bytes> {
-    let words = words(locale);
-    let link = Some(Link { href: site.home.clone(), text: words.back_to_service });
-    let more = at_provider.map(|there| {
-        let link = Link { href: there.location.clone(), text: words.logout_there };
-        (words.still_logged_in_there.replace("{}", &there.label), link)
-    });
-    page(StatusCode::OK, &TextPage { frame: Frame::new(site, locale), says: words.logged_out, link, more })
 }
 
 /// Asks whether to log out: a link from anywhere may lead here, and only the button logs out.

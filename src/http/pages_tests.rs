@@ -4,7 +4,7 @@
 use super::*;
 use crate::base::{EidId, ProviderId};
 use crate::crypto::digest::SystemRandom;
-use crate::gate::Trouble;
+use crate::gate::{AtProvider, Trouble};
 
 fn site() -> Site {
     Site {
@@ -47,11 +47,19 @@ fn every_page(locale: Locale) -> Vec<Response<Bytes>> {
     let site = site();
     let reference = Reference::new(&SystemRandom::new()).unwrap();
     let location = "https://op.example.se/logout?a=b&c=\"><script>1</script>".to_owned();
-    let elsewhere = AtProvider { label: "<Freja>".into(), location };
+    let elsewhere = AtProvider { label: "<Freja>".into(), location, fields: Vec::new() };
+    let by_form = AtProvider {
+        label: "<BankID>".into(),
+        location: "https://idp.example.se/slo?a=\"><script>1</script>".into(),
+        fields: vec![("SAMLRequest", "\"><script>1</script>".into())],
+    };
+    let all =
+        LoggedOut { at_provider: Some(&by_form), there: Some(("<BankID>", false)), spreading: true, untold: true };
     let mut pages = vec![
         choose(&site, locale, &[option("bankid", "BankID", true), option("freja", "Freja", false)], "/a?b=c&d"),
-        logged_out(&site, locale, None),
-        logged_out(&site, locale, Some(&elsewhere)),
+        logged_out(&site, locale, LoggedOut::default()),
+        logged_out(&site, locale, LoggedOut { at_provider: Some(&elsewhere), ..LoggedOut::default() }),
+        logged_out(&site, locale, all),
         logout_ask(&site, locale),
         confirm(&site, locale, &asks()),
         to_provider(&site, locale, "https://idp.example.se:8443/sso", &[("SAMLRequest", "abc")]),

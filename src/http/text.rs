@@ -107,6 +107,9 @@ problems! {
     /// A form was posted with a session that is not enough for it.
     NotSentLevel = "Det du skrev har inte skickats", "Den här delen av tjänsten kräver en annan e-legitimation eller en högre tillitsnivå. Gå tillbaka med webbläsarens bakåtknapp och kopiera det som du vill behålla. Logga sedan in med en annan e-legitimation och skicka på nytt.";
         "What you wrote was not sent", "This part of the service needs another e-ID or a higher level of assurance. Go back with the browser's back button and copy what you want to keep. Then log in with another e-ID and send it again.";
+    /// A message of single logout was refused.
+    LogoutFailed = "Utloggningen kunde inte genomföras", "Meddelandet om utloggning kunde inte godkännas. Logga ut i tjänsten i stället.";
+        "The logout could not be carried out", "The message about the logout could not be accepted. Log out in the service instead.";
     /// Not logged in.
     NotSignedIn = "Du är inte inloggad", "Logga in för att fortsätta.";
         "You are not logged in", "Log in to continue.";
@@ -152,6 +155,14 @@ pub struct Words {
     pub logged_out: Says,
     /// The login may live on at the provider `{}`.
     pub still_logged_in_there: &'static str,
+    /// The provider `{}` says that its own session is over.
+    pub logged_out_there: &'static str,
+    /// The provider `{}` could not end its session, or not everything that hangs on it.
+    pub not_logged_out_there: &'static str,
+    /// Other replicas of the service do not know yet.
+    pub logout_spreading: &'static str,
+    /// The e-service could not be told.
+    pub logout_untold: &'static str,
     /// What ends it there.
     pub logout_there: &'static str,
     /// The page that asks whose login it is.
@@ -204,6 +215,10 @@ static SV: Words = Words {
         sentence: "Stäng webbläsaren om du delar datorn eller telefonen med andra.",
     },
     still_logged_in_there: "Du kan fortfarande vara inloggad hos {}.",
+    logged_out_there: "Du är utloggad även hos {}.",
+    not_logged_out_there: "{} kunde inte avsluta allt. Du kan fortfarande vara inloggad där eller i andra tjänster.",
+    logout_spreading: "Det kan ta en liten stund innan utloggningen gäller överallt i tjänsten.",
+    logout_untold: "Tjänsten kunde inte nås. Det som du hade öppet där kan ligga kvar en stund.",
     logout_there: "Logga ut även där",
     confirm: Says {
         title: "Är det du som loggar in?",
@@ -238,6 +253,10 @@ static EN: Words = Words {
         sentence: "Close the browser if you share the computer or the phone with others.",
     },
     still_logged_in_there: "You may still be logged in at {}.",
+    logged_out_there: "You are logged out at {} too.",
+    not_logged_out_there: "{} could not end everything. You may still be logged in there or in other services.",
+    logout_spreading: "It may take a little while until the logout counts everywhere in the service.",
+    logout_untold: "The service could not be reached. What you had open there may remain for a while.",
     logout_there: "Log out there too",
     confirm: Says {
         title: "Is it you who is logging in?",

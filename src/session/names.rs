@@ -9,6 +9,7 @@ use crate::base::ServiceId;
 pub struct CookieNames {
     session: String,
     confirm: String,
+    fresh: String,
     secure: bool,
 }
 
@@ -16,8 +17,8 @@ impl CookieNames {
     /// `secure` is false on a loopback `http` base_url only.
     pub fn new(service: &ServiceId, secure: bool) -> Self {
         let session = format!("{}eid-{service}", if secure { "__Host-" } else { "" });
-        let confirm = format!("{session}-confirm");
-        Self { session, confirm, secure }
+        let (confirm, fresh) = (format!("{session}-confirm"), format!("{session}-fresh"));
+        Self { session, confirm, fresh, secure }
     }
 
     /// The session's cookie.
@@ -28,6 +29,11 @@ impl CookieNames {
     /// The cookie of a login that waits for the person's yes.
     pub fn confirm(&self) -> &str {
         &self.confirm
+    }
+
+    /// The cookie that says that this browser's next login must be a fresh one: somebody logged out in it.
+    pub fn fresh(&self) -> &str {
+        &self.fresh
     }
 
     /// The cookie of a begun login.
@@ -42,7 +48,7 @@ impl CookieNames {
 
     /// Whether `name` is one of our cookies: the e-service neither sees nor sets it.
     pub fn is_ours(&self, name: &str) -> bool {
-        name == self.session || name == self.confirm || self.login_handle(name).is_some()
+        name == self.session || name == self.confirm || name == self.fresh || self.login_handle(name).is_some()
     }
 
     /// Whether they carry `Secure`.
@@ -67,7 +73,7 @@ mod tests {
         let name = names.login(&handle);
         assert_eq!(name, format!("__Host-eid-etjanst-{handle}"));
         assert_eq!(names.login_handle(&name), Some(handle));
-        for ours in [names.session(), names.confirm(), &name] {
+        for ours in [names.session(), names.confirm(), names.fresh(), &name] {
             assert!(names.is_ours(ours), "{ours}");
         }
         for other in ["__Host-eid-etjanst-x", "__Host-eid-etjanst2", "eid-etjanst", "sid", ""] {

@@ -14,17 +14,23 @@ impl OwnPaths {
         let locale = self.asked(request).locale;
         // Back from a logout at the provider.
         if request.query.flag("done") && self.gate.session_info(&request.cookies).is_none() {
-            return pages::logged_out(&self.site, locale, None);
+            return pages::logged_out(&self.site, locale, pages::LoggedOut::default());
         }
         pages::logout_ask(&self.site, locale)
     }
 
     /// Ends the session, and says the same whether there was one or not.
     pub(super) async fn logout(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
-        let ended = self.gate.logout(&request.cookies).await;
+        let mut ended = self.gate.logout(&request.cookies).await;
+        let untold = match ended.tell.take() {
+            Some(headers) => !request.e_service.told(headers).await,
+            None => false,
+        };
         let asked = self.asked(request);
         let mut out = if asked.page {
-            pages::logged_out(&self.site, asked.locale, ended.at_provider.as_ref())
+            let (at_provider, spreading) = (ended.at_provider.as_ref(), !ended.everywhere);
+            let said = pages::LoggedOut { at_provider, spreading, untold, ..Default::default() };
+            pages::logged_out(&self.site, asked.locale, said)
         } else {
             let mut out = respond::document("application/json", Bytes::new());
             out.headers_mut().remove(http::header::CONTENT_TYPE);
