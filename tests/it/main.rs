@@ -36,6 +36,8 @@ mod oidc_confusion;
 mod oidc_documents;
 mod oidc_login;
 #[cfg(feature = "peers")]
+mod peer_image;
+#[cfg(feature = "peers")]
 mod peer_kubernetes;
 #[cfg(feature = "peers")]
 mod peer_oidc;

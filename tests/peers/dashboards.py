@@ -92,7 +92,7 @@ for panel in panels:
         value = drawn[0][2] if drawn else math.nan
         words = panel["fieldConfig"]["defaults"].get("mappings", [])
         text = words[0]["options"].get(f"{value:g}", {}).get("text", number(value, unit)) if words else number(value, unit)
-        axes.text(0.5, 0.4, text, fontsize=20, ha="center", va="center", color="#1a7f37", transform=axes.transAxes)
+        axes.text(0.5, 0.4, text, fontsize=20, ha="center", va="center", color="#333", transform=axes.transAxes)
     elif panel["type"] == "bargauge":
         labels, values = [label for label, _, _ in drawn], [value for _, _, value in drawn]
         axes.barh(labels, values, color="#1a7f37", height=0.5)
