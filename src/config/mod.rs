@@ -10,6 +10,7 @@ pub mod keys;
 mod load;
 pub mod model;
 mod network;
+mod overrides;
 mod print;
 mod problem;
 mod provider;
@@ -36,6 +37,7 @@ pub use model::{
     SamlProvider, SecondReader, ServiceConfig, TokenSettings, UpstreamConfig, UpstreamProtocol, Verification,
 };
 pub use network::{NoProxy, Outbound, ProxyAddress};
+pub use overrides::{Forced, Override};
 pub use print::print;
 pub use problem::Problem;
 pub use remote::{RemoteUrl, is_loopback_name};

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::authorize::meets;
-use super::pick::{Pick, pick};
+use super::pick::{Pick, View, pick};
 use super::relay::RelayState;
 use super::target::Targets;
 use super::{BeginLogin, Cookies, Denial, Gate, LoginStart, SameSite, SetCookie};
-use crate::base::UnixTime;
 use crate::base::limits::LOGINS_IN_FLIGHT;
+use crate::base::{ProviderId, UnixTime};
 use crate::policy::{Access, Route};
 use crate::provider::ProviderEntry;
 use crate::request::{self, AuthnRequest, PostForm};
@@ -33,7 +33,8 @@ impl Gate {
             return Ok(LoginStart::AlreadySignedIn { location: rd });
         }
         let snapshot = self.registry.owned();
-        match pick(&snapshot, route, &login, now)? {
+        let forced = |id: &ProviderId| self.forced(id, now);
+        match pick(&snapshot, route, &login, View { now, forced: &forced })? {
             Pick::Ask(options, why) => Ok(LoginStart::Choose { options, why, rd }),
             Pick::Begin(provider) => {
                 let on_top_of = session.map(|session| StepUpFrom {

@@ -14,6 +14,7 @@ mod browser_oidc;
 mod canonical_oracle;
 mod commands;
 mod contract;
+mod control;
 mod demo;
 mod dev_mode;
 mod encryption_oracle;
@@ -35,6 +36,8 @@ mod observed;
 mod oidc_confusion;
 mod oidc_documents;
 mod oidc_login;
+mod oidc_replicas;
+mod oidc_secrets;
 #[cfg(feature = "peers")]
 mod peer_image;
 #[cfg(feature = "peers")]
