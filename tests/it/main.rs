@@ -33,6 +33,7 @@ mod known_persons;
 mod login;
 mod metadata_vectors;
 mod observed;
+mod oidc_attacks;
 mod oidc_confusion;
 mod oidc_documents;
 mod oidc_login;
