@@ -47,6 +47,7 @@ impl Metrics {
         for provider in providers {
             self.logins.know(&provider);
             self.health.know(&provider);
+            self.fetch.know_provider(&provider);
         }
         Self { requests: self.requests.renewed(routes), ..self.clone() }
     }
