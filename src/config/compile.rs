@@ -6,7 +6,9 @@ use super::keys::read_keys;
 use super::network::read_network;
 use super::reader::{Problems, Section};
 use super::tree::Table;
-use super::{Config, Encryption, Environment, LogFormat, Problem, Provider, feed, provider, route, service, store};
+use super::{
+    Config, Encryption, Environment, LogFormat, Problem, Provider, feed, notice, pages, provider, route, service, store,
+};
 
 /// Compiles the whole.
 ///
@@ -67,9 +69,10 @@ fn read(table: Table, problems: &Problems, unfit: &mut Vec<Problem>) -> Option<C
     let prefix = service.as_ref().map_or("/eid", |s| s.prefix.as_str());
     let routes = route::read_routes(&mut root, &providers, forward, prefix);
     let organisation = service::read_organisation(&mut root);
-    let pages = service::read_pages(&mut root);
+    let pages = pages::read_pages(&mut root);
+    let notices = notice::read_notices(&mut root, &providers, &mut warnings);
     let headers = service::read_headers(&mut root);
-    root.not_yet(&["notice", "audit", "usage"]);
+    root.not_yet(&["audit", "usage"]);
     root.finish();
     Some(Config {
         environment: environment?,
@@ -87,6 +90,7 @@ fn read(table: Table, problems: &Problems, unfit: &mut Vec<Problem>) -> Option<C
         routes,
         organisation,
         pages,
+        notices,
         headers,
         log,
         warnings,

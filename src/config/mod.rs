@@ -8,8 +8,11 @@ mod explain;
 mod feed;
 pub mod keys;
 mod load;
+mod logo;
 pub mod model;
 mod network;
+mod notice;
+mod pages;
 mod print;
 mod problem;
 mod provider;
@@ -26,13 +29,15 @@ pub use explain::explain;
 pub use feed::is_test_host;
 pub use keys::{KeyFiles, KeySource, LoadedKeys, MadeKeys, demo_keys, load_decryption, load_keys};
 pub use load::{load, load_text, load_to_serve, sources};
+pub use logo::Logo;
 pub use model::{
     ClientAuth, Config, Contact, Encryption, Environment, FeedPlace, HeaderNames, JwtProvider, Listen, LogFormat,
-    MdqId, MetadataSource, Method, OidcProvider, Organisation, Pages, Protocol, Provider, RedisStore, Remote,
-    SamlProvider, SecondReader, ServiceConfig, SessionConfig, Store, TokenSettings, UpstreamConfig, UpstreamProtocol,
-    Verification,
+    MdqId, MetadataSource, Method, OidcProvider, Organisation, Protocol, Provider, RedisStore, Remote, SamlProvider,
+    SecondReader, ServiceConfig, SessionConfig, Store, TokenSettings, UpstreamConfig, UpstreamProtocol, Verification,
 };
 pub use network::{NoProxy, Outbound, ProxyAddress};
+pub use notice::Notice;
+pub use pages::{Localised, Pages};
 pub use print::print;
 pub use problem::Problem;
 pub use remote::{RemoteUrl, is_loopback_name};

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BaseUrl, KeyFiles, KeySource, Network, Outbound, Problem, RemoteUrl, Upstream};
+use super::{BaseUrl, KeyFiles, KeySource, Network, Notice, Outbound, Pages, Problem, RemoteUrl, Upstream};
 use crate::base::{EidId, FeedId, ProviderId, ServiceId};
 use crate::crypto::trusted::AlgorithmSet;
 use crate::identity::Field;
@@ -47,6 +47,8 @@ pub struct Config {
     pub organisation: Option<Organisation>,
     /// What our own pages say of the service.
     pub pages: Pages,
+    /// Planned maintenance, by when it begins.
+    pub notices: Vec<Notice>,
     /// Names of the identity headers.
     pub headers: HeaderNames,
     /// How the log is written.
@@ -504,25 +506,6 @@ pub struct Contact {
     pub email: Option<String>,
     /// Telephone.
     pub telephone: Option<String>,
-}
-
-/// `[pages]`: the agency's own words.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pages {
-    /// What the e-service is called.
-    pub service_name: Option<String>,
-    /// Who is behind it.
-    pub owner: Option<String>,
-    /// E-mail or address of support.
-    pub contact: Option<String>,
-    /// Telephone.
-    pub phone: Option<String>,
-    /// Where those go who cannot log in.
-    pub other_ways_url: Option<String>,
-    /// Accessibility statement.
-    pub accessibility_statement_url: Option<String>,
-    /// About personal data.
-    pub privacy_url: Option<String>,
 }
 
 /// Names of the identity headers: the standard ones, and further names for what an application already reads.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::authorize::meets;
+use super::cannot::cannot_use;
 use super::relay::RelayState;
 use super::target::Targets;
 use super::{BeginLogin, Choice, Cookies, Denial, Gate, LoginStart, SameSite, SetCookie};
@@ -42,8 +43,13 @@ impl Gate {
             return Ok(LoginStart::AlreadySignedIn { location: rd });
         }
         let snapshot = self.registry.owned();
-        match pick(&snapshot, route, login.eid, login.choose, now)? {
-            Pick::Ask(options) => Ok(LoginStart::Choose { options, rd }),
+        // Who is sent on while maintenance is going on would not have read of it.
+        let choose = login.choose || (login.eid.is_none() && self.maintenance_on(&snapshot, route, now));
+        match pick(&snapshot, route, login.eid, choose, now)? {
+            Pick::Ask(options) => {
+                let cannot = cannot_use(&snapshot, route, &options, now);
+                Ok(LoginStart::Choose { options, cannot, last: self.last_eid(&login.cookies), rd })
+            }
             Pick::Begin(provider) => {
                 let on_top_of = session.map(|session| StepUpFrom {
                     session: session.id(),
@@ -56,6 +62,13 @@ impl Gate {
                 Ok(start)
             }
         }
+    }
+
+    /// Whether announced maintenance concerns a provider of the route at `now`.
+    fn maintenance_on(&self, snapshot: &Snapshot, route: &Route, now: UnixTime) -> bool {
+        let mut on = self.config.notices.iter().filter(|notice| notice.is_on(now)).peekable();
+        on.peek().is_some()
+            && on.any(|notice| snapshot.for_route(route).iter().any(|entry| notice.names(&entry.config().id)))
     }
 
     async fn send(

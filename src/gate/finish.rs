@@ -153,7 +153,7 @@ impl Gate {
             let _ = self.end_session(old.session, old.ends, now, "new login").await;
         }
         self.tell_finished(&session, &state.rd);
-        let set_cookies = vec![cookie, self.expire_login(&begun.cookie)];
+        let set_cookies = vec![cookie, self.remember_eid(&session), self.expire_login(&begun.cookie)];
         Ok(LoginDone::SignedIn { location: state.rd.clone(), set_cookies })
     }
 

@@ -6,6 +6,7 @@
 mod authorize;
 mod bearer;
 mod begin;
+mod cannot;
 mod confirm;
 pub mod cookies;
 pub mod denial;
@@ -52,8 +53,8 @@ pub use cookies::{Cookies, SameSite, SetCookie};
 pub use denial::{Denial, Reference, Refusal};
 pub use headers::{IdentityHeader, IdentityHeaders};
 pub use outcome::{
-    BeginLogin, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, Lease, LoginDone, LoginStart, Logout, Permit,
-    SessionInfo,
+    BeginLogin, CannotUse, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, Lease, LoginDone, LoginStart, Logout,
+    Permit, SessionInfo, Unfit,
 };
 pub use sp::service_metadata;
 
@@ -221,6 +222,11 @@ impl Gate {
     /// The providers in force: for the status page and readiness.
     pub fn providers(&self) -> Arc<Snapshot> {
         self.registry.owned()
+    }
+
+    /// The instant, by the gate's clock.
+    pub fn now(&self) -> UnixTime {
+        self.clock.now()
     }
 
     /// Whether at least one provider has keys now: what readiness asks.

@@ -94,6 +94,10 @@ pub enum LoginStart {
     Choose {
         /// In order of preference.
         options: Vec<Choice>,
+        /// The other e-IDs of the service, which this route cannot take.
+        cannot: Vec<CannotUse>,
+        /// The e-ID that this browser was last logged in by.
+        last: Option<EidId>,
         /// Where to go after the login: a path on our own base_url.
         rd: String,
     },
@@ -115,6 +119,32 @@ pub struct Choice {
     pub provider: ProviderId,
     /// Whether a provider of it has valid keys now.
     pub usable: bool,
+}
+
+/// An e-ID that the route in question cannot take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CannotUse {
+    /// The e-ID.
+    pub eid: EidId,
+    /// What a person knows it by.
+    pub label: String,
+    /// Unfit not.
+    pub why: Unfit,
+}
+
+/// Unfit an e-ID cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is from abroad, and the route requires a Swedish personal number.
+    ForeignWithoutNumber,
+    /// It is from abroad, and the route takes no such level.
+    Foreign,
+    /// Its holders have no Swedish personal number, which the route requires.
+    NoNumber,
+    /// No level that it may assert is one that the route takes.
+    Level,
+    /// The route lists the e-IDs that it takes, and this is none of them.
+    Route,
 }
 
 /// The `saml/acs` path.

@@ -9,6 +9,7 @@ use crate::base::ServiceId;
 pub struct CookieNames {
     session: String,
     confirm: String,
+    last: String,
     secure: bool,
 }
 
@@ -17,7 +18,8 @@ impl CookieNames {
     pub fn new(service: &ServiceId, secure: bool) -> Self {
         let session = format!("{}eid-{service}", if secure { "__Host-" } else { "" });
         let confirm = format!("{session}-confirm");
-        Self { session, confirm, secure }
+        let last = format!("{session}-last");
+        Self { session, confirm, last, secure }
     }
 
     /// The session's cookie.
@@ -28,6 +30,11 @@ impl CookieNames {
     /// The cookie of a login that waits for the person's yes.
     pub fn confirm(&self) -> &str {
         &self.confirm
+    }
+
+    /// The cookie that holds the name of the e-ID that was used last, and nothing else.
+    pub fn last(&self) -> &str {
+        &self.last
     }
 
     /// The cookie of a begun login.
@@ -42,7 +49,7 @@ impl CookieNames {
 
     /// Whether `name` is one of our cookies: the e-service neither sees nor sets it.
     pub fn is_ours(&self, name: &str) -> bool {
-        name == self.session || name == self.confirm || self.login_handle(name).is_some()
+        [&self.session, &self.confirm, &self.last].iter().any(|own| *own == name) || self.login_handle(name).is_some()
     }
 
     /// Whether they carry `Secure`.
@@ -67,7 +74,7 @@ mod tests {
         let name = names.login(&handle);
         assert_eq!(name, format!("__Host-eid-etjanst-{handle}"));
         assert_eq!(names.login_handle(&name), Some(handle));
-        for ours in [names.session(), names.confirm(), &name] {
+        for ours in [names.session(), names.confirm(), names.last(), &name] {
             assert!(names.is_ours(ours), "{ours}");
         }
         for other in ["__Host-eid-etjanst-x", "__Host-eid-etjanst2", "eid-etjanst", "sid", ""] {
