@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+
 use super::reader::Section;
 use crate::base::limits::{LOGO_BYTES, SVG};
 use crate::verify::xml;
@@ -17,7 +19,7 @@ pub struct Logo {
     /// Its media type.
     pub media_type: &'static str,
     /// The whole of it.
-    pub bytes: Box<[u8]>,
+    pub bytes: Bytes,
 }
 
 impl std::fmt::Debug for Logo {

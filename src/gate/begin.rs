@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::authorize::meets;
-use super::cannot::cannot_use;
+use super::cannot::{cannot_use, if_mapped};
+use super::pick::{Pick, pick};
 use super::relay::RelayState;
 use super::target::Targets;
-use super::{BeginLogin, Choice, Cookies, Denial, Gate, LoginStart, SameSite, SetCookie};
+use super::{BeginLogin, Cookies, Denial, Gate, LoginStart, SameSite, SetCookie};
 use crate::base::UnixTime;
 use crate::base::limits::LOGINS_IN_FLIGHT;
 use crate::crypto::digest::random_bytes;
@@ -17,15 +18,6 @@ use crate::session::login::LOGIN_LIFETIME;
 use crate::session::{Handle, Instance, LoginState, Session, StepUpFrom};
 use crate::telemetry::LoginBegun;
 use crate::verify::saml::SsoBinding;
-use crate::verify::{Reason, Reject};
-
-/// What to do about the choice of a provider.
-enum Pick<'a> {
-    /// This one.
-    Begin(&'a ProviderEntry),
-    /// Ask the person.
-    Ask(Vec<Choice>),
-}
 
 impl Gate {
     /// Begins a login: chooses a provider that the route of `rd` takes, or offers a choice.
@@ -45,10 +37,13 @@ impl Gate {
         let snapshot = self.registry.owned();
         // Who is sent on while maintenance is going on would not have read of it.
         let choose = login.choose || (login.eid.is_none() && self.maintenance_on(&snapshot, route, now));
-        match pick(&snapshot, route, login.eid, choose, now)? {
-            Pick::Ask(options) => {
-                let cannot = cannot_use(&snapshot, route, &options, now);
-                Ok(LoginStart::Choose { options, cannot, last: self.last_eid(&login.cookies), rd })
+        let login = BeginLogin { choose, ..login };
+        match pick(&snapshot, route, &login, now)? {
+            Pick::Ask(options, why) => {
+                let (cannot, if_mapped) =
+                    (cannot_use(&snapshot, route, &options, now), if_mapped(&snapshot, route, now));
+                let last = self.last_eid(&login.cookies);
+                Ok(LoginStart::Choose { options, why, cannot, if_mapped, last, rd })
             }
             Pick::Begin(provider) => {
                 let on_top_of = session.map(|session| StepUpFrom {
@@ -168,63 +163,4 @@ enum Sent {
 
 fn opens(session: &Session, route: &Arc<Route>) -> bool {
     route.access == Access::Anonymous || meets(session, route).is_ok()
-}
-
-/// Which provider: at once when the choice is clear, otherwise the person says.
-fn pick<'a>(
-    snapshot: &'a Snapshot,
-    route: &Route,
-    eid: Option<&str>,
-    choose: bool,
-    now: UnixTime,
-) -> Result<Pick<'a>, Denial> {
-    // A provider that could never meet the route is not on offer; one in trouble is, as such.
-    let able: Vec<&ProviderEntry> = snapshot
-        .for_route(route)
-        .into_iter()
-        .filter(|provider| provider.usable(now).is_err() || provider.can_begin(route, now))
-        .collect();
-    let usable = |provider: &&&ProviderEntry| provider.can_begin(route, now);
-    if able.is_empty() {
-        let detail = format_args!("no configured provider can meet the route {}", route.name);
-        return Err(Denial::Rejected(Reject::new(Reason::LoaNotCertified, detail)));
-    }
-    if !able.iter().any(|provider| usable(&provider)) {
-        return Err(Denial::ProvidersDown);
-    }
-    let first = able.iter().map(|provider| &provider.config().eid).next();
-    let one_eid = able.iter().all(|provider| Some(&provider.config().eid) == first);
-    let named = eid.filter(|eid| able.iter().any(|provider| provider.config().eid.as_str() == *eid));
-    let wanted = match named {
-        Some(named) => Some(named),
-        // Without a name, one e-ID is a clear choice; a name that this route does not know is none.
-        None if eid.is_none() && one_eid && !choose => first.map(|eid| eid.as_str()),
-        None => None,
-    };
-    let found = wanted.and_then(|wanted| {
-        able.iter().filter(|provider| provider.config().eid.as_str() == wanted).find(usable).copied()
-    });
-    if let (Some(found), false) = (found, choose && named.is_none()) {
-        return Ok(Pick::Begin(found));
-    }
-    let mut options: Vec<Choice> = Vec::new();
-    for provider in &able {
-        let config = provider.config();
-        let usable = usable(&provider);
-        match options.iter_mut().find(|option| option.eid == config.eid) {
-            // The first that works is the one that would be used.
-            Some(option) if usable && !option.usable => {
-                option.usable = true;
-                option.provider = config.id.clone();
-            }
-            Some(_) => {}
-            None => options.push(Choice {
-                eid: config.eid.clone(),
-                label: config.label.clone(),
-                provider: config.id.clone(),
-                usable,
-            }),
-        }
-    }
-    Ok(Pick::Ask(options))
 }

@@ -2,7 +2,7 @@
 //! search.
 
 use super::outcome::{CannotUse, Choice, Unfit};
-use crate::base::UnixTime;
+use crate::base::{EidId, UnixTime};
 use crate::identity::{Family, Field, Loa};
 use crate::policy::Route;
 use crate::provider::{ProviderEntry, Snapshot};
@@ -21,8 +21,18 @@ pub(super) fn cannot_use(snapshot: &Snapshot, route: &Route, offered: &[Choice],
     out
 }
 
+/// The e-IDs of the route whose holders come from abroad, where it requires a Swedish number: only those have one to whom
+/// the connector has mapped it.
+pub(super) fn if_mapped(snapshot: &Snapshot, route: &Route, now: UnixTime) -> Vec<EidId> {
+    if !route.require.contains(&Field::PersonalNumber) {
+        return Vec::new();
+    }
+    let foreign = snapshot.for_route(route).into_iter().filter(|entry| is_foreign(entry, now));
+    foreign.map(|entry| entry.config().eid.clone()).collect()
+}
+
 /// Whether whoever comes by this provider is somebody from abroad, who has a Swedish number only if one was mapped.
-pub(super) fn is_foreign(entry: &ProviderEntry, now: UnixTime) -> bool {
+fn is_foreign(entry: &ProviderEntry, now: UnixTime) -> bool {
     has_only(entry, now, is_eidas)
 }
 
@@ -35,7 +45,7 @@ fn has_only(entry: &ProviderEntry, now: UnixTime, is: fn(Family) -> bool) -> boo
     !levels.is_empty() && levels.iter().all(|uri| Loa::from_uri(uri).family().is_some_and(is))
 }
 
-/// Unfit `route` does not take `entry`, in the words that help most: what a person can see of their e-ID first.
+/// Why `route` does not take `entry`, in the words that help most: what a person can see of their e-ID first.
 fn why(entry: &ProviderEntry, route: &Route, now: UnixTime) -> Unfit {
     let wants_number = route.require.contains(&Field::PersonalNumber);
     if is_foreign(entry, now) {

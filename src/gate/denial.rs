@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::SetCookie;
+use super::{Choice, SetCookie};
 use crate::base::RouteName;
 use crate::crypto::digest::{NoRandomness, Random, random_bytes};
 use crate::replay::ReplayError;
@@ -108,6 +108,9 @@ pub struct Refusal {
     /// Where a new attempt should lead, as a path on our own base_url. The place that the login was for; where its state
     /// could not be read, the door of the same route, as far as the RelayState tells; else none.
     pub retry: Option<String>,
+    /// The other e-IDs that lead to the same place: what a person can do when the one that was picked fails. Empty where
+    /// none does, and after a suspicion of fraud.
+    pub alternates: Vec<Choice>,
     /// The language that the login was begun in, where its state could be read.
     pub locale: Option<Locale>,
     /// The login had no cookie, but on a loopback `http` base_url one posted from our own site might carry it

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::confirm::Pending;
+use super::pick::alternates;
 use super::relay::RelayState;
 use super::target::Targets;
 use super::{Denial, FinishLogin, Gate, LoginDone, Refusal, SetCookie};
@@ -286,9 +287,17 @@ impl Gate {
             Some(state) => (!is_fraud(&denial)).then(|| state.rd.clone()),
             None => door(),
         };
+        let alternates = match (state, provider.and_then(|id| self.config.providers.iter().find(|p| p.id == *id))) {
+            (Some(state), Some(failed)) if retry.is_some() => {
+                let route = self.config.routes.find(Targets::path_of(&state.rd));
+                alternates(&self.registry.current(), route, &failed.eid, self.clock.now())
+            }
+            _ => Vec::new(),
+        };
         Refusal {
             reference,
             retry,
+            alternates,
             locale: state.map(|state| state.locale),
             repost: context.repost,
             set_cookies: expired,

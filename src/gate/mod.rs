@@ -15,6 +15,7 @@ pub mod headers;
 mod judge;
 mod keys;
 pub mod outcome;
+mod pick;
 mod pool;
 mod relay;
 mod sessions;
@@ -48,13 +49,14 @@ use stored::Fetched;
 use target::Targets;
 use token::TokenSigner;
 
+pub use crate::provider::Trouble;
 pub use bearer::Presented;
 pub use cookies::{Cookies, SameSite, SetCookie};
 pub use denial::{Denial, Reference, Refusal};
 pub use headers::{IdentityHeader, IdentityHeaders};
 pub use outcome::{
     BeginLogin, CannotUse, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, Lease, LoginDone, LoginStart, Logout,
-    Permit, SessionInfo, Unfit,
+    Permit, SessionInfo, Unfit, Why,
 };
 pub use sp::service_metadata;
 

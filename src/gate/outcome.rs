@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Cookies, Denial, IdentityHeaders, SetCookie};
 use crate::base::{EidId, ProviderId, RouteName, UnixTime};
+use crate::provider::Trouble;
 use crate::replay::SessionId;
 use crate::session::{Locale, Session};
 
@@ -92,10 +93,14 @@ pub enum LoginStart {
     },
     /// A page to pick an e-ID on, each leading back to `login` with `eid` and `rd`.
     Choose {
-        /// In order of preference.
+        /// In order of preference, those in trouble last.
         options: Vec<Choice>,
+        /// Why the person is asked.
+        why: Why,
         /// The other e-IDs of the service, which this route cannot take.
         cannot: Vec<CannotUse>,
+        /// Those on offer whose holders come from abroad, where the route requires a Swedish number: it must have been mapped.
+        if_mapped: Vec<EidId>,
         /// The e-ID that this browser was last logged in by.
         last: Option<EidId>,
         /// Where to go after the login: a path on our own base_url.
@@ -117,8 +122,22 @@ pub struct Choice {
     pub label: String,
     /// The provider that would be used.
     pub provider: ProviderId,
-    /// Whether a provider of it has valid keys now.
+    /// Whether a login by it can begin now; also where it is in trouble that may be wrong ("Försök ändå").
     pub usable: bool,
+    /// Why it may not get the person through; none when nothing is known against it.
+    pub trouble: Option<Trouble>,
+}
+
+/// Why a person is asked which e-ID to use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// There are several, or the person wanted to see them.
+    Open,
+    /// The e-ID that was asked for, or the only one, is in trouble: "BankID svarar inte just nu. Du kan logga in med Freja
+    /// i stället."
+    InTrouble(Choice),
+    /// This browser began a login by it in the last 15 minutes and has not finished it: the person came back.
+    Unfinished(Choice),
 }
 
 /// An e-ID that the route in question cannot take.
@@ -128,11 +147,11 @@ pub struct CannotUse {
     pub eid: EidId,
     /// What a person knows it by.
     pub label: String,
-    /// Unfit not.
+    /// Why not.
     pub why: Unfit,
 }
 
-/// Unfit an e-ID cannot be used.
+/// Why an e-ID cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfit {
     /// It is from abroad, and the route requires a Swedish personal number.

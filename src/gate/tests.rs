@@ -337,7 +337,10 @@ async fn a_provider_in_trouble_is_stood_in_for_by_its_alternate() {
     let start = begin(&world_a, &nobody, "/ansokan/1", Some("bankid"), false).await.unwrap();
     assert!(matches!(start, LoginStart::Redirect { location, .. } if location.contains("bankid-b")));
     let offered = options(begin(&world_a, &nobody, "/ansokan/1", Some("freja"), false).await);
-    assert_eq!(offered, [option("freja", "freja", false), option("bankid", "bankid-b", true)]);
+    assert_eq!(offered, [option("bankid", "bankid-b", true), option("freja", "freja", false)]);
+    let asked = begin(&world_a, &nobody, "/ansokan/1", Some("freja"), false).await;
+    let Ok(LoginStart::Choose { why: Why::InTrouble(asked_for), .. }) = asked else { panic!("it says why") };
+    assert_eq!((asked_for.eid.as_str(), asked_for.trouble), ("freja", Some(Trouble::WithoutKeys)));
     let denied = begin(&world_a, &nobody, "/bara-freja/1", Some("freja"), false).await.err().unwrap();
     assert_eq!(denied, Denial::ProvidersDown);
     // Metadata that has expired since is no metadata.

@@ -12,7 +12,14 @@ fn site() -> Site {
 }
 
 fn person() -> Asked<'static> {
-    Asked { navigation: true, page: true, grpc: false, locale: Locale::Sv, target: "/ansokan?id=1&x=å" }
+    Asked {
+        navigation: true,
+        page: true,
+        grpc: false,
+        locale: Locale::Sv,
+        target: "/ansokan?id=1&x=å",
+        now: UnixTime::from_secs(0),
+    }
 }
 
 fn program() -> Asked<'static> {
@@ -148,6 +155,7 @@ fn a_refused_login_offers_to_try_again_and_keeps_the_place_and_the_language() {
         denial: rejected_for(Reason::StatusCancel),
         reference: reference(),
         retry: Some("/ansokan?id=1".into()),
+        alternates: Vec::new(),
         locale: Some(Locale::En),
         repost: false,
         set_cookies: vec![],

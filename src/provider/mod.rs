@@ -13,8 +13,10 @@ pub mod refresher;
 pub mod registry;
 pub mod source;
 pub mod tokens;
+pub mod trouble;
 
 pub use feeds::{FeedFault, Feeds, load};
 pub use refresher::Refresher;
 pub use registry::{Known, ProviderEntry, Registry, SamlEntry, Snapshot};
 pub use tokens::{JwtEntry, OidcEntry};
+pub use trouble::Trouble;

@@ -11,15 +11,15 @@ use crate::http::{cookies, pages};
 impl OwnPaths {
     /// The question; a link from anywhere may lead here.
     pub(super) fn logout_ask(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
-        pages::logout_ask(&self.site, self.asked(request).locale)
+        pages::logout_ask(self.asked(request).view(&self.site))
     }
 
-    /// Ends the session, and says the same whether there was one or not.
+    /// Ends the session, and says what was ended and what was not.
     pub(super) async fn logout(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
         let ended = self.gate.logout(&request.cookies).await;
         let asked = self.asked(request);
         let mut out = if asked.page {
-            pages::logged_out(&self.site, asked.locale)
+            pages::logged_out(asked.view(&self.site), &ended)
         } else {
             let mut out = respond::document("application/json", Bytes::new());
             out.headers_mut().remove(http::header::CONTENT_TYPE);

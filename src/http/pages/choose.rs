@@ -9,7 +9,7 @@ use http::{Response, StatusCode};
 use super::site::{Frame, Told, View};
 use super::{forms_from, page, with_forms_to};
 use crate::base::EidId;
-use crate::gate::{CannotUse, Choice, Unfit};
+use crate::gate::{CannotUse, Choice, Trouble, Unfit, Why};
 use crate::http::text::{Words, fill, listed};
 
 /// What the page is about.
@@ -17,6 +17,10 @@ use crate::http::text::{Words, fill, listed};
 pub struct Offer<'a> {
     /// The e-IDs on offer, in order of preference.
     pub options: &'a [Choice],
+    /// Why the person is asked.
+    pub why: &'a Why,
+    /// Those on offer that work only for people to whom a Swedish number has been mapped.
+    pub if_mapped: &'a [EidId],
     /// The others of the service, and why not.
     pub cannot: &'a [CannotUse],
     /// Where the login leads: a path on our own base_url.
@@ -30,8 +34,33 @@ pub struct Offer<'a> {
 enum Health {
     Fine,
     Maintenance,
-    Trouble,
-    NoKeys,
+    Suspected,
+    Down,
+    /// Nobody can log in by it now.
+    Out,
+}
+
+impl Health {
+    fn of(choice: &Choice, view: View<'_>) -> Self {
+        match choice.trouble {
+            Some(Trouble::WithoutKeys | Trouble::Closed) => Self::Out,
+            _ if !choice.usable => Self::Out,
+            Some(Trouble::Down) => Self::Down,
+            _ if view.in_maintenance(&choice.provider) => Self::Maintenance,
+            Some(Trouble::Suspected) => Self::Suspected,
+            None => Self::Fine,
+        }
+    }
+
+    const fn note(self, words: &'static Words) -> Option<&'static str> {
+        match self {
+            Self::Fine => None,
+            Self::Maintenance => Some(words.maintenance),
+            Self::Suspected => Some(words.suspected),
+            Self::Down => Some(words.no_answer),
+            Self::Out => Some(words.no_keys),
+        }
+    }
 }
 
 struct Option_<'a> {
@@ -46,7 +75,7 @@ struct Option_<'a> {
 impl Option_<'_> {
     /// Whether there is a button: everybody that has keys can be tried.
     fn can_begin(&self) -> bool {
-        self.health != Health::NoKeys
+        self.health != Health::Out
     }
 }
 
@@ -59,7 +88,7 @@ struct Cannot<'a> {
 #[template(path = "choose.html")]
 struct ChoosePage<'a> {
     frame: Frame<'a>,
-    lead: Option<String>,
+    leads: Vec<String>,
     notices: Vec<Told<'a>>,
     choices: Vec<Option_<'a>>,
     cannot: Vec<Cannot<'a>>,
@@ -69,66 +98,72 @@ struct ChoosePage<'a> {
 /// The choice of an e-ID. Each leads back to `login` and keeps `rd`.
 pub fn choose(view: View<'_>, offer: &Offer<'_>) -> Response<Bytes> {
     let words = view.words();
-    let health = |choice: &Choice| {
-        if !choice.usable {
-            Health::NoKeys
-        } else if view.in_maintenance(&choice.provider) {
-            Health::Maintenance
-        } else {
-            Health::Fine
-        }
-    };
-    let all_down = offer.options.iter().all(|choice| health(choice) >= Health::Trouble);
+    let health = |choice: &Choice| Health::of(choice, view);
+    let all_down = offer.options.iter().all(|choice| health(choice) >= Health::Down);
     let mut choices: Vec<Option_<'_>> = offer
         .options
         .iter()
         .map(|choice| {
-            let health = health(choice);
-            let last = offer.last == Some(&choice.eid);
-            let note = match health {
-                Health::Fine => None,
-                Health::Maintenance => Some(words.maintenance),
-                Health::Trouble => Some(words.trouble),
-                Health::NoKeys => Some(words.no_keys),
-            };
-            let text = if all_down && health == Health::Trouble {
+            let (health, eid) = (health(choice), &choice.eid);
+            let text = if all_down && health == Health::Down {
                 fill(words.try_anyway, &[("eid", &choice.label)]).into()
             } else {
                 Cow::Borrowed(choice.label.as_str())
             };
-            let notes = note.into_iter().chain(last.then_some(words.last_used)).collect();
-            Option_ { eid: choice.eid.as_str(), text, notes, health }
+            let mapped = offer.if_mapped.contains(eid).then_some(words.only_with_number);
+            let last = (offer.last == Some(eid)).then_some(words.last_used);
+            let notes = health.note(words).into_iter().chain(mapped).chain(last).collect();
+            Option_ { eid: eid.as_str(), text, notes, health }
         })
         .collect();
     // Stable: within the same health the route's order of preference stands, but for the one that was used last.
     choices.sort_by_key(|option| (option.health, offer.last.is_none_or(|last| last.as_str() != option.eid)));
     let cannot = offer.cannot.iter().map(|one| Cannot { label: &one.label, why: why(one.why, words) }).collect();
     let site = view.site;
-    let frame = Frame::new(view).in_both(|tag| site.login(offer.rd, &[("choose", "true"), ("locale", tag)]));
-    let lead = lead(offer, words, health);
-    let answer =
-        page(StatusCode::OK, &ChoosePage { frame, lead, notices: view.notices(false), choices, cannot, rd: offer.rd });
+    let chooser = ChoosePage {
+        frame: Frame::new(view).in_both(|tag| site.login(offer.rd, &[("choose", "true"), ("locale", tag)])),
+        leads: leads(offer, words, health),
+        notices: view.notices(false),
+        choices,
+        cannot,
+        rd: offer.rd,
+    };
     // Its forms are answered by a redirect to whoever was chosen.
-    with_forms_to(answer, forms_from(&site.origin))
+    with_forms_to(page(StatusCode::OK, &chooser), forms_from(&site.origin))
 }
 
-/// One plain sentence about those that do not answer.
-fn lead(offer: &Offer<'_>, words: &'static Words, health: impl Fn(&Choice) -> Health) -> Option<String> {
+/// A plain sentence about the login that was left, and one about those that do not answer.
+fn leads(offer: &Offer<'_>, words: &'static Words, health: impl Fn(&Choice) -> Health) -> Vec<String> {
+    let mut out = Vec::new();
+    if let Why::Unfinished(choice) = offer.why {
+        out.push(fill(words.unfinished, &[("eid", &choice.label)]));
+    }
     let labels = |is: fn(Health) -> bool| -> Vec<&str> {
         offer.options.iter().filter(|choice| is(health(choice))).map(|choice| choice.label.as_str()).collect()
     };
-    let (down, other) = (labels(|health| health >= Health::Trouble), labels(|health| health == Health::Fine));
-    if down.is_empty() {
-        return None;
-    }
-    if down.len() == offer.options.len() {
-        return Some(words.all_down.to_owned());
-    }
-    let down = listed(&down, words.and);
+    let other = labels(|health| health < Health::Down);
     if other.is_empty() {
-        return Some(fill(words.down, &[("down", &down)]));
+        out.push(words.all_down.to_owned());
+        return out;
     }
-    Some(fill(words.down_instead, &[("down", &down), ("other", &listed(&other, words.or))]))
+    // Whoever asked for one hears of that one; the others say beside their names how they do.
+    let down = match offer.why {
+        Why::InTrouble(choice) => vec![choice],
+        _ => offer.options.iter().filter(|choice| health(choice) >= Health::Down).collect(),
+    };
+    for (alone, with_others, is) in [
+        (words.down, words.down_instead, (|health| health < Health::Out) as fn(Health) -> bool),
+        (words.out, words.out_instead, |health| health == Health::Out),
+    ] {
+        let down: Vec<&str> = down.iter().filter(|c| is(health(c))).map(|choice| choice.label.as_str()).collect();
+        let other: Vec<&str> = other.iter().filter(|label| !down.contains(label)).copied().collect();
+        if !down.is_empty() {
+            let down = listed(&down, words.and);
+            let text = if other.is_empty() { alone } else { with_others };
+            out.push(fill(text, &[("down", &down), ("other", &listed(&other, words.or))]));
+        }
+    }
+    out
 }
 
 const fn why(why: Unfit, words: &'static Words) -> &'static str {

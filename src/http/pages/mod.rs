@@ -22,7 +22,7 @@ use crate::crypto::digest::sha256;
 pub use choose::{Offer, choose};
 pub use logout::{logged_out, logout_ask};
 pub use post::{confirm, repost, to_provider};
-pub use problem::problem;
+pub use problem::{Ways, problem};
 pub use site::{Site, View};
 
 /// The one script that we have. The page works without it: there is a button.

@@ -4,10 +4,10 @@ use askama::Template;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::page;
 use super::site::{Frame, Link, Told, View, other};
-use crate::gate::Reference;
-use crate::http::text::{Problem, Says, Way, Words, words};
+use super::{forms_from, page, with_forms_to};
+use crate::gate::{Choice, Reference};
+use crate::http::text::{Problem, Says, Way, fill, words};
 use crate::session::Locale;
 
 /// A page is the answer to what somebody sent, which a link cannot send again: so the other language is on it too.
@@ -34,32 +34,62 @@ struct ProblemPage<'a> {
     retry: Option<Link>,
     translated: Translated,
     notices: Vec<Told<'a>>,
+    alternates: Vec<Alternate<'a>>,
     reference: Option<Reference>,
 }
 
-/// Something went wrong. `retry` is a path on our base_url that a new login should lead to.
+/// A button to another e-ID.
+struct Alternate<'a> {
+    eid: &'a str,
+    text: String,
+    rd: &'a str,
+}
+
+/// What a person can do about it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ways<'a> {
+    /// Where a new login should lead: a path on our base_url. None: nobody is invited to try again.
+    pub retry: Option<&'a str>,
+    /// Other e-IDs that lead to the same place.
+    pub alternates: &'a [Choice],
+}
+
+/// Something went wrong, or simply ended.
 pub fn problem(
     view: View<'_>,
     status: StatusCode,
     problem: Problem,
     reference: Option<Reference>,
-    retry: Option<&str>,
+    ways: Ways<'_>,
 ) -> Response<Bytes> {
     let way = problem.way();
-    let link = |locale: Locale, words: &'static Words| {
+    let link = |locale: Locale| {
         let (site, tag) = (view.site, locale.tag());
         let href = |rd| match way {
             Way::LogOut => format!("{}?locale={tag}", site.path("logout")),
             Way::Choose | Way::ChooseOther => site.login(rd, &[("choose", "true"), ("locale", tag)]),
             Way::Again | Way::Begin | Way::LogIn => site.login(rd, &[("locale", tag)]),
         };
-        retry.map(|rd| Link { href: href(rd), text: way.text(words) })
+        ways.retry.map(|rd| Link { href: href(rd), text: way.text(words(locale)) })
     };
-    let other = other(view.locale);
-    let translated = Translated::of(view.locale, |locale| problem.says(locale), link(other, words(other)));
-    // Maintenance is an answer to the question why; but only of what has to do with logging in.
-    let notices = if problem.is_of_a_login() { view.notices(true) } else { Vec::new() };
-    let retry = link(view.locale, view.words());
-    let says = problem.says(view.locale);
-    page(status, &ProblemPage { frame: Frame::new(view), says, retry, translated, notices, reference })
+    let own = view.words();
+    let to = |rd| {
+        let alternate = move |choice: &'_ Choice| fill(own.log_in_with, &[("eid", &choice.label)]);
+        // Those in trouble are on the chooser, where their trouble is told of.
+        let fine = ways.alternates.iter().filter(|choice| choice.usable && choice.trouble.is_none());
+        fine.map(|choice| Alternate { eid: choice.eid.as_str(), text: alternate(choice), rd }).collect()
+    };
+    let page_of = ProblemPage {
+        frame: Frame::new(view),
+        says: problem.says(view.locale),
+        retry: link(view.locale),
+        translated: Translated::of(view.locale, |locale| problem.says(locale), link(other(view.locale))),
+        // Maintenance is an answer to the question why; but only of what has to do with logging in.
+        notices: if problem.is_of_a_login() { view.notices(true) } else { Vec::new() },
+        alternates: ways.retry.map(to).unwrap_or_default(),
+        reference,
+    };
+    let answer = page(status, &page_of);
+    // Those buttons are answered by a redirect to whoever was chosen.
+    if page_of.alternates.is_empty() { answer } else { with_forms_to(answer, forms_from(&view.site.origin)) }
 }

@@ -127,12 +127,12 @@ impl<'a> Frame<'a> {
         self.view.words()
     }
 
-    fn style(&self) -> String {
+    pub(super) fn style(&self) -> String {
         format!("{}/assets/style.css?v={}", self.view.site.prefix, *STYLE_VERSION)
     }
 
     /// The logo's address, and what it shows, in words.
-    fn logo(&self) -> Option<(String, &'a str)> {
+    pub(super) fn logo(&self) -> Option<(String, &'a str)> {
         let site = self.view.site;
         let logo = site.own.logo.as_ref()?;
         let alt = site.own.owner.as_ref().map_or("", |owner| owner.get(self.view.locale));
@@ -140,7 +140,7 @@ impl<'a> Frame<'a> {
     }
 
     /// How to reach somebody, and what the law asks for.
-    fn foot(&self) -> Vec<Entry<'a>> {
+    pub(super) fn foot(&self) -> Vec<Entry<'a>> {
         let (own, words, locale) = (&self.view.site.own, self.words(), self.view.locale);
         let mut out = Vec::new();
         if let Some(owner) = &own.owner {

@@ -4,6 +4,7 @@
 use super::*;
 use crate::base::{EidId, ProviderId};
 use crate::crypto::digest::SystemRandom;
+use crate::gate::Trouble;
 
 fn site() -> Site {
     Site {
@@ -20,7 +21,13 @@ fn site() -> Site {
 }
 
 fn option(eid: &str, label: &str, usable: bool) -> Choice {
-    Choice { eid: EidId::new(eid).unwrap(), label: label.into(), provider: ProviderId::new("p").unwrap(), usable }
+    Choice {
+        eid: EidId::new(eid).unwrap(),
+        label: label.into(),
+        provider: ProviderId::new("p").unwrap(),
+        usable,
+        trouble: (!usable).then_some(Trouble::WithoutKeys),
+    }
 }
 
 fn body(answer: &Response<Bytes>) -> String {

@@ -209,6 +209,8 @@ words! {
         choose = "way.choose";
         /// To the choice, by another e-ID.
         choose_other = "way.choose_other";
+        /// A button to another e-ID: `{eid}`.
+        log_in_with = "way.log_in_with";
         /// To the question whether to log out.
         log_out = "way.log_out";
         /// Back to the service.
@@ -225,21 +227,25 @@ words! {
         down = "choose.down";
         /// The same, with those that do: `{down}`, `{other}`.
         down_instead = "choose.down_instead";
+        /// Who cannot be used: `{down}`.
+        out = "choose.out";
+        /// The same, with those that can: `{down}`, `{other}`.
+        out_instead = "choose.out_instead";
         /// Nobody seems to answer.
         all_down = "choose.all_down";
-        /// A login of this browser was left.
+        /// A login of this browser was left: `{eid}`.
         unfinished = "choose.unfinished";
-        /// The same, where it is known with what: `{eid}`.
-        unfinished_with = "choose.unfinished_with";
         /// The button of an e-ID that seems not to answer: `{eid}`.
         try_anyway = "choose.try_anyway";
         /// Beside the e-ID that was used last.
         last_used = "choose.last_used";
         /// Beside an e-ID that a notice is about.
         maintenance = "choose.maintenance";
+        /// Beside one whose logins do not come back as they use to.
+        suspected = "choose.suspected";
         /// Beside one that seems not to answer.
-        trouble = "choose.trouble";
-        /// Beside one without valid keys.
+        no_answer = "choose.no_answer";
+        /// Beside one without valid keys, or that an operator has closed.
         no_keys = "choose.no_keys";
         /// Beside a foreign one where a Swedish number is required, and may be mapped.
         only_with_number = "choose.only_with_number";
