@@ -38,7 +38,7 @@ pub use model::{
 pub use network::{NoProxy, Outbound, ProxyAddress};
 pub use notice::Notice;
 pub use pages::{Localised, Pages};
-pub use print::print;
+pub use print::{print, printed_pages};
 pub use problem::Problem;
 pub use remote::{RemoteUrl, is_loopback_name};
 pub use url::{BaseUrl, Network, Upstream};

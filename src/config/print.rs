@@ -144,7 +144,7 @@ pub fn print(config: &Config) -> String {
         Value::Table(table)
     });
     root.insert("route".into(), Value::Array(routes.collect()));
-    let pages = pages(&config.pages);
+    let pages = printed_pages(&config.pages);
     if !pages.is_empty() {
         root.insert("pages".into(), Value::Table(pages));
     }
@@ -155,8 +155,8 @@ pub fn print(config: &Config) -> String {
     toml::to_string(&root).unwrap_or_default()
 }
 
-/// `[pages]`.
-fn pages(pages: &Pages) -> Table {
+/// `[pages]`, as a table that would be read as the same.
+pub fn printed_pages(pages: &Pages) -> Table {
     let mut table = Table::new();
     for (key, text) in [
         ("service_name", &pages.service_name),

@@ -18,7 +18,8 @@ impl CookieNames {
     pub fn new(service: &ServiceId, secure: bool) -> Self {
         let session = format!("{}eid-{service}", if secure { "__Host-" } else { "" });
         let confirm = format!("{session}-confirm");
-        let last = format!("{session}-last");
+        // Not of the family of the others, which all begin with the session's name.
+        let last = format!("{}last-eid-{service}", if secure { "__Host-" } else { "" });
         Self { session, confirm, last, secure }
     }
 

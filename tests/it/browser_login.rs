@@ -25,7 +25,7 @@ fn at(path: &str) -> String {
 /// Goes from the service to the provider's page.
 async fn to_provider(browser: &Browser, path: &str, eid: &str) {
     browser.open(&at(path)).await;
-    browser.press(&format!("a.choice[href*='eid={eid}']")).await;
+    browser.press(&format!("#eid-{eid}")).await;
     browser.reads("select[name=outcome]").await;
 }
 
@@ -52,8 +52,8 @@ async fn by_redirect_a_person_lands_where_they_wanted_with_the_cookies_of_produc
         let browser = web.browser(&Profile::default()).await;
         browser.open(&at("/ansokan?steg=2")).await;
         browser.shows("h1", "Välj hur du vill logga in").await;
-        assert_eq!(browser.all("a.choice").await, ["BankID", "Freja"]);
-        browser.press("a.choice[href*='eid=bankid']").await;
+        assert_eq!(browser.all("button.choice").await, ["BankID", "Freja"]);
+        browser.press("#eid-bankid").await;
         browser.shows("h1", "Logga in med demo-BankID").await;
         assert!(browser.url().await.starts_with(&format!("https://{BANKID}/sso?SAMLRequest=")));
         identify(&browser).await;
@@ -87,11 +87,11 @@ async fn by_post_the_page_sends_itself_and_an_english_person_reads_english() {
         browser.shows("h1", "Choose how to log in").await;
         assert_eq!(browser.attribute("html", "lang").await.as_deref(), Some("en"));
         // The other language is one link away, and keeps the place.
-        browser.press("footer a[hreflang=sv]").await;
+        browser.press("header a[hreflang=sv]").await;
         browser.shows("h1", "Välj hur du vill logga in").await;
-        browser.press("footer a[hreflang=en]").await;
+        browser.press("header a[hreflang=en]").await;
         browser.shows("h1", "Choose how to log in").await;
-        browser.press("a.choice[href*='eid=freja']").await;
+        browser.press("#eid-freja").await;
         browser.shows("h1", "Logga in med demo-Freja").await;
         assert_eq!(browser.url().await, format!("https://{FREJA}/sso"), "nothing of the request is in the address");
         // A login that ends badly is told in the language that it began in, and leads back to the same place.
@@ -100,7 +100,7 @@ async fn by_post_the_page_sends_itself_and_an_english_person_reads_english() {
         browser.shows("h1", "The login was cancelled").await;
         assert_eq!(browser.cookie_names().await, [""; 0], "nothing is left of it");
         browser.press("main a.button").await;
-        browser.press("a.choice[href*='eid=freja']").await;
+        browser.press("#eid-freja").await;
         browser.reads("select[name=outcome]").await;
         identify(&browser).await;
         browser.arrives(&at("/ansokan/ny?a=1&b=%C3%A5")).await;
@@ -211,7 +211,7 @@ async fn a_login_that_ends_in_another_browser_says_so_and_begins_again_at_the_sa
         assert!(there.cookie_names().await.is_empty(), "nobody is logged in");
         assert_eq!(there.all("main a, main button").await, ["Börja om"]);
         there.press("main a.button").await;
-        there.press("a.choice[href*='eid=bankid']").await;
+        there.press("#eid-bankid").await;
         there.reads("select[name=outcome]").await;
         identify(&there).await;
         there.arrives(&at("/ansokan")).await;
@@ -227,7 +227,7 @@ async fn without_scripts_every_page_has_its_button() {
     story("no-scripts", demo_world("").await, async |web| {
         let browser = web.browser(&Profile { scripts: false, ..Profile::default() }).await;
         browser.open(&at("/ansokan/1")).await;
-        browser.press("a.choice[href*='eid=freja']").await;
+        browser.press("#eid-freja").await;
         browser.shows("h1", "Du skickas vidare till din e-legitimation").await;
         browser.shows("main button", "Fortsätt").await;
         browser.press("main button").await;
@@ -311,7 +311,7 @@ async fn on_plain_localhost_the_answer_comes_round_by_a_page_of_our_own() {
             let profile = Profile { scripts, ..Profile::default() };
             let browser = started.start("localhost", &profile, &[], None).await;
             browser.open(&stage.url("/ansokan?steg=2")).await;
-            browser.press("a.choice[href*='eid=bankid']").await;
+            browser.press("#eid-bankid").await;
             browser.reads("select[name=outcome]").await;
             identify(&browser).await;
             if !scripts {
