@@ -9,6 +9,8 @@ mod bearer;
 #[cfg(feature = "peers")]
 mod browser_login;
 #[cfg(feature = "peers")]
+mod browser_pages;
+#[cfg(feature = "peers")]
 mod canonical_oracle;
 mod commands;
 mod contract;

@@ -163,32 +163,6 @@ impl Browser {
         names
     }
 
-    /// Whether pages are told that the person wants dark colours.
-    pub async fn prefers_dark(&self, dark: bool) {
-        let value = if dark { "dark" } else { "light" };
-        let features = json!([{ "name": "prefers-color-scheme", "value": value }]);
-        self.session.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await.unwrap();
-    }
-
-    /// What axe-core finds against WCAG 2.2, levels A and AA, and against common sense, on the page as it stands: one
-    /// line for each rule, with the places.
-    pub async fn accessibility(&self) -> Vec<String> {
-        let folder = std::env::var("GRINDVAKT_PEERS_NPM")
-            .expect("GRINDVAKT_PEERS_NPM names the folder with the npm packages; `make test` sets it");
-        let axe = std::fs::read_to_string(Path::new(&folder).join("axe-core/axe.min.js")).unwrap();
-        self.session.run(&axe, &[]).await.unwrap();
-        let script = r#"
-            const levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-            return axe.run(document, { runOnly: { type: "tag", values: levels } }).then(found => ({
-                rules: found.passes.length,
-                broken: found.violations.map(rule =>
-                    rule.id + ": " + rule.help + ": " + rule.nodes.map(node => node.target.join(" ")).join(", ")),
-            }));"#;
-        let found = self.session.run(script, &[]).await.unwrap();
-        assert!(found["rules"].as_u64().unwrap() > 10, "nothing was looked at: {found}");
-        found["broken"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
-    }
-
     /// Saves what the window shows, and says where. Never fails: it is called when something else has.
     pub async fn picture(&self, what: &str) -> String {
         let path = pictures().join(format!("{}-{what}.png", self.name));
@@ -209,7 +183,7 @@ impl Browser {
         }
     }
 
-    async fn first(&self, css: &str) -> Result<Element, WebDriverError> {
+    pub(super) async fn first(&self, css: &str) -> Result<Element, WebDriverError> {
         self.session.find(css).await?.into_iter().next().ok_or_else(not_yet)
     }
 

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "peers")]
 pub mod browser;
+#[cfg(feature = "peers")]
+pub mod eyes;
 pub mod process;
 #[cfg(feature = "peers")]
 pub mod program;
