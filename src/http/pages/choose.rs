@@ -151,14 +151,14 @@ fn leads(offer: &Offer<'_>, words: &'static Words, health: impl Fn(&Choice) -> H
         Why::InTrouble(choice) => vec![choice],
         _ => offer.options.iter().filter(|choice| health(choice) >= Health::Down).collect(),
     };
-    for (alone, with_others, is) in [
-        (words.down, words.down_instead, (|health| health < Health::Out) as fn(Health) -> bool),
-        (words.out, words.out_instead, |health| health == Health::Out),
+    for (alone, with_others, between, is) in [
+        (words.down, words.down_instead, words.and, (|health| health < Health::Out) as fn(Health) -> bool),
+        (words.out, words.out_instead, words.or, |health| health == Health::Out),
     ] {
         let down: Vec<&str> = down.iter().filter(|c| is(health(c))).map(|choice| choice.label.as_str()).collect();
         let other: Vec<&str> = other.iter().filter(|label| !down.contains(label)).copied().collect();
         if !down.is_empty() {
-            let down = listed(&down, words.and);
+            let down = listed(&down, between);
             let text = if other.is_empty() { alone } else { with_others };
             out.push(fill(text, &[("down", &down), ("other", &listed(&other, words.or))]));
         }

@@ -93,7 +93,7 @@ impl Browser {
         let script = r#"
             const at = document.activeElement, style = getComputedStyle(at);
             const shown = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
-            return [at.tagName.toLowerCase() + (at.id ? "#" + at.id : ""), shown];"#;
+            return [at.tagName.toLowerCase() + (at.id ? '#' + at.id : ''), shown];"#;
         let found = self.session().run(script, &[]).await.unwrap();
         (found[0].as_str().unwrap().to_owned(), found[1].as_bool().unwrap())
     }
@@ -211,7 +211,7 @@ fn write_node(node: &Value, all: &BTreeMap<&str, &Value>, depth: usize, above: &
             let value = &property["value"]["value"];
             let property = property["name"].as_str().unwrap_or_default();
             match property {
-                "level" | "expanded" | "disabled" | "invalid" | "required" if value.to_string() != "\"false\"" => {
+                "level" | "expanded" | "disabled" | "invalid" | "required" if *value != json!("false") => {
                     let _ = write!(out, " {property}={value}");
                 }
                 "focused" if *value == json!(true) => out.push_str(" focused"),
@@ -230,8 +230,7 @@ fn write_node(node: &Value, all: &BTreeMap<&str, &Value>, depth: usize, above: &
 
 /// A reference is another each time.
 fn steady(name: &str) -> String {
-    let is_reference = |word: &str| {
-        word.len() == 8 && word.bytes().all(|b| b.is_ascii_uppercase() || (b'2'..=b'9').contains(&b))
-    };
+    let is_reference =
+        |word: &str| word.len() == 8 && word.bytes().all(|b| b.is_ascii_uppercase() || (b'2'..=b'9').contains(&b));
     name.split(' ').map(|word| if is_reference(word) { "********" } else { word }).collect::<Vec<_>>().join(" ")
 }
