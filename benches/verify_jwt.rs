@@ -28,6 +28,7 @@ use grindvakt::verify::jose::json::Document;
 use grindvakt::verify::jose::{
     AccessTokenExpect, Asked, Decryption, IdTokenExpect, KeySet, LevelRules, Nonce, OidcProfile, Received,
 };
+use grindvakt::verify::{Reason, Reject};
 use serde_json::{Value, json};
 
 /// As in the program.
@@ -235,7 +236,8 @@ forward = ["personal_number", "loa"]
 fn seen_before(c: &mut Criterion) {
     let signer = Signer::es256();
     let gate = support::front::gate_of(API, |provider| {
-        ProviderEntry::of_tokens(provider.clone(), Ok(std::sync::Arc::new(signer.keys())))
+        let without = Reject::from(Reason::ProviderWithoutKeys);
+        ProviderEntry::of_tokens(provider.clone(), Ok(std::sync::Arc::new(signer.keys())), Err(without))
     });
     let presented = Presented {
         token: Secret::new(signer.token("at+jwt", &access_claims())),

@@ -76,6 +76,39 @@ fn the_rooms_of_the_architecture_are_those_of_the_source() {
     }
 }
 
+/// docs/metrics.md is written from the catalogue. `GRINDVAKT_WRITE_DOCS=1` writes it anew.
+#[test]
+fn the_metrics_of_the_document_are_those_of_the_source() {
+    let telemetry = grindvakt::telemetry::Telemetry::new([], []).unwrap();
+    let generated = grindvakt::telemetry::catalogue::markdown(telemetry.metrics().catalogue());
+    let (line, text) = ("<!-- generated from here on -->\n", read("docs/metrics.md"));
+    let (written, found) = text.split_once(line).expect("the line that the generated part begins after");
+    if std::env::var_os("GRINDVAKT_WRITE_DOCS").is_some() {
+        std::fs::write(root().join("docs/metrics.md"), format!("{written}{line}{generated}")).unwrap();
+    } else {
+        assert_eq!(found, generated, "docs/metrics.md is old: GRINDVAKT_WRITE_DOCS=1 cargo test --test documents");
+    }
+    // Whoever reads of a metric elsewhere finds it.
+    for document in ["README.md", "docs/operations.md", "docs/attacks.md"] {
+        for name in names_in(&read(document)) {
+            let known = telemetry.metrics().catalogue().iter().any(|family| name.starts_with(family.name));
+            assert!(known, "{document} names {name}, which is no metric");
+        }
+    }
+}
+
+/// Every `grindvakt_…` of a text; not what a `*` stands for more.
+fn names_in(text: &str) -> BTreeSet<String> {
+    let mut out = BTreeSet::new();
+    for (at, _) in text.match_indices("grindvakt_") {
+        let name: String = text[at..].chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+        if !text[at + name.len()..].starts_with('*') {
+            out.insert(name);
+        }
+    }
+    out
+}
+
 /// docs/attacks.md: every incident has its row, every test and every table that a row names is there.
 #[test]
 fn every_attack_has_a_row_and_every_row_its_test() {

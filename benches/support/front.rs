@@ -78,6 +78,7 @@ pub fn gate_of(text: &str, known: impl Fn(&Provider) -> ProviderEntry) -> Gate {
             sealing: vec![Secret::new([7; 32])],
             digest: Secret::new([9; 32]),
             identity_token: key(),
+            clients: Vec::new(),
             warnings: Vec::new(),
         },
         lasting: Arc::new(Lasting::new(&SystemRandom::new(), NOW).expect("randomness")),

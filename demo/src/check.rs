@@ -1,9 +1,12 @@
 //! One login from end to end, driven by HTTP as a browser would: what `grindvakt-demo --check` does.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
+use serde_json::Value;
 
 use crate::browser::{BrowseError, Browser, Page};
-use crate::stage::Stage;
+use crate::form;
+use crate::op::basic;
+use crate::stage::{PROGRAM, Stage};
 
 /// What went otherwise than it should.
 #[derive(Debug, thiserror::Error)]
@@ -129,5 +132,32 @@ pub async fn run(stage: &Stage, mut say: impl FnMut(&str)) -> Result<(), CheckEr
         expect("after logout", "anything but the page", &page, !page.body.contains("195006262546"))?;
         say("logged out again");
     }
+    program(stage, &mut say).await
+}
+
+/// A program gets a token and uses it.
+async fn program(stage: &Stage, say: &mut impl FnMut(&str)) -> Result<(), CheckError> {
+    let api = stage.url("/api/arenden");
+    let mut client = Browser::program();
+    let page = client.open(&api).await?;
+    expect("the API without a token", "401", &page, page.status == StatusCode::UNAUTHORIZED)?;
+    say("the API does not open without a token");
+
+    let (id, secret, scope) = PROGRAM;
+    client.extra = vec![("authorization".to_owned(), basic(id, secret))];
+    let body = form::encode([("grant_type", "client_credentials"), ("scope", scope)]);
+    let endpoint = format!("{}/token", stage.accounts.op().issuer());
+    let page = client.once(Method::POST, &endpoint, Some(&body), None).await?;
+    let answer: Value = serde_json::from_str(&page.body).unwrap_or_default();
+    let token = answer.get("access_token").and_then(Value::as_str).unwrap_or_default().to_owned();
+    expect("asking for a token", "a token", &page, !token.is_empty())?;
+    client.extra = vec![("authorization".to_owned(), format!("Bearer {token}"))];
+    let page = client.open(&api).await?;
+    let inside = page.status == StatusCode::OK && page.body.contains("X-Eid-Subject") && page.body.contains("arenden");
+    expect("the API with a token", "the API's answer, with who it is", &page, inside)?;
+    say("a program's token opens it, and the e-service was told whose it is");
+    let page = client.open(&stage.url("/ansokan")).await?;
+    expect("a token elsewhere", "401", &page, page.status == StatusCode::UNAUTHORIZED)?;
+    say("and it opens nothing else");
     Ok(())
 }

@@ -1,10 +1,11 @@
-//! Encrypting an assertion to a service (XML Encryption 1.1; SAML Core 2.3.4): AES-256-GCM, its key by RSA-OAEP.
+//! Encrypting to a service, an assertion (XML Encryption 1.1; SAML Core 2.3.4) or a token (RFC 7516): AES-256-GCM, its key
+//! by RSA-OAEP.
 #![expect(clippy::expect_used, reason = "nothing here comes from outside but a key that was read already")]
 
 use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPublicEncryptingKey, PublicEncryptingKey};
+use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
 use x509_cert::Certificate;
 use x509_cert::der::{Decode as _, Encode as _};
 
@@ -27,6 +28,22 @@ impl EncryptionKey {
         let public = certificate.tbs_certificate().subject_public_key_info().to_der().ok()?;
         let key = OaepPublicEncryptingKey::new(PublicEncryptingKey::from_der(&public).ok()?).ok()?;
         Some(Self(Arc::new(key)))
+    }
+
+    /// The compact JWE of a signed token, by RSA-OAEP-256 and A256GCM (RFC 7516, 5.1).
+    pub fn seal_token(&self, token: &str) -> String {
+        let base64url = |bytes: &[u8]| base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes);
+        let header = base64url(br#"{"alg":"RSA-OAEP-256","enc":"A256GCM","cty":"JWT"}"#);
+        let (key, nonce) = (random::<32>(), random::<12>());
+        let mut text = token.as_bytes().to_vec();
+        let cipher = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).expect("a key of 32 bytes"));
+        let tag = cipher
+            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(&header), &mut text)
+            .expect("a text of a few kilobytes");
+        let mut wrapped = vec![0; self.0.ciphertext_size()];
+        let wrapped = self.0.encrypt(&OAEP_SHA256_MGF1SHA256, &key, &mut wrapped, None).expect("a key of 32 bytes");
+        let parts = [base64url(wrapped), base64url(&nonce), base64url(&text), base64url(tag.as_ref())];
+        format!("{header}.{}", parts.join("."))
     }
 
     /// The EncryptedAssertion of `assertion`. Its text is that of a document of its own: every namespace that it uses is

@@ -11,10 +11,13 @@ use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512,
+    RsaKeyPair,
 };
 use grindvakt::crypto::trusted::DEMO_MARK;
 use rustls_pki_types::PrivatePkcs8KeyDer;
+use x509_cert::der::asn1::UintRef;
+use x509_cert::der::{Decode as _, Reader as _, SliceReader};
 
 /// How a signature is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +48,14 @@ impl Algorithm {
 enum Pair {
     Rsa(RsaKeyPair),
     P256(EcdsaKeyPair),
+}
+
+/// The public half of a key, in numbers.
+pub(crate) enum Public {
+    /// Modulus and exponent, without leading zeros.
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+    /// The coordinates of a point on P-256.
+    P256 { x: Vec<u8>, y: Vec<u8> },
 }
 
 /// A private key with a self-signed certificate.
@@ -126,6 +137,27 @@ impl DemoKey {
     /// The private key and its certificate as PEM: a key file of the sidecar's configuration.
     pub fn private_pem(&self) -> String {
         pem("PRIVATE KEY", &self.pkcs8) + &self.certificate_pem()
+    }
+
+    /// The public half.
+    pub(crate) fn public(&self) -> Public {
+        match &self.pair {
+            Pair::Rsa(pair) => {
+                // RSAPublicKey (RFC 8017, A.1.1).
+                let mut reader = SliceReader::new(pair.public_key().as_ref()).expect("a short text");
+                let numbers = reader.sequence(|inside| {
+                    let (n, e) = (UintRef::decode(inside)?, UintRef::decode(inside)?);
+                    Ok::<_, x509_cert::der::Error>((n.as_bytes().to_vec(), e.as_bytes().to_vec()))
+                });
+                let (n, e) = numbers.expect("a key that was just made");
+                Public::Rsa { n, e }
+            }
+            Pair::P256(pair) => {
+                // 04 || x || y (SEC 1, 2.3.3).
+                let (x, y) = pair.public_key().as_ref().get(1..).unwrap_or_default().split_at(32);
+                Public::P256 { x: x.to_vec(), y: y.to_vec() }
+            }
+        }
     }
 
     /// Signs `message`; ECDSA as r and s side by side, the form that XML Signature uses.

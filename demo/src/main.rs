@@ -1,4 +1,4 @@
-//! `make demo`: two demo e-ID providers, a sample e-service, and the real sidecar in front of it, on this machine. And
+//! `make demo`: demo e-ID providers, a sample e-service, and the real sidecar in front of it, on this machine. And
 //! `grindvakt-demo dev`: the same around an application of one's own.
 
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use grindvakt_demo::check;
 use grindvakt_demo::dev::{Dev, DevError, Listen, Options, Plan, Routes, Upstream, persons};
 use grindvakt_demo::sidecar::{Sidecar, program};
-use grindvakt_demo::stage::{FIRST_PORT, Stage};
+use grindvakt_demo::stage::{FIRST_PORT, PROGRAM, Stage};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The configuration or the persons are wrong: the sidecar's own status for it (sysexits' EX_CONFIG).
@@ -24,7 +24,7 @@ const DEV_PORT: u16 = 8090;
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The port that visitors open; the three above it are the providers and the e-service. 0 takes free ones.
+    /// The port that visitors open; the five above it are the providers and the e-service. 0 takes free ones.
     #[arg(long, default_value_t = FIRST_PORT)]
     port: u16,
     /// Walk through the demo once by HTTP, on free ports, and exit: 0 if everything went as it should.
@@ -203,7 +203,11 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
     }
 }
 
+/// Takes the token out of the answer of the demo's token endpoint, which has each member on a line of its own.
+const PICK: &str = r#"sed -n 's/.*"access_token": "\([^"]*\)".*/\1/p'"#;
+
 fn guide(stage: &Stage) -> String {
+    let (id, secret, scope) = PROGRAM;
     format!(
         "
   Open  {home}
@@ -213,6 +217,10 @@ fn guide(stage: &Stage) -> String {
     - {apply}  needs level 3 and a personal number
     - {about}       is open to all: look, no headers
     - \"Attack: …\" at the provider: the sidecar refuses, with a reference that its log explains
+    - a program's token, and what it opens:
+        token=$(curl -s -u {id}:{secret} -d grant_type=client_credentials -d scope={scope} {accounts}/token \\
+          | {pick})
+        curl -H \"Authorization: Bearer $token\" {api}
     - curl -H 'X-Eid-Personal-Number: 195207306886' {about}   (a forged header is taken away)
     - http://127.0.0.1:{admin}/metrics
 
@@ -223,6 +231,9 @@ fn guide(stage: &Stage) -> String {
         home = stage.url("/"),
         apply = stage.url("/ansokan"),
         about = stage.url("/om"),
+        pick = PICK,
+        api = stage.url("/api/arenden"),
+        accounts = stage.accounts.op().issuer(),
         admin = stage.admin_port,
         config = stage.config().display(),
     )

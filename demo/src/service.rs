@@ -6,7 +6,9 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use percent_encoding::percent_decode_str;
 
-use crate::serve::{Answer, html};
+use serde_json::{Value, json};
+
+use crate::serve::{Answer, html, json as json_answer};
 
 struct Header {
     name: String,
@@ -39,7 +41,14 @@ fn decoded(value: &str) -> Option<String> {
     if text == value { None } else { Some(text.into_owned()) }
 }
 
-/// Answers one request: `/`, `/ansokan`, `/om`; anything else is not found.
+/// The API, for programs: it too knows of whoever calls what the headers say.
+fn cases(headers: &[Header]) -> Answer {
+    let told = headers.iter().filter(|h| h.name.starts_with("X-Eid-") && h.name != "X-Eid-Assertion");
+    let told: Value = told.map(|h| (h.name.clone(), json!(h.value))).collect::<serde_json::Map<_, _>>().into();
+    json_answer(StatusCode::OK, &json!({ "arenden": [{ "id": 1, "om": "En grind" }], "told": told }))
+}
+
+/// Answers one request: `/`, `/ansokan`, `/om`, `/api/arenden`; anything else is not found.
 pub fn handle(request: &Request<Bytes>) -> Answer {
     let mut headers: Vec<Header> = request
         .headers()
@@ -52,6 +61,9 @@ pub fn handle(request: &Request<Bytes>) -> Answer {
         .collect();
     // The signed token is long and says nothing new to the eye: it comes last.
     headers.sort_by_key(|h| (h.name == "X-Eid-Assertion", h.name.clone()));
+    if request.uri().path() == "/api/arenden" {
+        return cases(&headers);
+    }
     let value = |name: &str| headers.iter().find(|h| h.name == name).map(|h| h.decoded.as_ref().unwrap_or(&h.value));
     let who = value("X-Eid-Name").or(value("X-Eid-Subject")).cloned();
 

@@ -1,5 +1,4 @@
-//! Everything around the sidecar, set up: ports, keys, the configuration file, metadata, the two providers and the
-//! e-service.
+//! Everything around the sidecar, set up: ports, keys, the configuration file, metadata, the providers and the e-service.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +13,7 @@ use crate::demo_idp::DemoIdp;
 use crate::idp::IdpSite;
 use crate::key::DemoKey;
 use crate::metadata::Feed;
+use crate::op::{DemoOp, Dialect, OpClient, OpSite};
 use crate::serve::{bind_or_any, serve};
 use crate::service;
 use crate::sidecar::known_service;
@@ -21,9 +21,12 @@ use crate::sidecar::known_service;
 /// The configuration file of the demo, with the ports that it has when they are free.
 pub const CONFIG: &str = include_str!("../grindvakt.toml");
 
-/// The first port of the demo when nobody asks for another: the e-service as visitors see it. Then come BankID, Freja
-/// and the e-service behind the sidecar.
+/// The first port of the demo when nobody asks for another: the e-service as visitors see it. Then come BankID, Freja, the
+/// e-service behind the sidecar, and the municipality's own accounts.
 pub const FIRST_PORT: u16 = 8080;
+
+/// A program that uses the e-service's API, its secret, and what it may do.
+pub const PROGRAM: (&str, &str, &str) = ("arendesystem", "demo", "arenden.read");
 
 const ADMIN_PORT: u16 = 9464;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -39,6 +42,8 @@ pub struct Stage {
     pub moved: Vec<(u16, u16)>,
     /// The sites of BankID and Freja.
     pub idps: [IdpSite; 2],
+    /// The site of the municipality's own accounts.
+    pub accounts: OpSite,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -74,6 +79,7 @@ impl Stage {
         let bankid = bind_or_any(wanted(1)).await?;
         let freja = bind_or_any(wanted(2)).await?;
         let upstream = bind_or_any(wanted(3)).await?;
+        let konto = bind_or_any(wanted(5)).await?;
         let port = free(wanted(0)).await?;
         let admin_port = free(if first_port == 0 { 0 } else { ADMIN_PORT }).await?;
         let got = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
@@ -84,6 +90,7 @@ impl Stage {
             (FIRST_PORT + 1, wanted(1), got(&bankid)?),
             (FIRST_PORT + 2, wanted(2), got(&freja)?),
             (FIRST_PORT + 3, wanted(3), got(&upstream)?),
+            (FIRST_PORT + 5, wanted(5), got(&konto)?),
             (ADMIN_PORT, ADMIN_PORT, admin_port),
         ];
         let moved = ports.iter().filter(|(_, w, g)| first_port != 0 && w != g).map(|(_, w, g)| (*w, *g)).collect();
@@ -101,12 +108,20 @@ impl Stage {
             idp("freja", "Freja (demo)", FIRST_PORT + 2, &["loa2", "loa3"]),
         ];
 
+        let accounts = {
+            let issuer = here(&format!("http://konto.localhost:{}", FIRST_PORT + 5));
+            let key = Arc::new(DemoKey::rsa("Exempelkommunen, accounts").marked());
+            let api = here(&format!("http://etjanst.localhost:{FIRST_PORT}/api"));
+            DemoOp::new(&issuer, "Exempelkommunens konto", Dialect::Standard, key).gives(&["loa1"]).for_api(&api)
+        };
+
         let folder = tempfile::Builder::new().prefix("grindvakt-demo-").tempdir()?;
         let operator = DemoKey::rsa("Demo metadata signer").marked();
         let feed = idps.iter().fold(Feed::new().valid_for(clock.now(), 7 * DAY), Feed::idp);
         let write = |name: &str, text: String| write_private(&folder.path().join(name), &text);
         write("metadata.xml", feed.build_signed(&operator))?;
         write("metadata-signer.crt", operator.certificate_pem())?;
+        write("konto-jwks.json", accounts.jwks().to_string())?;
         write("sp-signing.pem", DemoKey::rsa("Demo e-service").marked().private_pem())?;
         write("sp-decrypt.pem", DemoKey::rsa("Demo e-service, decryption").marked().private_pem())?;
         write("identity.pem", DemoKey::p256("Demo identity token").marked().private_pem())?;
@@ -115,13 +130,18 @@ impl Stage {
         write("grindvakt.toml", here(CONFIG))?;
 
         let [a, b] = idps;
-        let idps = [IdpSite::new(a, "BankID", clock.clone()), IdpSite::new(b, "Freja", clock)];
+        let idps = [IdpSite::new(a, "BankID", clock.clone()), IdpSite::new(b, "Freja", clock.clone())];
+        let accounts = OpSite::new(accounts, clock);
+        let (id, secret, scope) = PROGRAM;
+        accounts.knows(OpClient::program(id, secret, &[scope]));
         let mut tasks = Vec::new();
         for (site, listener) in idps.iter().cloned().zip([bankid, freja]) {
             tasks.push(tokio::spawn(serve(listener, move |request| site.handle(request))));
         }
+        let site = accounts.clone();
+        tasks.push(tokio::spawn(serve(konto, move |request| site.handle(request))));
         tasks.push(tokio::spawn(serve(upstream, |request| service::handle(&request))));
-        Ok(Self { folder, port, admin_port, moved, idps, tasks })
+        Ok(Self { folder, port, admin_port, moved, idps, accounts, tasks })
     }
 
     /// The configuration file.
@@ -174,7 +194,7 @@ mod tests {
             with_ports(text, &[(8080, 8081), (8081, 8083), (8083, 9)]),
             "http://a:8081 127.0.0.1:8083 b:9/x 8080"
         );
-        let same = [8080, 8081, 8082, 8083, 9464].map(|port| (port, port));
+        let same = [8080, 8081, 8082, 8083, 8085, 9464].map(|port| (port, port));
         assert_eq!(with_ports(CONFIG, &same), CONFIG);
     }
 
@@ -182,7 +202,7 @@ mod tests {
     async fn the_stage_is_set_with_files_and_sites() {
         let stage = Stage::set_up(0).await.unwrap();
         let config = std::fs::read_to_string(stage.config()).unwrap();
-        for port in [8080, 8081, 8082, 8083, 9464] {
+        for port in [8080, 8081, 8082, 8083, 8085, 9464] {
             assert!(!config.contains(&format!(":{port}\"")), "{port} is still in\n{config}");
         }
         let written: toml::Table = config.parse().unwrap();

@@ -1,5 +1,6 @@
 //! From a configuration to a running sidecar: the only place that knows everybody.
 
+mod gauges;
 mod generation;
 mod reload;
 mod side;
@@ -141,6 +142,10 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
         tracing::warn!(event = "configuration_warning", detail = warning);
     }
     tell_faults(&faults);
+    let state = &generation.telemetry.metrics().state;
+    let now = workshop.clock.now();
+    gauges::in_force(state, &generation.config, now);
+    state.started.set(now.as_secs());
 
     let (phase, phases) = watch::channel(Phase::Serving);
     let (admin_phase, admin_phases) = watch::channel(Phase::Serving);

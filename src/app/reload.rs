@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::Shared;
+use super::gauges::in_force;
 use super::generation::{Generation, Workshop, tell_faults};
 use crate::config::{self, Config, Problem};
 use crate::provider::FeedFault;
@@ -75,6 +76,7 @@ impl Shared {
                 let next = Arc::new(next);
                 self.current.store(Arc::clone(&next));
                 next.telemetry.emit(event);
+                in_force(&next.telemetry.metrics().state, &next.config, now);
                 newest.problems.clear();
                 Ok(())
             }

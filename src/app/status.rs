@@ -71,17 +71,8 @@ impl AdminState for Shared {
     fn metrics(&self) -> String {
         let now = self.workshop.clock.now();
         let current = self.current.load_full();
-        let metrics = current.telemetry.metrics();
-        for provider in current.gate.providers().all() {
-            let usable = i64::from(provider.usable(now).is_ok());
-            metrics.provider_usable.with_label_values(&[provider.config().id.as_str()]).set(usable);
-        }
-        let store = self.workshop.lasting.store();
-        metrics.store.show(store.status().as_ref(), store.revoked().len());
-        if let Some(refresher) = current.gate.refresher() {
-            refresher.feeds().observe(metrics, now);
-        }
-        metrics.text().unwrap_or_else(|e| format!("# {e}\n"))
+        self.observe(&current, now);
+        current.telemetry.metrics().text().unwrap_or_else(|e| format!("# {e}\n"))
     }
 
     fn status(&self) -> String {
@@ -91,17 +82,21 @@ impl AdminState for Shared {
         let snapshot = current.gate.providers();
         let providers = snapshot.all().iter().map(|provider| {
             let config = provider.config();
-            let (usable, detail, loa, until) = match provider.saml(now) {
-                Ok(saml) => (true, None, saml.certified().map(str::to_owned).collect(), saml.idp.valid_until),
-                Err(why) => (false, Some(why.to_string()), Vec::new(), None),
+            let why_not = provider.usable(now).err();
+            let loa: Vec<String> = match provider.saml(now) {
+                Ok(saml) => saml.certified().map(str::to_owned).collect(),
+                // What its own documents say of levels binds nobody: the configuration does.
+                Err(_) if why_not.is_none() => config.loa.clone(),
+                Err(_) => Vec::new(),
             };
             json!({
                 "id": config.id.as_str(),
                 "eid": config.eid.as_str(),
-                "usable": usable,
-                "detail": detail,
+                "protocol": config.protocol.name(),
+                "usable": why_not.is_none(),
+                "detail": why_not.map(|why| why.to_string()),
                 "loa": loa,
-                "valid_until": until.map(|at| at.to_string()),
+                "valid_until": provider.until().map(|at| at.to_string()),
             })
         });
         let feeds = current.gate.refresher().map(|refresher| refresher.feeds().status(now)).unwrap_or_default();

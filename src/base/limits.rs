@@ -134,6 +134,16 @@ pub const EARLY_WAIT_SECS: u64 = 5;
 /// The hard age of what was fetched where the configuration says none: `max_stale`.
 pub const MAX_STALE_SECS: u64 = 14 * 24 * 60 * 60;
 
+/// How long keys and discovery documents of OpenID providers may be used after their last confirmation, unless the
+/// configuration says otherwise. They carry no end and no signature of their own: a day covers an outage, and no more.
+pub const KEYS_MAX_STALE_SECS: u64 = 24 * 60 * 60;
+
+/// How long a person waits for one exchange with an OpenID provider: token endpoint, UserInfo, pushed request.
+pub const EXCHANGE_SECS: u64 = 10;
+
+/// An authorization code, a state or an error that comes back: codes of 2 KB have been seen where they are tokens.
+pub const CALLBACK_PARAMETER_BYTES: usize = 4096;
+
 /// What a JSON text may hold. One value for tokens, one for documents that a provider publishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JsonLimits {

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod ids;
 pub mod limits;
+pub mod redact;
 pub mod secret;
 pub mod time;
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::reader::Section;
-use super::{Config, Environment, Problem};
-use crate::base::Secret;
+use super::{ClientAuth, Config, Environment, Problem};
+use crate::base::{ProviderId, Secret};
 use crate::crypto::digest::{Random, random_bytes};
 use crate::crypto::own::{
     DecryptionKeys, OwnKeyError, SigningKey, generate_p256_pem, generate_rsa_pem, is_demo_pem, is_demo_secret,
@@ -89,8 +89,18 @@ pub struct LoadedKeys {
     pub digest: Secret<[u8; 32]>,
     /// Key of X-Eid-Assertion: P-256.
     pub identity_token: SigningKey,
+    /// How we show OpenID providers that we are their client. One that is not here knows us as a public client.
+    pub clients: Vec<(ProviderId, ClientCredential)>,
     /// What was made at start because the configuration names none.
     pub warnings: Vec<String>,
+}
+
+/// How we show one OpenID provider that we are its client. No `Debug`.
+pub enum ClientCredential {
+    /// `private_key_jwt`: a key, and what the provider calls it where that is not its thumbprint.
+    Key(SigningKey, Option<String>),
+    /// `client_secret_basic`.
+    Secret(Secret<String>),
 }
 
 /// One secret, named by its file or by an environment variable.
@@ -186,6 +196,13 @@ pub fn load_keys(config: &Config, random: &dyn Random, made: &mut MadeKeys) -> R
             }
         }
     });
+    let clients = match load_clients(config) {
+        Ok(clients) => clients,
+        Err(more) => {
+            more_problems.extend(more);
+            Vec::new()
+        }
+    };
     problems.append(&mut more_problems);
     if !problems.is_empty() {
         return Err(problems);
@@ -231,7 +248,32 @@ pub fn load_keys(config: &Config, random: &dyn Random, made: &mut MadeKeys) -> R
             pem_key(&mut made.identity_token, generate_p256_pem)?
         }
     };
-    Ok(LoadedKeys { signing, decryption, sealing, digest, identity_token, warnings })
+    Ok(LoadedKeys { signing, decryption, sealing, digest, identity_token, clients, warnings })
+}
+
+/// Reads what shows OpenID providers that we are their client, and nothing else.
+///
+/// # Errors
+/// Every key or secret that cannot be read or is none.
+pub fn load_clients(config: &Config) -> Result<Vec<(ProviderId, ClientCredential)>, Vec<Problem>> {
+    let (mut clients, mut problems) = (Vec::new(), Vec::new());
+    for (provider, own) in config.providers.iter().filter_map(|provider| Some((provider, provider.oidc()?))) {
+        let (source, read) = match &own.client {
+            None => continue,
+            Some(ClientAuth::PrivateKeyJwt(source)) => {
+                let key = pem(config, source).and_then(|pem| {
+                    SigningKey::from_pem(&pem, &config.service.entity_id).map_err(|error| error.to_string())
+                });
+                (source, key.map(|key| ClientCredential::Key(key, own.client_key_id.clone())))
+            }
+            Some(ClientAuth::SecretBasic(source)) => (source, source.read_line().map(ClientCredential::Secret)),
+        };
+        match read {
+            Ok(credential) => clients.push((provider.id.clone(), credential)),
+            Err(message) => problems.push(source.problem(message)),
+        }
+    }
+    if problems.is_empty() { Ok(clients) } else { Err(problems) }
 }
 
 /// Reads the decryption keys that `config` names, and nothing else: all that opening a message takes.
@@ -276,6 +318,11 @@ pub fn demo_keys(config: &Config) -> Vec<Problem> {
     let keys = &config.keys;
     let pem = keys.signing.iter().chain(&keys.decryption).chain(&keys.identity_token);
     let pem = pem.filter(|source| read(source).is_ok_and(|text| is_demo_pem(&text)));
+    let clients = config.providers.iter().filter_map(|provider| match &provider.oidc()?.client {
+        Some(ClientAuth::PrivateKeyJwt(source)) => Some(source),
+        Some(ClientAuth::SecretBasic(_)) | None => None,
+    });
+    let pem = pem.chain(clients.filter(|source| read(source).is_ok_and(|text| is_demo_pem(&text))));
     let lines = keys.sealing.iter().chain(&keys.digest);
     let refused = |source: &&KeySource| read(source).and_then(|text| symmetric(config, &text)).err();
     let lines = lines.filter(|source| refused(source).is_some_and(|said| said == DEMO_KEY));

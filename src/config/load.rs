@@ -55,13 +55,13 @@ pub fn sources(paths: &[PathBuf], config: &Config) -> Vec<PathBuf> {
         match &provider.protocol {
             Protocol::Saml(_) => {}
             Protocol::Oidc(oidc) => {
-                out.extend(oidc.jwks_file.clone());
+                out.extend(oidc.published.jwks_file.clone());
                 let source = oidc.client.as_ref().map(|client| match client {
                     ClientAuth::PrivateKeyJwt(source) | ClientAuth::SecretBasic(source) => source,
                 });
                 out.extend(source.and_then(KeySource::file).map(Path::to_path_buf));
             }
-            Protocol::Jwt(jwt) => out.extend(jwt.jwks_file.clone()),
+            Protocol::Jwt(jwt) => out.extend(jwt.published.jwks_file.clone()),
         }
     }
     out

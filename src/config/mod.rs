@@ -16,6 +16,7 @@ mod pages;
 mod print;
 mod problem;
 mod provider;
+mod provider_tokens;
 mod reader;
 mod remote;
 mod route;
@@ -27,13 +28,16 @@ mod url;
 pub use crate::verify::jose::OidcProfile;
 pub use explain::explain;
 pub use feed::is_test_host;
-pub use keys::{KeyFiles, KeySource, LoadedKeys, MadeKeys, demo_keys, load_decryption, load_keys};
+pub use keys::{
+    ClientCredential, KeyFiles, KeySource, LoadedKeys, MadeKeys, demo_keys, load_clients, load_decryption, load_keys,
+};
 pub use load::{load, load_text, load_to_serve, sources};
 pub use logo::Logo;
 pub use model::{
     ClientAuth, Config, Contact, Encryption, Environment, FeedPlace, HeaderNames, JwtProvider, Listen, LogFormat,
-    MdqId, MetadataSource, Method, OidcProvider, Organisation, Protocol, Provider, RedisStore, Remote, SamlProvider,
-    SecondReader, ServiceConfig, SessionConfig, Store, TokenSettings, UpstreamConfig, UpstreamProtocol, Verification,
+    MdqId, MetadataSource, Method, OidcProvider, Organisation, Protocol, Provider, Published, RedisStore, Remote,
+    SamlProvider, SecondReader, ServiceConfig, SessionConfig, Store, TokenSettings, UpstreamConfig, UpstreamProtocol,
+    Verification,
 };
 pub use network::{NoProxy, Outbound, ProxyAddress};
 pub use notice::Notice;

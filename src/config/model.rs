@@ -418,8 +418,22 @@ pub struct OidcProvider {
     pub client_id: String,
     /// How we show that we are it; none for a public client.
     pub client: Option<ClientAuth>,
-    /// Its keys, pinned in a file instead of found by discovery.
-    pub jwks_file: Option<PathBuf>,
+    /// What it calls our key, where that is not the key's thumbprint.
+    pub client_key_id: Option<String>,
+    /// What it publishes, and where.
+    pub published: Published,
+    /// What is asked for, `openid` among it; none: what the profile says.
+    pub scopes: Option<Vec<String>>,
+    /// How old a login may be, where it need not be fresh.
+    pub max_age: Option<Duration>,
+    /// Whether requests are pushed also where the provider does not demand it (RFC 9126).
+    pub pushed_requests: bool,
+    /// Whether requests are signed also where the provider does not demand it (RFC 9101).
+    pub signed_requests: bool,
+    /// Whether UserInfo is asked for, where there is some.
+    pub userinfo: bool,
+    /// Whether whoever logs out here is sent to log out there (OpenID Connect RP-Initiated Logout).
+    pub logout_at_provider: bool,
     /// What is read from its tokens, and how.
     pub tokens: TokenSettings,
     /// Whether its ID tokens must come encrypted.
@@ -428,6 +442,48 @@ pub struct OidcProvider {
     pub trusted_audiences: Vec<String>,
     /// Whether it is the eIDAS connector.
     pub eidas_connector: bool,
+}
+
+impl OidcProvider {
+    /// The scopes to ask for.
+    pub fn scope(&self) -> String {
+        match &self.scopes {
+            Some(scopes) => scopes.join(" "),
+            None => self.profile.rules().scopes(self.eidas_connector).collect::<Vec<_>>().join(" "),
+        }
+    }
+
+    /// The scheme by which we authenticate at its token endpoint (OpenID Connect Core, 9).
+    pub const fn auth_method(&self) -> &'static str {
+        match &self.client {
+            Some(ClientAuth::PrivateKeyJwt(_)) => "private_key_jwt",
+            Some(ClientAuth::SecretBasic(_)) => "client_secret_basic",
+            None => "none",
+        }
+    }
+}
+
+/// What a provider of tokens publishes, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Its keys, pinned in a file.
+    pub jwks_file: Option<PathBuf>,
+    /// Its keys, at an address that needs no discovery.
+    pub jwks_url: Option<RemoteUrl>,
+    /// Its discovery document.
+    pub discovery: RemoteUrl,
+    /// Hosts beside its own that its documents may lead us to, in lower case.
+    pub hosts: Vec<String>,
+    /// How long after its last confirmation a document may be used.
+    pub max_stale: Duration,
+}
+
+impl Published {
+    /// Whether we may call an address that a document names: the issuer's own host, or one that the configuration names
+    /// (checklist 46, T33).
+    pub fn may_call(&self, url: &RemoteUrl) -> bool {
+        url.same_origin(&self.discovery) || self.hosts.iter().any(|host| host == url.host())
+    }
 }
 
 /// What is read from a provider's tokens, and how.
@@ -464,8 +520,8 @@ pub struct JwtProvider {
     pub issuer: String,
     /// What a token must be meant for: one of these.
     pub audience: Vec<String>,
-    /// Its keys, pinned in a file instead of found by discovery.
-    pub jwks_file: Option<PathBuf>,
+    /// What it publishes, and where.
+    pub published: Published,
     /// Whether only tokens of the type `at+jwt` pass (RFC 9068, 2.1).
     pub require_at_jwt: bool,
     /// Whether only tokens that are bound to a key pass (RFC 9449).

@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 use super::{
     ClientAuth, Config, Encryption, FeedPlace, KeySource, MdqId, Notice, OidcProvider, Pages, Protocol, Provider,
-    SamlProvider, SecondReader, Store, TokenSettings,
+    Published, SamlProvider, SecondReader, Store, TokenSettings,
 };
 use crate::crypto::trusted::JwsAlgorithm;
 use crate::policy::Access;
@@ -12,14 +12,18 @@ use crate::replay::shared::Topology;
 use crate::session::Locale;
 use crate::verify::saml::{Profile, Signed, SsoBinding};
 
+/// A duration as the configuration writes it.
+fn seconds(d: std::time::Duration) -> Value {
+    Value::String(match d.subsec_millis() {
+        0 => format!("{}s", d.as_secs()),
+        _ => format!("{}ms", d.as_millis()),
+    })
+}
+
 /// The effective configuration, defaults filled in.
 pub fn print(config: &Config) -> String {
     let mut root = Table::new();
     let text = |t: &str| Value::String(t.to_owned());
-    let seconds = |d: std::time::Duration| match d.subsec_millis() {
-        0 => text(&format!("{}s", d.as_secs())),
-        _ => text(&format!("{}ms", d.as_millis())),
-    };
     root.insert("environment".into(), text(config.environment.name()));
 
     let s = &config.service;
@@ -267,7 +271,7 @@ fn provider(provider: &Provider) -> Table {
             table.insert("profile".into(), text(own.profile.name()));
             table.insert("issuer".into(), text(&own.issuer));
             some(&mut table, "audience", own.audience.clone());
-            some(&mut table, "jwks_file", own.jwks_file.iter().map(|p| p.display().to_string()).collect());
+            published(&mut table, &own.published);
             for (key, value) in [
                 ("require_at_jwt", own.require_at_jwt),
                 ("require_dpop", own.require_dpop),
@@ -326,14 +330,37 @@ fn oidc(table: &mut Table, own: &OidcProvider) {
     ]
     .into_iter()
     .chain(client)
-    .chain(own.jwks_file.iter().map(|path| ("jwks_file", path.display().to_string())))
+    .chain(own.client_key_id.iter().map(|id| ("client_key_id", id.clone())))
     {
         table.insert(key.into(), Value::String(value));
+    }
+    published(table, &own.published);
+    table.insert("scopes".into(), list(own.scope().split(' ').map(str::to_owned).collect()));
+    if let Some(age) = own.max_age {
+        table.insert("max_age".into(), seconds(age));
+    }
+    for (key, value) in [
+        ("pushed_requests", own.pushed_requests),
+        ("signed_requests", own.signed_requests),
+        ("userinfo", own.userinfo),
+        ("logout_at_provider", own.logout_at_provider),
+    ] {
+        table.insert(key.into(), Value::Boolean(value));
     }
     tokens(table, &own.tokens);
     table.insert("encryption".into(), Value::String(encryption(own.encryption).to_owned()));
     some(table, "trusted_audiences", own.trusted_audiences.clone());
     table.insert("eidas_connector".into(), Value::Boolean(own.eidas_connector));
+}
+
+fn published(table: &mut Table, own: &Published) {
+    let file = own.jwks_file.iter().map(|path| ("jwks_file", path.display().to_string()));
+    let url = own.jwks_url.iter().map(|url| ("jwks_url", url.to_string()));
+    for (key, value) in file.chain(url) {
+        table.insert(key.into(), Value::String(value));
+    }
+    some(table, "hosts", own.hosts.clone());
+    table.insert("max_stale".into(), seconds(own.max_stale));
 }
 
 fn tokens(table: &mut Table, own: &TokenSettings) {

@@ -1,14 +1,10 @@
 //! `[[provider]]`.
 
-use super::keys::source;
+use super::provider_tokens::{read_jwt, read_oidc};
 use super::reader::Section;
-use super::{
-    ClientAuth, Encryption, JwtProvider, MetadataSource, Method, OidcProfile, OidcProvider, Protocol, Provider,
-    SamlProvider, TokenSettings, url,
-};
+use super::{Encryption, MetadataSource, Method, Protocol, Provider, SamlProvider};
 use crate::base::{EidId, ProviderId};
-use crate::crypto::trusted::{AlgorithmSet, JwsAlgorithm};
-use crate::identity::{Field, Loa};
+use crate::identity::Loa;
 use crate::verify::saml::{Profile, Signed, SsoBinding};
 
 pub(super) fn read_providers(root: &mut Section<'_>, metadata: &[MetadataSource]) -> Vec<Provider> {
@@ -137,104 +133,6 @@ fn read_saml(s: &mut Section<'_>, metadata: &[MetadataSource]) -> Option<SamlPro
         binding,
         authenticating_authorities: authorities,
     })
-}
-
-fn read_oidc(s: &mut Section<'_>) -> Option<OidcProvider> {
-    let profile = s.choice("profile", &OidcProfile::ALL.map(|p| (p.name(), p))).unwrap_or(OidcProfile::Generic);
-    let issuer = issuer(s);
-    let client_id = s.required("client_id", "what the provider calls this service");
-    let key = source(s, "client_key", "client_key_env");
-    let secret = source(s, "client_secret_file", "client_secret_env");
-    let client = match (key, secret) {
-        (Some(key), None) => Some(ClientAuth::PrivateKeyJwt(key)),
-        (None, Some(secret)) => Some(ClientAuth::SecretBasic(secret)),
-        // A public client: enough for `grindvakt verify`, and PKCE alone protects its logins.
-        (None, None) => None,
-        (Some(_), Some(_)) => {
-            s.problem(&s.at().clone(), "`client_key` and `client_secret_file` are both there; keep one");
-            None
-        }
-    };
-    let jwks_file = s.path("jwks_file");
-    let tokens = tokens(s);
-    let encryption = s.choice("encryption", &[("required", Encryption::Required), ("optional", Encryption::Optional)]);
-    let trusted_audiences = s.some_texts("trusted_audiences").into_iter().map(|text| text.text).collect();
-    let eidas_connector = s.flag("eidas_connector", false);
-    Some(OidcProvider {
-        profile,
-        issuer: issuer?,
-        client_id: client_id?.text,
-        client,
-        jwks_file,
-        tokens,
-        encryption: encryption.unwrap_or(Encryption::Optional),
-        trusted_audiences,
-        eidas_connector,
-    })
-}
-
-/// `algorithms` and `claims`.
-fn tokens(s: &mut Section<'_>) -> TokenSettings {
-    let mut algorithms = None;
-    for text in s.some_texts("algorithms") {
-        match JwsAlgorithm::from_name(&text.text) {
-            Some(algorithm) => algorithms = Some(algorithms.unwrap_or(AlgorithmSet::NONE).with(algorithm)),
-            None => {
-                let known: Vec<&str> = JwsAlgorithm::ALL.iter().map(|known| known.name()).collect();
-                s.problem(
-                    &text.at,
-                    format!("`algorithms`: {:?} is not taken; these are: {}", text.text, known.join(", ")),
-                );
-            }
-        }
-    }
-    let mut claims = Vec::new();
-    if let Some(mut table) = s.section("claims") {
-        for (name, text) in table.free_texts() {
-            match Field::parse(&name).filter(|field| *field != Field::Eid) {
-                Some(field) => claims.push((field, text.text)),
-                None => table.problem(&text.at, format!("`{name}` is no field that a claim can hold")),
-            }
-        }
-    }
-    TokenSettings { algorithms: algorithms.unwrap_or(AlgorithmSet::ALL), claims }
-}
-
-fn read_jwt(s: &mut Section<'_>) -> Option<JwtProvider> {
-    let profile = s.choice("profile", &OidcProfile::ALL.map(|p| (p.name(), p))).unwrap_or(OidcProfile::Generic);
-    let issuer = issuer(s);
-    if !s.has("audience") {
-        s.missing("audience", "what the tokens must be meant for");
-    }
-    let audience: Vec<String> = s.some_texts("audience").into_iter().map(|text| text.text).collect();
-    let jwks_file = s.path("jwks_file");
-    let require_at_jwt = s.flag("require_at_jwt", false);
-    let require_dpop = s.flag("require_dpop", false);
-    let dpop_nonce = s.flag("dpop_nonce", false);
-    let tokens = tokens(s);
-    let issuer = issuer?;
-    (!audience.is_empty()).then_some(JwtProvider {
-        profile,
-        issuer,
-        audience,
-        jwks_file,
-        require_at_jwt,
-        require_dpop,
-        dpop_nonce,
-        tokens,
-    })
-}
-
-/// An issuer: https, or http on loopback, without query and fragment (OpenID Connect Discovery 3, RFC 8414, 2).
-fn issuer(s: &mut Section<'_>) -> Option<String> {
-    let text = s.required("issuer", "the provider's name in its tokens")?;
-    match url::issuer(&text.text) {
-        Ok(()) => Some(text.text),
-        Err(message) => {
-            s.problem(&text.at, format!("`issuer` {message}"));
-            None
-        }
-    }
 }
 
 /// A list of levels, each meaning itself alone.

@@ -91,7 +91,7 @@ fn a_provider_speaks_one_of_three_protocols() {
     assert_eq!((tokens.loa_claim(), tokens.claims.len()), (Some("level"), 2));
     let own = jwt.jwt().unwrap();
     assert_eq!(own.audience, ["https://etjanst.example.se/api"]);
-    assert_eq!(own.jwks_file.as_deref(), Some(Path::new("dir/as-jwks.json")));
+    assert_eq!(own.published.jwks_file.as_deref(), Some(Path::new("dir/as-jwks.json")));
     assert!(!jwt.has_login() && !own.require_at_jwt);
     assert_eq!(jwt.eid.as_str(), "api", "nobody picks it");
 

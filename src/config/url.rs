@@ -65,6 +65,11 @@ impl BaseUrl {
         self.text.get(self.origin_len..).unwrap_or_default()
     }
 
+    /// One of our own addresses: `name` behind the prefix.
+    pub fn own_url(&self, prefix: &str, name: &str) -> String {
+        format!("{}{prefix}/{name}", self.text)
+    }
+
     /// The AssertionConsumerService under our own paths.
     pub fn acs_url(&self, prefix: &str) -> String {
         format!("{}{prefix}/saml/acs", self.text)

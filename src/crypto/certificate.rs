@@ -3,6 +3,8 @@
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::Decode as _;
 
+use crate::base::UnixTime;
+
 /// The longest name that is told.
 const NAME_BYTES: usize = 200;
 
@@ -18,6 +20,13 @@ pub fn issuer(certificate: &[u8]) -> Option<String> {
     Some(name)
 }
 
+/// When a certificate (DER) ends, by its own word. None for what is no certificate.
+pub fn not_after(certificate: &[u8]) -> Option<UnixTime> {
+    let certificate = CertificateInner::<Raw>::from_der(certificate).ok()?;
+    let end = certificate.tbs_certificate().validity().not_after.to_unix_duration();
+    Some(UnixTime::from_secs(i64::try_from(end.as_secs()).unwrap_or(i64::MAX)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,5 +35,6 @@ mod tests {
     fn what_is_no_certificate_has_no_issuer() {
         assert_eq!(issuer(b""), None);
         assert_eq!(issuer(b"-----BEGIN CERTIFICATE-----"), None);
+        assert_eq!(not_after(b"-----BEGIN CERTIFICATE-----"), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::outcome::Leased;
-use super::{Cookies, Decision, Denial, Gate, Lease, Permit};
+use super::{Cookies, Decision, Denial, Gate, Lease, Permit, Reference};
 use crate::identity::Loa;
 use crate::policy::{self, Access, MeetsRoute, Route};
 use crate::replay::ReplayError;
@@ -12,16 +12,24 @@ use crate::telemetry::RequestDenied;
 use crate::verify::Reject;
 
 impl Gate {
-    /// Decides on a request for `path`, which is in normal form (`policy::normal_path`).
+    /// The route that decides on `path`, which is in normal form.
+    pub fn route(&self, path: &str) -> &Arc<Route> {
+        self.config.routes.find(path)
+    }
+
+    /// Decides on a request for `path`, which is in normal form (`policy::normal_path`). A denial is told by whoever
+    /// answers it, with the reference that the answer bears.
     pub fn authorize(&self, path: &str, cookies: &Cookies<'_>) -> Decision {
-        let route = self.config.routes.find(path);
-        match self.permit(route, cookies) {
+        match self.permit(self.config.routes.find(path), cookies) {
             Ok(permit) => Decision::Permit(permit),
-            Err(denial) => {
-                self.telemetry.emit(RequestDenied { code: denial.code(), route: &route.name });
-                Decision::Denied(denial)
-            }
+            Err(denial) => Decision::Denied(denial),
         }
+    }
+
+    /// Tells of a request for `path`, which is in normal form, that was denied.
+    pub fn tell_denied(&self, path: &str, denial: &Denial, reference: &Reference) {
+        let route = &self.config.routes.find(path).name;
+        self.telemetry.emit(RequestDenied { code: denial.code(), route, reference: reference.as_str() });
     }
 
     fn permit(&self, route: &Arc<Route>, cookies: &Cookies<'_>) -> Result<Permit, Denial> {

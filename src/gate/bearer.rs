@@ -21,7 +21,7 @@ use crate::identity::{self, Field, Identity, Loa};
 use crate::policy::{self, Route};
 use crate::provider::{ProviderEntry, Snapshot};
 use crate::replay::{ReplayError, ReplayKey};
-use crate::telemetry::RequestDenied;
+use crate::telemetry::{Judged, Stopwatch, VerifiedProtocol};
 use crate::verify::jose::{AccessToken, DpopExpect, Received, dpop_proof};
 use crate::verify::{Reason, Reject, Verified};
 
@@ -96,6 +96,13 @@ impl Default for Tokens {
     }
 }
 
+impl Tokens {
+    /// About how many are remembered.
+    pub(super) fn len(&self) -> u64 {
+        self.0.entry_count()
+    }
+}
+
 impl Told for Vouched {
     fn subject(&self) -> &str {
         &self.subject
@@ -142,10 +149,7 @@ impl Gate {
             if cookie_too { Err(Denial::BothCredentials) } else { self.permit_token(&route, presented).await };
         match permitted {
             Ok(permit) => Decision::Permit(permit),
-            Err(denial) => {
-                self.telemetry.emit(RequestDenied { code: denial.code(), route: &route.name });
-                Decision::Denied(denial)
-            }
+            Err(denial) => Decision::Denied(denial),
         }
     }
 
@@ -158,9 +162,7 @@ impl Gate {
     pub fn malformed_token(&self, path: &str) -> Denial {
         let route = self.config.routes.find(path);
         let reject = Reject::new(Reason::TokenMalformed, "`Authorization` is doubled, or holds no token");
-        let denial = Denial::Token { reject, dpop: self.dpop_asked(route, false), proof: false };
-        self.telemetry.emit(RequestDenied { code: denial.code(), route: &route.name });
-        denial
+        Denial::Token { reject, dpop: self.dpop_asked(route, false), proof: false }
     }
 
     /// The nonce to give to a program, where a provider of the route asks for nonces of ours.
@@ -178,8 +180,12 @@ impl Gate {
         let dpop = self.dpop_asked(route, presented.dpop);
         let refused = |reject| Denial::Token { reject, dpop, proof: false };
         let vouched = match self.remembered(route, &snapshot, token, now) {
-            Some(vouched) => vouched,
+            Some(vouched) => {
+                self.telemetry.metrics().caches.tokens.hits.inc();
+                vouched
+            }
             None => {
+                self.telemetry.metrics().caches.tokens.misses.inc();
                 let mut judged = self.judge_token(route, &snapshot, token, presented, now);
                 if let Err((reject, Some(provider))) = &judged
                     && let Some(newer) = self.newer_keys(reject, provider, &snapshot).await
@@ -213,7 +219,7 @@ impl Gate {
 
     fn remembered(&self, route: &Route, snapshot: &Snapshot, token: [u8; 32], now: UnixTime) -> Option<Arc<Vouched>> {
         route.bearer.iter().find_map(|id| {
-            let key = key(token, snapshot.by_id(id)?).ok()?;
+            let key = key(token, snapshot.by_id(id)?, now).ok()?;
             self.tokens_seen.0.get(&key).filter(|vouched| now < vouched.until)
         })
     }
@@ -241,8 +247,12 @@ impl Gate {
         };
         let id = &entry.config().id;
         let refused = |reject| (reject, Some(id.clone()));
-        let key = key(token, entry).map_err(refused)?;
-        let vouched = Arc::new(self.vouch(entry, key, received, now).map_err(refused)?);
+        let key = key(token, entry, now).map_err(refused)?;
+        let watch = Stopwatch::start();
+        let judged = self.vouch(entry, key, received, now);
+        let code = judged.as_ref().err().map(Reject::code);
+        self.telemetry.emit(Judged { provider: id, protocol: VerifiedProtocol::Jwt, code, watch, made: None });
+        let vouched = Arc::new(judged.map_err(refused)?);
         if vouched.size() <= REMEMBERED_BYTES {
             self.tokens_seen.0.insert(key, Arc::clone(&vouched));
         }
@@ -256,7 +266,7 @@ impl Gate {
         received: Received<'_>,
         now: UnixTime,
     ) -> Result<Vouched, Reject> {
-        let jwt = entry.jwt()?;
+        let jwt = entry.jwt(now)?;
         let verified = received.access_token(&jwt.access_token_expect(&self.config), now)?;
         let facts = Facts::of(&verified);
         let who = identity::from_access_token(verified, &jwt.claim_rules(&self.config), &self.digest)?;
@@ -390,9 +400,9 @@ fn own(entry: Option<&ProviderEntry>) -> Option<&JwtProvider> {
 
 /// # Errors
 /// The provider has no keys: nothing that it once vouched for holds then.
-fn key(token: [u8; 32], entry: &ProviderEntry) -> Result<TokenKey, Reject> {
+fn key(token: [u8; 32], entry: &ProviderEntry, now: UnixTime) -> Result<TokenKey, Reject> {
     let mut provider = Vec::with_capacity(96);
-    provider.extend_from_slice(entry.jwt()?.keys.digest());
+    provider.extend_from_slice(entry.jwt(now)?.keys.digest());
     provider.extend_from_slice(entry.config().id.as_str().as_bytes());
     Ok(TokenKey { token, provider: sha256(&provider) })
 }

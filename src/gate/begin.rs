@@ -10,12 +10,11 @@ use super::target::Targets;
 use super::{BeginLogin, Cookies, Denial, Gate, LoginStart, SameSite, SetCookie};
 use crate::base::UnixTime;
 use crate::base::limits::LOGINS_IN_FLIGHT;
-use crate::crypto::digest::random_bytes;
 use crate::policy::{Access, Route};
 use crate::provider::{ProviderEntry, Snapshot};
 use crate::request::{self, AuthnRequest, PostForm};
 use crate::session::login::LOGIN_LIFETIME;
-use crate::session::{Handle, Instance, LoginState, Session, StepUpFrom};
+use crate::session::{Handle, Instance, LoginState, Sent, Session, StepUpFrom};
 use crate::telemetry::LoginBegun;
 use crate::verify::saml::SsoBinding;
 
@@ -53,7 +52,8 @@ impl Gate {
                     same_subject: (!opens).then(|| session.subject().to_owned()),
                 });
                 let start = self.send(provider, route, rd, on_top_of, &login, now).await?;
-                self.telemetry.emit(LoginBegun { provider: &provider.config().id, route: &route.name });
+                let asked = provider.asks(route, now).unwrap_or_default();
+                self.telemetry.emit(LoginBegun { provider: &provider.config().id, route: &route.name, asked: &asked });
                 Ok(start)
             }
         }
@@ -75,18 +75,19 @@ impl Gate {
         login: &BeginLogin<'_>,
         now: UnixTime,
     ) -> Result<LoginStart, Denial> {
-        let saml = provider.saml(now).map_err(|_| Denial::ProvidersDown)?;
-        let (Some(loa), Some(endpoint)) = (provider.asks(route, now), saml.endpoint()) else {
+        let Some(loa) = provider.asks(route, now).filter(|_| provider.can_begin(route, now)) else {
             return Err(Denial::ProvidersDown);
         };
         // Nobody is sent to a provider whose answer nobody could take.
         let line = self.lasting.store.line().await.map_err(Denial::StoreDown)?;
         let handle = Handle::new(&line.instance, &*self.random).map_err(|error| self.internal(&error))?;
-        let id: [u8; 16] = random_bytes(&*self.random).map_err(|error| self.internal(&error))?;
+        let sent = match provider.config().oidc() {
+            Some(_) => Sent::oidc(&*self.random),
+            None => Sent::saml(&*self.random),
+        };
         let state = LoginState {
             provider: provider.config().id.clone(),
-            // An NCName begins with no digit.
-            request_id: format!("_{}", id.map(|byte| format!("{byte:02x}")).concat()),
+            sent: sent.map_err(|error| self.internal(&error))?,
             issued_at: now,
             rd,
             loa,
@@ -100,14 +101,34 @@ impl Gate {
         let mut set_cookies = self.old_logins(&login.cookies, &line.instance, now);
         set_cookies.push(self.set_cookie(&name, value, Some(LOGIN_LIFETIME), SameSite::None));
 
+        let relay_state = RelayState::new(&self.digest, handle, route).to_string();
+        if provider.config().oidc().is_some() {
+            let location = self.oidc_location(provider, &state, &relay_state, now).await?;
+            return Ok(LoginStart::Redirect { location, set_cookies });
+        }
+        match self.saml_request(provider, state, relay_state, now).await? {
+            Outgoing::Redirect(location) => Ok(LoginStart::Redirect { location, set_cookies }),
+            Outgoing::Post(PostForm { action, fields }) => Ok(LoginStart::Post { action, fields, set_cookies }),
+        }
+    }
+
+    /// The AuthnRequest, signed off this thread.
+    async fn saml_request(
+        &self,
+        provider: &ProviderEntry,
+        state: LoginState,
+        relay_state: String,
+        now: UnixTime,
+    ) -> Result<Outgoing, Denial> {
+        let saml = provider.saml(now).map_err(|_| Denial::ProvidersDown)?;
+        let endpoint = saml.endpoint().ok_or(Denial::ProvidersDown)?;
         let words = provider.in_its_words(&state.loa);
         let (destination, binding) = (endpoint.location.clone(), endpoint.binding);
-        let relay_state = RelayState::new(&self.digest, handle, route).to_string();
         let (keys, acs) = (Arc::clone(&self.signing), self.judge.acs.first().cloned().unwrap_or_default());
         let issuer = self.config.service.entity_id.clone();
         let job = move || {
             let request = AuthnRequest {
-                id: &state.request_id,
+                id: state.sent.request_id()?,
                 issue_instant: state.issued_at,
                 destination: &destination,
                 acs: &acs,
@@ -117,14 +138,12 @@ impl Gate {
             };
             let key = keys.first()?;
             Some(match binding {
-                SsoBinding::Redirect => request::redirect(&request, &relay_state, key).map(Sent::Redirect),
-                SsoBinding::Post => request::post(&request, &relay_state, key).map(Sent::Post),
+                SsoBinding::Redirect => request::redirect(&request, &relay_state, key).map(Outgoing::Redirect),
+                SsoBinding::Post => request::post(&request, &relay_state, key).map(Outgoing::Post),
             })
         };
-        let sent = self.pool.run(job).await.map_err(|_| Denial::Overloaded)?;
-        match sent {
-            Some(Ok(Sent::Redirect(location))) => Ok(LoginStart::Redirect { location, set_cookies }),
-            Some(Ok(Sent::Post(PostForm { action, fields }))) => Ok(LoginStart::Post { action, fields, set_cookies }),
+        match self.pool.run(job).await.map_err(|_| Denial::Overloaded)? {
+            Some(Ok(outgoing)) => Ok(outgoing),
             Some(Err(error)) => Err(self.internal(&error)),
             None => Err(self.internal(&"no signing key")),
         }
@@ -156,7 +175,7 @@ impl Gate {
 }
 
 /// A request, ready to travel.
-enum Sent {
+enum Outgoing {
     Redirect(String),
     Post(PostForm),
 }

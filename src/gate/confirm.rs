@@ -101,7 +101,7 @@ impl Gate {
             // Where it could not be filed yet it will be: the new session need not wait for it.
             let _ = self.end_session(old.id(), old.ends(), now, "new login").await;
         }
-        self.tell_finished(&session, &pending.rd);
+        self.tell_finished(&session, &pending.rd, None);
         let set_cookies = vec![cookie, self.remember_eid(&session), self.expire_cookie(name)];
         Ok(LoginDone::SignedIn { location: pending.rd, set_cookies })
     }

@@ -10,35 +10,35 @@ use super::confirm::Pending;
 use super::pick::alternates;
 use super::relay::RelayState;
 use super::target::Targets;
-use super::{Denial, FinishLogin, Gate, LoginDone, Refusal, SetCookie};
+use super::{Cookies, Denial, FinishLogin, Gate, LoginDone, Refusal, SetCookie};
 use crate::base::UnixTime;
 use crate::base::limits::RELAY_STATE_BYTES;
 use crate::identity::{self, Field, Identity};
 use crate::policy::{self, MeetsRoute};
 use crate::provider::{ProviderEntry, Snapshot};
-use crate::replay::{FirstUse, ProviderMark, ReplayError, ReplayKey, SessionId};
+use crate::replay::{FirstUse, Line, ProviderMark, ReplayError, ReplayKey, SessionId};
 use crate::session::login::LOGIN_LIFETIME;
 use crate::session::{Handle, Instance, Locale, LoginState, Session, SessionParams, open_session};
-use crate::telemetry::{LoginFinished, LoginRefused, SessionStarted};
+use crate::telemetry::{LoginFinished, LoginRefused, LoginReturned, SessionStarted};
 use crate::verify::{Reason, Reject};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A begun login that the browser holds, and under which cookie.
-struct Begun {
-    handle: Handle,
-    cookie: String,
-    state: LoginState,
+pub(super) struct Begun {
+    pub(super) handle: Handle,
+    pub(super) cookie: String,
+    pub(super) state: LoginState,
 }
 
 /// What is known of a login when it is refused.
 #[derive(Default)]
 pub(super) struct Context<'a> {
-    provider: Option<&'a ProviderEntry>,
-    begun: Option<&'a Begun>,
+    pub(super) provider: Option<&'a ProviderEntry>,
+    pub(super) begun: Option<&'a Begun>,
     /// What came back of the request, where the browser's own state did not.
-    relay: Option<RelayState>,
-    repost: bool,
+    pub(super) relay: Option<RelayState>,
+    pub(super) repost: bool,
 }
 
 /// Why a message cannot belong to a login of ours.
@@ -67,18 +67,20 @@ impl Gate {
         }
     }
 
-    async fn finish_begun(
+    /// The begun login that an answer belongs to, and the memory in force. `may_repost`: whether a page of ours could post
+    /// the same form once more.
+    pub(super) async fn begun(
         &self,
         relay: RelayState,
-        login: &FinishLogin<'_>,
-        now: UnixTime,
-    ) -> Result<LoginDone, Refusal> {
+        cookies: &Cookies<'_>,
+        may_repost: bool,
+    ) -> Result<(Begun, Result<Line, Denial>), Refusal> {
         let (handle, stateless) = (relay.handle, Context { relay: Some(relay), ..Context::default() });
         let cookie = self.names.login(&handle);
-        let mut held = login.cookies.all(&cookie).take(4).peekable();
+        let mut held = cookies.all(&cookie).take(4).peekable();
         if held.peek().is_none() {
             // On a loopback http address the cookie is Lax, and the provider's cross-site form came without it.
-            let context = Context { repost: !self.names.secure() && !login.reposted, ..stateless };
+            let context = Context { repost: !self.names.secure() && may_repost, ..stateless };
             let detail = "the browser sent no cookie of this login";
             return Err(self.refuse(rejected(Reason::StateMissing, detail), &context));
         }
@@ -92,7 +94,17 @@ impl Gate {
             refusal.set_cookies.push(self.expire_login(&cookie));
             return Err(refusal);
         };
-        let begun = Begun { handle, cookie: cookie.clone(), state };
+        self.telemetry.emit(LoginReturned { provider: &state.provider });
+        Ok((Begun { handle, cookie: cookie.clone(), state }, line))
+    }
+
+    async fn finish_begun(
+        &self,
+        relay: RelayState,
+        login: &FinishLogin<'_>,
+        now: UnixTime,
+    ) -> Result<LoginDone, Refusal> {
+        let (begun, line) = self.begun(relay, &login.cookies, !login.reposted).await?;
         let mut snapshot = self.registry.owned();
         let mut done = match &line {
             Ok(line) => self.finish_with(&snapshot, &begun, &line.instance, login, now).await,
@@ -135,6 +147,19 @@ impl Gate {
         let state = &begun.state;
         let xml = &login.saml_response;
         let (who, meets) = self.person(snapshot, provider, Some(state), &state.rd, xml, now).await?;
+        self.sign_in(who, meets, provider, begun, now).await
+    }
+
+    /// A session for a person who meets the route that the login was for.
+    pub(super) async fn sign_in(
+        &self,
+        who: Identity,
+        meets: MeetsRoute,
+        provider: &ProviderEntry,
+        begun: &Begun,
+        now: UnixTime,
+    ) -> Result<LoginDone, Denial> {
+        let state = &begun.state;
         if let Some(same) = state.on_top_of.as_ref().and_then(|on| on.same_subject.as_deref())
             && same != who.subject().as_str()
         {
@@ -153,7 +178,7 @@ impl Gate {
             // Where it could not be filed yet it will be: the new session need not wait for it.
             let _ = self.end_session(old.session, old.ends, now, "new login").await;
         }
-        self.tell_finished(&session, &state.rd);
+        self.tell_finished(&session, &state.rd, Some(now.since(state.issued_at)));
         let set_cookies = vec![cookie, self.remember_eid(&session), self.expire_login(&begun.cookie)];
         Ok(LoginDone::SignedIn { location: state.rd.clone(), set_cookies })
     }
@@ -224,10 +249,15 @@ impl Gate {
         let verified = self.verified(snapshot, provider, state, xml, now).await?;
         let rules = provider.saml(now).map_err(Denial::Rejected)?.identity_rules(&self.config);
         let who = identity::from_assertion(verified, &rules, &self.digest).map_err(Denial::Rejected)?;
+        let meets = self.meets(&who, provider, rd)?;
+        Ok((who, meets))
+    }
+
+    /// The proof that the route of `rd` is met.
+    pub(super) fn meets(&self, who: &Identity, provider: &ProviderEntry, rd: &str) -> Result<MeetsRoute, Denial> {
         let route = self.config.routes.find(Targets::path_of(rd));
         let has = |field| field == Field::Eid || who.field(field).is_some();
-        let meets = policy::meets(route, who.loa(), &provider.config().eid, has).map_err(Denial::Rejected)?;
-        Ok((who, meets))
+        policy::meets(route, who.loa(), &provider.config().eid, has).map_err(Denial::Rejected)
     }
 
     fn open(
@@ -240,24 +270,36 @@ impl Gate {
     ) -> Result<Session, Denial> {
         let id = SessionId::new(&*self.random).map_err(|error| self.internal(&error))?;
         let maker = provider.maker();
+        let maker_speaks_oidc = provider.config().oidc().is_some();
         let (provider, eid) = (provider.config().id.clone(), provider.config().eid.clone());
-        let at_provider = self.marks_at_provider(who);
+        let at_provider = self.marks_at_provider(who, maker_speaks_oidc);
         let (keep, times) = (self.keep.as_slice(), self.times);
         let params = SessionParams { id, at_provider, provider, maker, eid, keep, now, times };
         Ok(open_session(who, meets, once, params))
     }
 
-    /// By what a SAML provider's logout may name this session: the person, and the person's session there.
-    fn marks_at_provider(&self, who: &Identity) -> Vec<ProviderMark> {
+    /// By what a provider's logout may name this session: the person, and the person's session there.
+    fn marks_at_provider(&self, who: &Identity, oidc: bool) -> Vec<ProviderMark> {
+        if oidc {
+            let (key, issuer) = (&self.digest, who.issuer());
+            let session = who.session_index().map(|sid| ProviderMark::sid(key, issuer, sid));
+            return std::iter::once(ProviderMark::sub(key, issuer, &who.name_id().value)).chain(session).collect();
+        }
         let (key, issuer, name_id) = (&self.digest, who.issuer(), who.name_id().value.as_str());
         let person = ProviderMark::name_id(key, issuer, name_id);
         let session = who.session_index().map(|index| ProviderMark::session_index(key, issuer, name_id, index));
         std::iter::once(person).chain(session).collect()
     }
 
-    pub(super) fn tell_finished(&self, session: &Session, rd: &str) {
+    /// `took`: since the login was begun here, where it was.
+    pub(super) fn tell_finished(&self, session: &Session, rd: &str, took: Option<Duration>) {
         let route = self.config.routes.find(Targets::path_of(rd));
-        self.telemetry.emit(LoginFinished { provider: session.provider(), loa: session.loa(), route: &route.name });
+        self.telemetry.emit(LoginFinished {
+            provider: session.provider(),
+            loa: session.loa(),
+            route: &route.name,
+            took,
+        });
         self.telemetry.emit(SessionStarted { session: &session.id().to_string(), provider: session.provider() });
     }
 
@@ -311,11 +353,11 @@ impl Gate {
     }
 }
 
-fn rejected(reason: Reason, detail: impl std::fmt::Display) -> Denial {
+pub(super) fn rejected(reason: Reason, detail: impl std::fmt::Display) -> Denial {
     Denial::Rejected(Reject::new(reason, detail))
 }
 
-fn not_first(error: ReplayError) -> Denial {
+pub(super) fn not_first(error: ReplayError) -> Denial {
     match error {
         ReplayError::Replayed => Denial::Replayed(Reason::Replayed.into()),
         ReplayError::LoginConsumed => Denial::Replayed(Reason::LoginConsumed.into()),
@@ -363,6 +405,11 @@ fn ends_login(denial: &Denial) -> bool {
                 | R::RequiredAttributeMissing
                 | R::LoginOtherInstance
                 | R::StateExpired
+                | R::AuthnContextMissing
+                | R::RequestRefused
+                | R::CodeRefused
+                | R::NumbersTogether
+                | R::ClaimConflict
         ),
         Denial::Token { .. }
         | Denial::TokenLacks { .. }

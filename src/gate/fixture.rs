@@ -85,6 +85,7 @@ pub(crate) fn world_with(base_url: &str, entries: Vec<ProviderEntry>) -> World {
             sealing: vec![Secret::new([1; 32])],
             digest: Secret::new([2; 32]),
             identity_token: key(),
+            clients: Vec::new(),
             warnings: Vec::new(),
         },
         snapshot: Snapshot::new(entries),

@@ -15,6 +15,7 @@ use crate::identity::Field;
 use crate::policy::{Route, Routes};
 use crate::replay::SessionId;
 use crate::session::Session;
+use crate::telemetry::CacheCounters;
 
 macro_rules! headers {
     ($( $(#[$doc:meta])* $variant:ident = $name:literal, )*) => {
@@ -221,12 +222,17 @@ const KEPT: Duration = Duration::from_secs(60);
 const CAPACITY: usize = 16_384;
 
 /// The headers of live sessions, kept for a minute.
-#[derive(Default)]
 pub(crate) struct HeaderCache {
+    counters: CacheCounters,
     kept: DashMap<([u8; 16], RouteName), (UnixTime, Arc<IdentityHeaders>)>,
 }
 
 impl HeaderCache {
+    /// An empty one that counts its lookups.
+    pub(crate) fn new(counters: CacheCounters) -> Self {
+        Self { counters, kept: DashMap::new() }
+    }
+
     /// The kept headers of whoever `id` stands for, or new ones.
     pub(crate) fn get(
         &self,
@@ -240,8 +246,10 @@ impl HeaderCache {
         // The guard ends with this statement: signing happens outside of every lock.
         let kept = self.kept.get(&key).filter(|entry| fresh(entry.0, now)).map(|entry| Arc::clone(&entry.1));
         if let Some(headers) = kept {
+            self.counters.hits.inc();
             return Ok(headers);
         }
+        self.counters.misses.inc();
         let headers = Arc::new(build(who, route, signer, now)?);
         if self.kept.len() >= CAPACITY {
             self.kept.retain(|_, (signed, _)| fresh(*signed, now));
@@ -260,8 +268,8 @@ impl HeaderCache {
         }
     }
 
-    #[cfg(test)]
-    fn len(&self) -> usize {
+    /// How many are kept.
+    pub(crate) fn len(&self) -> usize {
         self.kept.len()
     }
 }
@@ -283,6 +291,7 @@ mod tests {
     use crate::crypto::trusted::PublicKey;
     use crate::policy::Access;
     use crate::session::live::tests::session;
+    use crate::telemetry::Telemetry;
 
     const NOW: UnixTime = UnixTime::from_secs(1_772_359_200);
 
@@ -353,7 +362,7 @@ mod tests {
     #[test]
     fn a_token_is_signed_once_a_minute_and_kept_per_route() {
         let (signer, _) = signer();
-        let cache = HeaderCache::default();
+        let cache = HeaderCache::new(Telemetry::new([], []).unwrap().metrics().caches.headers.clone());
         let (who, one, two) = (person(), route("/1", &[]), route("/2", &[Field::Name]));
         let first = cache.get(*who.id().bytes(), &who, &one, &signer, NOW).unwrap();
         let later = NOW.plus(Duration::from_secs(59));

@@ -10,6 +10,7 @@ use crate::config::{Config, SecondReader};
 use crate::crypto::own::DecryptionKeys;
 use crate::provider::{ProviderEntry, Snapshot};
 use crate::session::LoginState;
+use crate::telemetry::{Judged, Stopwatch, VerifiedProtocol};
 use crate::verify::saml::{Assertion, Binding, Expect, Received};
 use crate::verify::{Reason, Reject, Verified};
 
@@ -33,18 +34,24 @@ impl Judge {
         state: Option<&LoginState>,
         xml: &[u8],
         now: UnixTime,
+        watch: &mut Stopwatch,
     ) -> Result<Verified<Assertion>, Reject> {
         let saml = provider.saml(now)?;
-        let binding = state.map_or(Binding::None, |state| Binding::Request {
-            id: &state.request_id,
-            issued_at: state.issued_at,
-            loa: &state.loa,
-        });
+        let binding = match state {
+            None => Binding::None,
+            Some(state) => {
+                let other = || Reject::new(Reason::StateOtherProvider, "the login was begun by another protocol");
+                let id = state.sent.request_id().ok_or_else(other)?;
+                Binding::Request { id, issued_at: state.issued_at, loa: &state.loa }
+            }
+        };
         // Whether this login had to be fresh was settled when it began. Where nobody asked, nothing can be held against
         // a request.
         let force_authn = state.is_some_and(|state| state.force_authn);
         let expect = Expect { force_authn, ..saml.expect(&self.config, &self.acs, binding, &self.decryption) };
-        self.received(xml)?.verify(&expect, now)
+        let received = self.received(xml)?;
+        watch.read();
+        received.verify_observed(&expect, now, watch)
     }
 }
 
@@ -59,16 +66,33 @@ impl Gate {
         xml: &[u8],
         now: UnixTime,
     ) -> Result<Verified<Assertion>, Denial> {
+        let mut watch = Stopwatch::start();
         // XML has no other way to write the name.
-        if memmem::find(xml, b"EncryptedAssertion").is_none() {
-            return self.judge.verify(provider, state, xml, now).map_err(Denial::Rejected);
-        }
-        let (judge, snapshot, id) = (Arc::clone(&self.judge), Arc::clone(snapshot), provider.config().id.clone());
-        let (state, xml) = (state.cloned(), xml.to_vec());
-        let job = move || {
-            let gone = || Reject::new(Reason::IssuerUnknown, "the provider is no longer configured");
-            judge.verify(snapshot.by_id(&id).ok_or_else(gone)?, state.as_ref(), &xml, now)
+        let judged = if memmem::find(xml, b"EncryptedAssertion").is_none() {
+            self.judge.verify(provider, state, xml, now, &mut watch)
+        } else {
+            let (judge, snapshot, id) = (Arc::clone(&self.judge), Arc::clone(snapshot), provider.config().id.clone());
+            let (state, xml) = (state.cloned(), xml.to_vec());
+            let job = move || {
+                // Without the time that it has waited for its turn.
+                let mut watch = Stopwatch::start();
+                let gone = || Reject::new(Reason::IssuerUnknown, "the provider is no longer configured");
+                let provider = snapshot.by_id(&id).ok_or_else(gone);
+                let judged =
+                    provider.and_then(|provider| judge.verify(provider, state.as_ref(), &xml, now, &mut watch));
+                (judged, watch)
+            };
+            let (judged, own) = self.pool.run(job).await.map_err(|_| Denial::Overloaded)?;
+            watch = own;
+            judged
         };
-        self.pool.run(job).await.map_err(|_| Denial::Overloaded)?.map_err(Denial::Rejected)
+        self.telemetry.emit(Judged {
+            provider: &provider.config().id,
+            protocol: VerifiedProtocol::Saml,
+            code: judged.as_ref().err().map(Reject::code),
+            watch,
+            made: judged.as_ref().ok().map(|verified| (verified.claims().issue_instant, now)),
+        });
+        judged.map_err(Denial::Rejected)
     }
 }

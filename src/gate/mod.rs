@@ -14,6 +14,7 @@ mod finish;
 pub mod headers;
 mod judge;
 mod keys;
+mod oidc;
 pub mod outcome;
 mod pick;
 mod pool;
@@ -44,6 +45,7 @@ use crate::telemetry::Telemetry;
 use bearer::Tokens;
 use headers::HeaderCache;
 use judge::Judge;
+use oidc::Clients;
 use pool::Pool;
 use stored::Fetched;
 use target::Targets;
@@ -54,9 +56,10 @@ pub use bearer::Presented;
 pub use cookies::{Cookies, SameSite, SetCookie};
 pub use denial::{Denial, Reference, Refusal};
 pub use headers::{IdentityHeader, IdentityHeaders};
+pub use oidc::LogoutRefused;
 pub use outcome::{
-    BeginLogin, CannotUse, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, Lease, LoginDone, LoginStart, Logout,
-    Permit, SessionInfo, Unfit, Why,
+    AtProvider, BeginLogin, CannotUse, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, FinishOidc, Lease,
+    LoginDone, LoginStart, Logout, Permit, SessionInfo, Unfit, Why,
 };
 pub use sp::service_metadata;
 
@@ -140,6 +143,8 @@ pub struct Gate {
     judge: Arc<Judge>,
     /// The metadata that we publish does not change while we run.
     decryption_certificate: Option<Vec<u8>>,
+    /// How OpenID providers know us.
+    clients: Arc<Clients>,
     /// What the routes forward or require, together.
     keep: Vec<Field>,
     lasting: Arc<Lasting>,
@@ -188,10 +193,11 @@ impl Gate {
             targets: Targets::new(base.origin(), base.path(), &service.prefix),
             times: SessionTimes { idle: config.session.idle_timeout, lifetime: config.session.lifetime },
             decryption_certificate: keys.decryption.published().map(<[u8]>::to_vec),
+            clients: Arc::new(Clients::new(keys.clients)),
             judge: Arc::new(Judge { config: Arc::clone(&config), acs: config.acs_urls(), decryption: keys.decryption }),
             keep,
             lasting,
-            headers: HeaderCache::default(),
+            headers: HeaderCache::new(telemetry.metrics().caches.headers.clone()),
             tokens_seen: Tokens::default(),
             pool: Pool::default(),
             clock,
@@ -229,6 +235,18 @@ impl Gate {
     /// The instant, by the gate's clock.
     pub fn now(&self) -> UnixTime {
         self.clock.now()
+    }
+
+    /// What is kept now so as not to be made again: identity headers, bearer tokens, sessions from the store.
+    pub fn kept(&self) -> [(&'static str, u64); 3] {
+        let (headers, sessions) = (self.headers.len() as u64, self.fetched.len() as u64);
+        [("identity_headers", headers), ("bearer_tokens", self.tokens_seen.len()), ("stored_sessions", sessions)]
+    }
+
+    /// Our own certificates (DER): those that we sign with, and the one that others encrypt to.
+    pub fn own_certificates(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        let signing = self.signing.iter().map(|key| ("signing", key.certificate()));
+        signing.chain(self.decryption_certificate.as_deref().map(|certificate| ("decryption", certificate)))
     }
 
     /// Whether at least one provider has keys now: what readiness asks.

@@ -180,6 +180,22 @@ pub struct FinishLogin<'a> {
     pub cookies: Cookies<'a>,
 }
 
+/// The `oidc/callback/{provider id}` path: an authorization response (RFC 6749, 4.1.2; RFC 9207).
+pub struct FinishOidc<'a> {
+    /// The provider whose address the answer was brought to.
+    pub provider: &'a ProviderId,
+    /// `code`.
+    pub code: Option<&'a str>,
+    /// `state`.
+    pub state: Option<&'a str>,
+    /// `iss`.
+    pub iss: Option<&'a str>,
+    /// `error`.
+    pub error: Option<&'a str>,
+    /// The request's cookies.
+    pub cookies: Cookies<'a>,
+}
+
 /// A finished login.
 pub enum LoginDone {
     /// 303 with the session's cookie.
@@ -219,8 +235,18 @@ pub struct Logout {
     pub was_signed_in: bool,
     /// Whether every replica knows that it is over. Otherwise those that do not will, as soon as the store can be reached.
     pub everywhere: bool,
+    /// Where the person can log out at the provider too.
+    pub at_provider: Option<AtProvider>,
     /// The session's cookie to expire.
     pub set_cookies: Vec<SetCookie>,
+}
+
+/// A provider's own logout (OpenID Connect RP-Initiated Logout 1.0).
+pub struct AtProvider {
+    /// The e-ID's label.
+    pub label: String,
+    /// Where the browser logs out. Nothing in it tells who the person is.
+    pub location: String,
 }
 
 /// What the `session` path tells. No token, no number, no name.

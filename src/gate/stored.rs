@@ -42,6 +42,11 @@ pub(super) struct Fetched {
 }
 
 impl Fetched {
+    /// Sessions that are kept.
+    pub(super) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
     fn get(&self, id: SessionId, now: UnixTime) -> Option<Option<Arc<Fields>>> {
         self.kept.get(&id).filter(|entry| now < entry.0).map(|entry| entry.1.clone())
     }
@@ -72,9 +77,12 @@ impl Gate {
         let now = self.clock.now();
         let Some(session) = self.held_session(cookies, now).filter(Session::lacks_fields) else { return };
         let id = session.id();
+        let caches = &self.telemetry.metrics().caches;
         if self.fetched.get(id, now).is_some() {
+            caches.sessions.hits.inc();
             return;
         }
+        caches.sessions.misses.inc();
         match self.lasting.store.fetch(id).await {
             Ok(Some(sealed)) => {
                 let fields = self.stored.open_bytes::<Fields>(id.bytes(), sealed).map(Arc::new);

@@ -297,7 +297,7 @@ async fn a_login_asks_the_provider_for_what_the_route_takes_and_it_may_assert() 
     assert_eq!(cookie.max_age, Some(Duration::from_secs(3600)));
     let value = cookie.value.as_deref().unwrap();
     let state: LoginState = world.gate.logins.open(&cookie.name, value).unwrap();
-    assert_eq!(Some(state.request_id.as_str()), request.attribute("ID"));
+    assert_eq!(state.sent.request_id(), request.attribute("ID"));
     assert_eq!((state.rd.as_str(), state.loa, state.locale), ("/ansokan/1?a=b", loa(&["loa3", "loa4"]), Locale::En));
     // A login state is no session, under whatever name.
     for name in [cookie.name.as_str(), "__Host-eid-etjanst"] {

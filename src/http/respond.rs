@@ -93,9 +93,12 @@ const fn rejected(reason: Reason) -> Verdict {
         Reason::StateInvalid | Reason::StateExpired | Reason::LoginOtherInstance => {
             verdict(StatusCode::BAD_REQUEST, Problem::Lost)
         }
-        Reason::MessageEncoding => verdict(StatusCode::BAD_REQUEST, Problem::Form),
+        Reason::MessageEncoding | Reason::CallbackMalformed => verdict(StatusCode::BAD_REQUEST, Problem::Form),
         Reason::MessageTooLarge => verdict(StatusCode::PAYLOAD_TOO_LARGE, Problem::Form),
         Reason::ProviderWithoutKeys => later(Problem::NoProvider),
+        Reason::ProviderFailed | Reason::TokenEndpointFailed | Reason::UserInfoFailed | Reason::PushFailed => {
+            later(Problem::ProviderFailed)
+        }
         Reason::ReplayStoreFull => later(Problem::Busy),
         Reason::StatusCancel => verdict(StatusCode::FORBIDDEN, Problem::Cancelled),
         Reason::StatusFraud | Reason::StatusPossibleFraud => verdict(StatusCode::FORBIDDEN, Problem::Stopped),

@@ -1,6 +1,8 @@
 //! What happens to a request, as one list.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -19,12 +21,13 @@ use super::server::{Client, Handler};
 use super::upgrade::{self, Wish};
 use super::upstream::{Failed, Upstream};
 use super::watchdog::{Cut, Expired, Watched};
-use super::{admit, cookies, navigation};
+use super::{admit, cookies, counted, navigation, trace};
 use crate::config::Config;
 use crate::crypto::digest::Random;
 use crate::gate::{Cookies, Decision, Denial, Gate, Lease, Permit, Reference};
 use crate::policy::normal_path;
-use crate::telemetry::{ForgedHeaders, Metrics, RequestForwarded, StreamCut, Telemetry, UpstreamFailed};
+use crate::telemetry::trace::within;
+use crate::telemetry::{BadTrace, ForgedHeaders, Metrics, Outcome, StreamCut, Telemetry, UpstreamFailed};
 
 /// A form is base64 of the message, four bytes for three, with line ends and `+`, `/` and `=` percent-encoded: one and a
 /// half times the message in practice.
@@ -62,12 +65,18 @@ pub struct Service<U> {
 }
 
 impl<U: Upstream> Handler for Service<U> {
-    async fn handle(&self, request: Request<RequestBody>, client: Client) -> Response<AnswerBody> {
+    async fn handle(&self, mut request: Request<RequestBody>, client: Client) -> Response<AnswerBody> {
+        let began = Instant::now();
         let generation = self.current.load_full();
         let _counted = InFlight::count(generation.telemetry.metrics());
         // HTTP/2 has streams for that.
         let has_body = !request.body().is_end_stream() && request.version() < Version::HTTP_2;
-        let mut answer = generation.answer(request, client, self.core).await;
+        let trace = trace::admit(request.headers_mut()).unwrap_or_else(|_| {
+            generation.telemetry.emit(BadTrace);
+            None
+        });
+        let answering = pin!(generation.answer(request, client, Came { began, core: self.core }));
+        let mut answer = within(trace, answering).await;
         // What is left of a refused request is nobody's: not read to its end, and above all not as the next one (T57).
         if has_body && is_refusal(&answer) {
             upgrade::close(answer.headers_mut());
@@ -89,6 +98,13 @@ impl<U: Upstream> Handler for Service<U> {
     }
 }
 
+/// When and where a request came in.
+#[derive(Clone, Copy)]
+struct Came {
+    began: Instant,
+    core: usize,
+}
+
 /// Whether an answer is our own no.
 fn is_refusal(answer: &Response<AnswerBody>) -> bool {
     let refused = answer.status().is_client_error() || answer.status().is_server_error();
@@ -100,30 +116,30 @@ struct InFlight<'m>(&'m Metrics);
 
 impl<'m> InFlight<'m> {
     fn count(metrics: &'m Metrics) -> Self {
-        metrics.in_flight.inc();
+        metrics.requests.in_flight.inc();
         Self(metrics)
     }
 }
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.in_flight.dec();
+        self.0.requests.in_flight.dec();
     }
 }
 
 impl<U: Upstream> Generation<U> {
-    async fn answer(&self, mut request: Request<RequestBody>, client: Client, core: usize) -> Response<AnswerBody> {
+    async fn answer(&self, mut request: Request<RequestBody>, client: Client, came: Came) -> Response<AnswerBody> {
         // First: a client must never speak for us, on whatever path.
         let forged = self.proxy.identity.strip(request.headers_mut());
         if forged > 0 {
             self.telemetry.emit(ForgedHeaders { count: forged });
         }
         match upgrade::asked(&mut request) {
-            Ok(None) => self.decided(request, client, core, None).await,
+            Ok(None) => self.decided(request, client, came, None).await,
             // Rare, and without a body.
             Ok(wish) => {
                 let watched = Arc::clone(&client.watched);
-                closed(Box::pin(self.decided(request, client, core, wish)).await, &watched)
+                closed(Box::pin(self.decided(request, client, came, wish)).await, &watched)
             }
             Err(upgrade::BadUpgrade) => closed(self.fault(&request, Fault::BadUpgrade, None), &client.watched),
         }
@@ -133,7 +149,7 @@ impl<U: Upstream> Generation<U> {
         &self,
         request: Request<RequestBody>,
         client: Client,
-        core: usize,
+        came: Came,
         wish: Option<Wish>,
     ) -> Response<AnswerBody> {
         // TRACE sends a request back as it reached the e-service, with what no browser may read; CONNECT is for proxies
@@ -151,6 +167,7 @@ impl<U: Upstream> Generation<U> {
         };
         if let Some(own) = self.own.find(&path) {
             // Rare beside what is passed on, whose future need not be as large as this one.
+            self.telemetry.metrics().requests.answered(None, Outcome::Own);
             return Box::pin(self.own_path(own, request)).await;
         }
         let decision = match bearer::brought(request.headers()) {
@@ -176,10 +193,7 @@ impl<U: Upstream> Generation<U> {
                 }
                 answer
             }
-            Decision::Permit(permit) => match self.upstreams.get(core) {
-                Some(upstream) => self.forward(upstream, request, &path, &client, permit, wish).await,
-                None => self.fault(&request, Fault::Internal, Some(self.reference())),
-            },
+            Decision::Permit(permit) => self.forward(request, &path, &client, permit, wish, came).await,
         }
     }
 
@@ -195,13 +209,16 @@ impl<U: Upstream> Generation<U> {
 
     async fn forward(
         &self,
-        upstream: &U,
         request: Request<RequestBody>,
         path: &str,
         client: &Client,
         permit: Permit,
         wish: Option<Wish>,
+        came: Came,
     ) -> Response<AnswerBody> {
+        let Some(upstream) = self.upstreams.get(came.core) else {
+            return self.fault(&request, Fault::Internal, Some(self.reference()));
+        };
         // A session's cookies go along with what any page of the same site opens.
         if wish.is_some() && permit.lease.as_ref().is_some_and(|lease| lease.session().is_some()) {
             let own = upgrade::is_from(request.headers(), &self.proxy.websocket_origins);
@@ -209,12 +226,18 @@ impl<U: Upstream> Generation<U> {
                 return self.fault(&request, Fault::CrossSite, None);
             }
         }
-        self.telemetry.emit(RequestForwarded { route: &permit.route });
+        let mut passed = self.telemetry.metrics().requests.passing(&permit.route, came.began);
         let accept = request.headers().get(ACCEPT).cloned();
         let grpc = is_grpc(&request);
         match self.proxy.forward(upstream, request, path, client, permit, wish).await {
-            Ok(response) => response,
-            Err(failed) => self.upstream_failed(accept, grpc, &failed),
+            Ok(response) => {
+                passed.became(Outcome::Forwarded);
+                response
+            }
+            Err(failed) => {
+                passed.became(counted::of_fault(fault_of(&failed).0));
+                self.upstream_failed(accept, grpc, &failed)
+            }
         }
     }
 
@@ -286,9 +309,13 @@ impl<U: Upstream> Generation<U> {
         } else {
             navigation::came_from(request.headers(), &self.site.origin).unwrap_or(&self.site.home).to_owned()
         };
+        let route = &self.gate.route(path).name;
+        self.telemetry.metrics().requests.answered(Some(route), counted::of_denial(denial));
         let navigation = navigation::is_navigation(request.method(), request.headers());
         let asked = Asked { navigation, grpc: is_grpc(request), ..self.asked(request.headers(), &target) };
-        respond::denied(&self.site, &asked, denial, self.reference()).map(AnswerBody::from)
+        let reference = if let Denial::Internal(own) = denial { *own } else { self.reference() };
+        self.gate.tell_denied(path, denial, &reference);
+        respond::denied(&self.site, &asked, denial, reference).map(AnswerBody::from)
     }
 
     fn fault(
@@ -297,21 +324,14 @@ impl<U: Upstream> Generation<U> {
         fault: Fault,
         reference: Option<Reference>,
     ) -> Response<AnswerBody> {
+        self.telemetry.metrics().requests.answered(None, counted::of_fault(fault));
         let asked = Asked { grpc: is_grpc(request), ..self.asked(request.headers(), &self.site.home) };
         respond::fault(&self.site, &asked, fault, reference).map(AnswerBody::from)
     }
 
     fn upstream_failed(&self, accept: Option<HeaderValue>, grpc: bool, failed: &Failed) -> Response<AnswerBody> {
         let reference = self.reference();
-        let (fault, ours) = match failed {
-            Failed::Slow | Failed::Expired(Expired::NoAnswer) => (Fault::UpstreamSlow, false),
-            Failed::Connect(_) | Failed::Broken(_) | Failed::Switched => (Fault::UpstreamDown, false),
-            Failed::Path => (Fault::BadPath, true),
-            Failed::Body(_) => (Fault::BadBody, true),
-            Failed::NoUpgrade => (Fault::NoUpgrade, true),
-            Failed::Expired(Expired::ClientSlow) => (Fault::ClientSlow, true),
-            Failed::Expired(Expired::SessionOver) => (Fault::NoSession, true),
-        };
+        let (fault, ours) = fault_of(failed);
         // What the client or its session is the cause of is no failure of the e-service: a stranger must not be able to
         // make it look down.
         if ours {
@@ -329,6 +349,19 @@ impl<U: Upstream> Generation<U> {
 
     fn reference(&self) -> Reference {
         Reference::new(&*self.random).unwrap_or(Reference::NONE)
+    }
+}
+
+/// What is answered when the e-service did not, and whether the client or its session is the cause of it.
+const fn fault_of(failed: &Failed) -> (Fault, bool) {
+    match failed {
+        Failed::Slow | Failed::Expired(Expired::NoAnswer) => (Fault::UpstreamSlow, false),
+        Failed::Connect(_) | Failed::Broken(_) | Failed::Switched => (Fault::UpstreamDown, false),
+        Failed::Path => (Fault::BadPath, true),
+        Failed::Body(_) => (Fault::BadBody, true),
+        Failed::NoUpgrade => (Fault::NoUpgrade, true),
+        Failed::Expired(Expired::ClientSlow) => (Fault::ClientSlow, true),
+        Failed::Expired(Expired::SessionOver) => (Fault::NoSession, true),
     }
 }
 

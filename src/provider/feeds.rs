@@ -1,23 +1,19 @@
 //! The configured feeds, and the snapshot of providers that they give.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::load::{Entities, entity_reader, pinned_keys, reader, signers};
+use super::load::{Entities, entity_reader, reader, signers};
+use super::openid::TokenSources;
 use super::source::{Freshness, Held, Origin, Place, Source, Spec, Status};
 use super::{ProviderEntry, Snapshot};
 use crate::base::limits::{ENTITY_BYTES, FEED};
 use crate::base::{FeedId, ProviderId, UnixTime};
-use crate::config::{
-    Config, Environment, FeedPlace, JwtProvider, MdqId, MetadataSource, OidcProvider, Protocol, Provider, Remote,
-    RemoteUrl,
-};
+use crate::config::{Config, Environment, FeedPlace, MdqId, MetadataSource, Provider, Remote, RemoteUrl};
 use crate::crypto::digest::sha256;
 use crate::crypto::trusted::PublicKey;
 use crate::telemetry::Metrics;
-use crate::verify::jose::KeySet;
 use crate::verify::saml::IdpMetadata;
 use crate::verify::{Reason, Reject};
 
@@ -74,10 +70,8 @@ struct Feed {
 pub struct Feeds {
     feeds: Vec<Feed>,
     providers: Vec<Provider>,
-    /// Keys of providers of tokens, from their files.
-    tokens: HashMap<ProviderId, Result<Arc<KeySet>, Reject>>,
-    /// What is wrong with those files.
-    token_faults: Vec<FeedFault>,
+    /// What providers of tokens publish.
+    tokens: Vec<TokenSources>,
     /// What was found on disk and refused at the start.
     refused: Vec<(FeedId, Option<String>, Origin, Reject)>,
 }
@@ -92,27 +86,14 @@ impl Feeds {
     /// [`Self::open`] after a change of the configuration: what `before` holds of a feed that has not changed is kept, so
     /// that a reload during an outage loses nothing.
     pub fn open_after(config: &Config, now: UnixTime, before: Option<&Self>) -> Self {
-        let mut out = Self {
-            feeds: Vec::new(),
-            providers: config.providers.clone(),
-            tokens: HashMap::new(),
-            token_faults: Vec::new(),
-            refused: Vec::new(),
-        };
+        let mut out =
+            Self { feeds: Vec::new(), providers: config.providers.clone(), tokens: Vec::new(), refused: Vec::new() };
         for provider in &config.providers {
-            let (Protocol::Oidc(OidcProvider { jwks_file, .. }) | Protocol::Jwt(JwtProvider { jwks_file, .. })) =
-                &provider.protocol
-            else {
-                continue;
-            };
-            let (keys, faults) = pinned_keys(jwks_file.as_deref());
-            out.tokens.insert(provider.id.clone(), keys);
-            let place = jwks_file.as_ref().map(|path| path.display().to_string());
-            out.token_faults.extend(faults.into_iter().map(|cause| FeedFault {
-                feed: FeedId::from(&provider.id),
-                entity_id: place.clone(),
-                cause,
-            }));
+            let Some(sources) = TokenSources::new(provider, config.environment) else { continue };
+            for old in before.iter().flat_map(|before| &before.tokens) {
+                sources.take_over(old);
+            }
+            out.tokens.push(sources);
         }
         for definition in &config.metadata {
             let wanted: Vec<String> = config
@@ -143,7 +124,9 @@ impl Feeds {
 
     /// Whether anything is fetched over the network.
     pub fn need_network(&self) -> bool {
+        let fetched = |tokens: &TokenSources| tokens.discovery().is_some() || tokens.fetched_keys().is_some();
         self.sources().any(|source| matches!(source.spec().place, Place::Remote { .. }))
+            || self.tokens.iter().any(fetched)
     }
 
     /// What was found on disk and refused at the start: (feed, entity at a query service, where, why).
@@ -151,7 +134,12 @@ impl Feeds {
         &self.refused
     }
 
-    /// The source that a provider's keys come from.
+    /// What providers of tokens publish.
+    pub(super) fn tokens(&self) -> &[TokenSources] {
+        &self.tokens
+    }
+
+    /// The feed that a SAML provider's keys come from.
     pub fn source_of(&self, provider: &ProviderId) -> Option<&Arc<Source<Entities>>> {
         let saml = self.providers.iter().find(|config| config.id == *provider)?.saml()?;
         let feed = self.feeds.iter().find(|feed| feed.definition.id.as_str() == saml.metadata)?;
@@ -161,8 +149,10 @@ impl Feeds {
     /// The providers with what is held of them now.
     pub fn snapshot(&self) -> Snapshot {
         let entries = self.providers.iter().map(|provider| {
-            if let Some(keys) = self.tokens.get(&provider.id) {
-                return ProviderEntry::of_tokens(provider.clone(), keys.clone());
+            if let Some(sources) = self.tokens.iter().find(|sources| *sources.provider() == provider.id) {
+                let known = sources.known();
+                let entry = ProviderEntry::of_tokens(provider.clone(), known.keys, known.discovery);
+                return entry.until_at_most(known.until);
             }
             let (idp, until) = self.find(provider);
             ProviderEntry::new(provider.clone(), idp).until_at_most(until)
@@ -204,13 +194,14 @@ impl Feeds {
                 }
             }
         }
-        out.extend(self.token_faults.iter().cloned());
+        out.extend(self.tokens.iter().flat_map(TokenSources::faults));
         out
     }
 
     /// How every source is doing.
     pub fn status(&self, now: UnixTime) -> Vec<Status> {
-        self.sources().map(|source| source.status(now)).collect()
+        let feeds = self.sources().map(|source| source.status(now));
+        feeds.chain(self.tokens.iter().flat_map(|tokens| tokens.status(now))).collect()
     }
 
     /// Brings the gauges up to `now`: they tell of time that passes, and nobody changes them.
@@ -219,9 +210,13 @@ impl Feeds {
         for family in [&metrics.fetch.age, &metrics.fetch.expiry, &metrics.fetch.sources] {
             family.reset();
         }
-        for feed in &self.feeds {
-            let label = feed.definition.id.as_str();
+        let feeds = self.feeds.iter().map(|feed| {
             let all: Vec<Status> = feed.sources.iter().map(|source| source.status(now)).collect();
+            (feed.definition.id.clone(), all)
+        });
+        let tokens = self.tokens.iter().map(|tokens| (FeedId::from(tokens.provider()), tokens.status(now)));
+        for (feed, all) in feeds.chain(tokens.filter(|(_, all)| !all.is_empty())) {
+            let label = feed.as_str();
             let seconds = |d: std::time::Duration| i64::try_from(d.as_secs()).unwrap_or(i64::MAX);
             let usable = |status: &&Status| status.freshness != Freshness::None;
             if let Some(oldest) = all.iter().filter(usable).filter_map(|status| status.confirmed).min() {

@@ -120,11 +120,7 @@ fn signer(environment: Environment, path: &Path) -> Result<Vec<PublicKey>, Rejec
 }
 
 /// The keys of a provider of tokens from its file, and what keys were left out of it.
-pub(super) fn pinned_keys(file: Option<&Path>) -> (Result<Arc<KeySet>, Reject>, Vec<Reject>) {
-    let Some(path) = file else {
-        let why = "no `jwks_file`: keys are not found by discovery yet";
-        return (Err(Reject::new(Reason::ProviderWithoutKeys, why)), Vec::new());
-    };
+pub(super) fn pinned_keys(path: &Path) -> (Result<Arc<KeySet>, Reject>, Vec<Reject>) {
     let read = std::fs::read(path).map_err(|error| unreadable(path, &error));
     match read.and_then(|document| KeySet::parse(&document)) {
         Ok((keys, warnings)) => {

@@ -9,6 +9,7 @@ pub mod fetch;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod load;
+mod openid;
 pub mod refresher;
 pub mod registry;
 pub mod source;

@@ -6,9 +6,10 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use super::feeds::FeedFault;
-use super::source::{Early, Origin, Way};
+use super::fetch::Fetcher;
+use super::source::{Early, Origin, Source, Way};
 use super::{Feeds, Registry, Snapshot};
-use crate::base::ProviderId;
+use crate::base::{FeedId, ProviderId};
 use crate::telemetry::{FetchFailed, KeysChanged, MetadataFault};
 
 /// The refreshing of a configuration's feeds. It ends when this is dropped.
@@ -36,14 +37,22 @@ impl Refresher {
         for source in feeds.sources() {
             way.telemetry.metrics().fetch.know(&source.spec().feed);
         }
+        for tokens in feeds.tokens().iter().filter(|tokens| tokens.discovery().is_some()) {
+            way.telemetry.metrics().fetch.know(&FeedId::from(tokens.provider()));
+        }
         let publisher =
             // Whoever opened the feeds tells of the faults that there are now.
             Arc::new(Publisher { told: Mutex::new(feeds.faults()), feeds: Arc::clone(&feeds), way: way.clone(), registry });
         let changed: Arc<dyn Fn() + Send + Sync> = Arc::new(move || publisher.publish());
-        let tasks = feeds
-            .sources()
-            .map(|source| runtime.spawn(Arc::clone(source).run(way.clone(), Arc::clone(&changed))).abort_handle());
-        Arc::new(Self { tasks: tasks.collect(), feeds: Arc::clone(&feeds), way })
+        let mut tasks = Vec::new();
+        for source in feeds.sources() {
+            tasks.push(keep(source, &way, &changed, runtime));
+        }
+        for tokens in feeds.tokens() {
+            tasks.extend(tokens.discovery().map(|source| keep(source, &way, &changed, runtime)));
+            tasks.extend(tokens.fetched_keys().map(|source| keep(source, &way, &changed, runtime)));
+        }
+        Arc::new(Self { tasks, feeds: Arc::clone(&feeds), way })
     }
 
     /// The feeds, for status and metrics.
@@ -54,11 +63,30 @@ impl Refresher {
     /// Wants newer keys of a provider, for a signature that none of those at hand made. When it returns, the registry has
     /// what there is. The caller bounds its wait.
     pub async fn early(&self, provider: &ProviderId) -> Early {
-        match self.feeds.source_of(provider) {
+        if let Some(source) = self.feeds.source_of(provider) {
+            return source.early(&self.way).await;
+        }
+        let tokens = self.feeds.tokens().iter().find(|tokens| tokens.provider() == provider);
+        match tokens.and_then(|tokens| tokens.fetched_keys()) {
             Some(source) => source.early(&self.way).await,
             None => Early::Idle,
         }
     }
+
+    /// The one way out; none where nothing is fetched.
+    pub const fn fetcher(&self) -> Option<&Fetcher> {
+        self.way.fetcher.as_ref()
+    }
+}
+
+/// Has one source refreshed for ever.
+fn keep<T: Send + Sync + 'static>(
+    source: &Arc<Source<T>>,
+    way: &Way,
+    changed: &Arc<dyn Fn() + Send + Sync>,
+    runtime: &Handle,
+) -> AbortHandle {
+    runtime.spawn(Arc::clone(source).run(way.clone(), Arc::clone(changed))).abort_handle()
 }
 
 impl Drop for Refresher {
@@ -80,6 +108,9 @@ struct Publisher {
 impl Publisher {
     fn publish(&self) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for tokens in self.feeds.tokens() {
+            tokens.lead();
+        }
         let new = self.feeds.snapshot();
         self.tell_keys(&self.registry.owned(), &new);
         self.registry.replace(new);

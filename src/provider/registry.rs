@@ -10,7 +10,7 @@ use crate::crypto::encryption::UnwrapKey;
 use crate::identity::IdentityRules;
 use crate::policy::Route;
 use crate::session::{Maker, Session};
-use crate::verify::jose::KeySet;
+use crate::verify::jose::{Discovery, KeySet};
 use crate::verify::saml::{Binding, Endpoint, Expect, IdpMetadata, SsoBinding};
 use crate::verify::{Reason, Reject};
 
@@ -29,8 +29,13 @@ pub struct ProviderEntry {
 pub enum Known {
     /// Its verified metadata.
     Saml(Result<Arc<IdpMetadata>, Reject>),
-    /// The keys that sign its tokens.
-    Tokens(Result<Arc<KeySet>, Reject>),
+    /// A provider of tokens.
+    Tokens {
+        /// The keys that sign them.
+        keys: Result<Arc<KeySet>, Reject>,
+        /// What it says of itself: what a login takes.
+        discovery: Result<Arc<Discovery>, Reject>,
+    },
 }
 
 impl ProviderEntry {
@@ -46,9 +51,13 @@ impl ProviderEntry {
         self
     }
 
-    /// A provider of tokens with its keys, or with why there are none.
-    pub fn of_tokens(config: Provider, keys: Result<Arc<KeySet>, Reject>) -> Self {
-        Self { maker: maker(&config), config, known: Known::Tokens(keys), limit: None }
+    /// A provider of tokens with its keys and its discovery document, or with why there are none.
+    pub fn of_tokens(
+        config: Provider,
+        keys: Result<Arc<KeySet>, Reject>,
+        discovery: Result<Arc<Discovery>, Reject>,
+    ) -> Self {
+        Self { maker: maker(&config), config, known: Known::Tokens { keys, discovery }, limit: None }
     }
 
     /// What the configuration says.
@@ -69,13 +78,18 @@ impl ProviderEntry {
             (Known::Saml(Ok(_)), Ok(saml)) => saml.certified().any(|loa| loa == session.loa()),
             (Known::Saml(Err(why)), _) => why.reason() != Reason::EntityMissing,
             (Known::Saml(Ok(_)), Err(_)) => true,
-            (Known::Tokens(_), _) => self.config.loa.iter().any(|loa| loa == session.loa()),
+            (Known::Tokens { .. }, _) => self.config.loa.iter().any(|loa| loa == session.loa()),
         };
         self.maker == session.maker() && self.config.eid == *session.eid() && may_assert()
     }
 
     pub(super) const fn known(&self) -> &Known {
         &self.known
+    }
+
+    /// From when on what was fetched of it may not be used.
+    pub(super) const fn limit(&self) -> Option<UnixTime> {
+        self.limit
     }
 
     /// Whether it has valid keys now.
@@ -85,8 +99,18 @@ impl ProviderEntry {
     pub fn usable(&self, now: UnixTime) -> Result<(), Reject> {
         match &self.config.protocol {
             Protocol::Saml(_) => self.saml(now).map(drop),
-            Protocol::Oidc(_) => self.oidc().map(drop),
-            Protocol::Jwt(_) => self.jwt().map(drop),
+            // Keys alone log nobody in.
+            Protocol::Oidc(_) => self.oidc(now)?.discovery().map(drop),
+            Protocol::Jwt(_) => self.jwt(now).map(drop),
+        }
+    }
+
+    /// From when what is known of it may not be used; none where that has no end, and for one without keys.
+    pub fn until(&self) -> Option<UnixTime> {
+        match &self.known {
+            Known::Saml(Ok(idp)) => [idp.valid_until, self.limit].into_iter().flatten().min(),
+            Known::Saml(Err(_)) => None,
+            Known::Tokens { .. } => self.limit,
         }
     }
 
@@ -99,18 +123,16 @@ impl ProviderEntry {
             Reject::new(Reason::ProviderWithoutKeys, format_args!("no metadata of {}: {why}", self.config.id))
         };
         match (&self.config.protocol, &self.known) {
-            (Protocol::Saml(own), Known::Saml(Ok(idp))) => {
-                match [idp.valid_until, self.limit].into_iter().flatten().min() {
-                    Some(until) if now >= until => {
-                        let detail =
-                            format_args!("the metadata of {} was valid until {until}; it is {now}", self.config.id);
-                        Err(Reject::new(Reason::ProviderWithoutKeys, detail))
-                    }
-                    _ => Ok(SamlEntry { config: &self.config, own, idp }),
+            (Protocol::Saml(own), Known::Saml(Ok(idp))) => match self.until() {
+                Some(until) if now >= until => {
+                    let detail =
+                        format_args!("the metadata of {} was valid until {until}; it is {now}", self.config.id);
+                    Err(Reject::new(Reason::ProviderWithoutKeys, detail))
                 }
-            }
+                _ => Ok(SamlEntry { config: &self.config, own, idp }),
+            },
             (Protocol::Saml(_), Known::Saml(Err(why))) => Err(without(why)),
-            (Protocol::Oidc(_) | Protocol::Jwt(_), _) | (_, Known::Tokens(_)) => {
+            (Protocol::Oidc(_) | Protocol::Jwt(_), _) | (_, Known::Tokens { .. }) => {
                 Err(without(&"it does not speak SAML"))
             }
         }
@@ -120,8 +142,7 @@ impl ProviderEntry {
     pub(super) fn fingerprints(&self) -> Vec<[u8; 32]> {
         match &self.known {
             Known::Saml(idp) => idp.iter().flat_map(|idp| &idp.signing_keys).map(|key| *key.fingerprint()).collect(),
-            // They are in a file: what changes it is a reload, which tells of itself.
-            Known::Tokens(_) => Vec::new(),
+            Known::Tokens { keys, .. } => keys.iter().flat_map(|keys| keys.fingerprints()).copied().collect(),
         }
     }
 
@@ -137,7 +158,10 @@ impl ProviderEntry {
     /// listed or an error (profile 1.2). A route that takes any level asks for all of them. None when there is a demand
     /// that the provider cannot meet, and when it has no valid keys.
     pub fn asks(&self, route: &Route, now: UnixTime) -> Option<Vec<String>> {
-        self.saml(now).ok()?.asks(route)
+        match &self.known {
+            Known::Saml(_) => self.saml(now).ok()?.asks(route),
+            Known::Tokens { .. } => self.oidc(now).ok()?.asks(route),
+        }
     }
 
     /// What stands in the request for `loa`: what the provider writes where it has words of its own (`loa_map`), else
@@ -160,7 +184,10 @@ impl ProviderEntry {
 
     /// Whether a login for `route` can begin now.
     pub fn can_begin(&self, route: &Route, now: UnixTime) -> bool {
-        self.saml(now).is_ok_and(|saml| saml.asks(route).is_some() && saml.endpoint().is_some())
+        match &self.known {
+            Known::Saml(_) => self.saml(now).is_ok_and(|saml| saml.asks(route).is_some() && saml.endpoint().is_some()),
+            Known::Tokens { .. } => self.oidc(now).is_ok_and(|oidc| oidc.asks(route).is_some()),
+        }
     }
 }
 
@@ -183,13 +210,7 @@ impl<'a> SamlEntry<'a> {
     }
 
     fn asks(self, route: &Route) -> Option<Vec<String>> {
-        if route.loa.is_empty() {
-            return Some(self.certified().map(str::to_owned).collect());
-        }
-        let certified: Vec<&str> = self.certified().collect();
-        let both: Vec<String> =
-            route.loa.iter().map(|loa| loa.uri()).filter(|uri| certified.contains(uri)).map(str::to_owned).collect();
-        (!both.is_empty()).then_some(both)
+        common(route, self.certified())
     }
 
     /// What a Response of this provider is held against: in the server and in `grindvakt verify` alike.
@@ -242,6 +263,18 @@ impl<'a> SamlEntry<'a> {
     }
 }
 
+/// The levels of `certified` that `route` takes; all of them where it takes any. None when there is a demand that they
+/// do not meet.
+pub(super) fn common<'a>(route: &Route, certified: impl Iterator<Item = &'a str>) -> Option<Vec<String>> {
+    if route.loa.is_empty() {
+        return Some(certified.map(str::to_owned).collect());
+    }
+    let certified: Vec<&str> = certified.collect();
+    let both: Vec<String> =
+        route.loa.iter().map(|loa| loa.uri()).filter(|uri| certified.contains(uri)).map(str::to_owned).collect();
+    (!both.is_empty()).then_some(both)
+}
+
 fn maker(config: &Provider) -> Maker {
     let issuer = match &config.protocol {
         Protocol::Saml(own) => &own.entity_id,
@@ -252,7 +285,7 @@ fn maker(config: &Provider) -> Maker {
 }
 
 /// The levels of the federation's own eIDAS connector. Those that a broker relays are called `uncertified-eidas-*`.
-fn is_eidas(loa: &str) -> bool {
+pub(super) fn is_eidas(loa: &str) -> bool {
     loa.starts_with("http://id.elegnamnden.se/loa/1.0/eidas-")
 }
 

@@ -1,14 +1,20 @@
 //! Providers whose word comes in tokens: their keys, and what their tokens are held against, in the server and in
 //! `grindvakt verify` alike.
 
+use std::sync::Arc;
+
+use crate::base::UnixTime;
 use crate::config::{Config, Encryption, JwtProvider, OidcProvider, Protocol, Provider, TokenSettings};
 use crate::crypto::encryption::UnwrapKey;
 use crate::identity::ClaimRules;
+use crate::policy::Route;
 use crate::verify::jose::{
-    AccessTokenExpect, Asked, Decryption, IdTokenExpect, KeySet, LevelRules, LogoutExpect, OidcProfile, UserInfoExpect,
+    AccessTokenExpect, Asked, Decryption, Discovery, IdTokenExpect, KeySet, LevelRules, LogoutExpect, OidcProfile,
+    UserInfoExpect,
 };
 use crate::verify::{Reason, Reject};
 
+use super::registry::{common, is_eidas};
 use super::{Known, ProviderEntry};
 
 /// A provider of logins by OpenID Connect, with keys.
@@ -19,6 +25,8 @@ pub struct OidcEntry<'a> {
     pub own: &'a OidcProvider,
     /// Its keys.
     pub keys: &'a KeySet,
+    /// What it says of itself, or why that is not known: a login needs it, verifying does not.
+    discovery: &'a Result<Arc<Discovery>, Reject>,
 }
 
 /// A provider of bearer tokens, with keys.
@@ -36,9 +44,12 @@ impl ProviderEntry {
     ///
     /// # Errors
     /// `provider_without_keys`, with the cause in the detail; also for one that speaks something else.
-    pub fn oidc(&self) -> Result<OidcEntry<'_>, Reject> {
+    pub fn oidc(&self, now: UnixTime) -> Result<OidcEntry<'_>, Reject> {
         match &self.config().protocol {
-            Protocol::Oidc(own) => Ok(OidcEntry { config: self.config(), own, keys: self.token_keys()? }),
+            Protocol::Oidc(own) => {
+                let (keys, discovery) = self.token_keys(now)?;
+                Ok(OidcEntry { config: self.config(), own, keys, discovery })
+            }
             Protocol::Saml(_) | Protocol::Jwt(_) => Err(self.without_keys(&"it is no provider of OpenID Connect")),
         }
     }
@@ -47,18 +58,22 @@ impl ProviderEntry {
     ///
     /// # Errors
     /// `provider_without_keys`, with the cause in the detail; also for one that speaks something else.
-    pub fn jwt(&self) -> Result<JwtEntry<'_>, Reject> {
+    pub fn jwt(&self, now: UnixTime) -> Result<JwtEntry<'_>, Reject> {
         match &self.config().protocol {
-            Protocol::Jwt(own) => Ok(JwtEntry { config: self.config(), own, keys: self.token_keys()? }),
+            Protocol::Jwt(own) => Ok(JwtEntry { config: self.config(), own, keys: self.token_keys(now)?.0 }),
             Protocol::Saml(_) | Protocol::Oidc(_) => Err(self.without_keys(&"it is no provider of bearer tokens")),
         }
     }
 
-    fn token_keys(&self) -> Result<&KeySet, Reject> {
+    #[allow(clippy::type_complexity)]
+    fn token_keys(&self, now: UnixTime) -> Result<(&KeySet, &Result<Arc<Discovery>, Reject>), Reject> {
+        if let Some(until) = self.limit().filter(|until| now >= *until) {
+            return Err(self.without_keys(&format_args!("what was fetched of it could be used until {until}")));
+        }
         match self.known() {
-            Known::Tokens(Ok(keys)) if !keys.is_empty() => Ok(keys),
-            Known::Tokens(Ok(_)) => Err(self.without_keys(&"its JWKS has no key that is taken")),
-            Known::Tokens(Err(why)) => Err(self.without_keys(why)),
+            Known::Tokens { keys: Ok(keys), discovery } if !keys.is_empty() => Ok((keys, discovery)),
+            Known::Tokens { keys: Ok(_), .. } => Err(self.without_keys(&"its JWKS has no key that is taken")),
+            Known::Tokens { keys: Err(why), .. } => Err(self.without_keys(why)),
             Known::Saml(_) => Err(self.without_keys(&"it speaks SAML")),
         }
     }
@@ -95,6 +110,31 @@ fn claim_rules<'a>(
 }
 
 impl<'a> OidcEntry<'a> {
+    /// What it says of itself.
+    ///
+    /// # Errors
+    /// `provider_without_keys`, with the cause in the detail.
+    pub fn discovery(self) -> Result<&'a Arc<Discovery>, Reject> {
+        self.discovery.as_ref().map_err(|why| {
+            let detail = format_args!("no discovery document of {}: {why}", self.config.id);
+            Reject::new(Reason::ProviderWithoutKeys, detail)
+        })
+    }
+
+    /// The levels that it may assert: what the configuration says, since a discovery document only says what it knows.
+    /// eIDAS levels only from the connector (profile 1.3).
+    pub fn certified(self) -> impl Iterator<Item = &'a str> {
+        let connector = self.own.eidas_connector;
+        self.config.loa.iter().map(String::as_str).filter(move |loa| connector || !is_eidas(loa))
+    }
+
+    /// The levels to ask for on `route`; none when it may assert none that the route takes, and when nobody knows where
+    /// to send the person.
+    pub fn asks(self, route: &Route) -> Option<Vec<String>> {
+        self.discovery().ok()?;
+        common(route, self.certified()).filter(|levels| !levels.is_empty())
+    }
+
     /// What an ID token is held against. `access_token` and `code` are what came along with it.
     pub fn id_token_expect(
         self,
@@ -110,7 +150,11 @@ impl<'a> OidcEntry<'a> {
             client_id: &own.client_id,
             other_audiences: &own.trusted_audiences,
             keys: self.keys,
-            algorithms: own.tokens.algorithms,
+            algorithms: match self.discovery {
+                // What it does not say that it uses is not used by it.
+                Ok(discovery) => own.tokens.algorithms.and(discovery.id_token_algorithms),
+                Err(_) => own.tokens.algorithms,
+            },
             decryption: Decryption { keys: decryption, required: own.encryption == Encryption::Required },
             profile: own.profile.rules(),
             asked,

@@ -84,6 +84,14 @@ impl Store {
         }
     }
 
+    /// Uses remembered in this process: none where they are in a shared store.
+    pub fn remembered(&self) -> usize {
+        match &self.0 {
+            Kind::Memory { used, .. } => used.len(),
+            Kind::Shared(_) => 0,
+        }
+    }
+
     /// Whether sessions may have been ended elsewhere that are not known here to be.
     pub fn is_stale(&self) -> bool {
         match &self.0 {

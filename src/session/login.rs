@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::codec::whole;
 use super::{Locale, Sealed};
 use crate::base::limits::LOGIN_LIFETIME_SECS;
 use crate::base::{ProviderId, UnixTime};
@@ -77,13 +78,59 @@ pub struct StepUpFrom {
     pub same_subject: Option<String>,
 }
 
+/// What the answer must hold of the request: only who has it, in the browser that the request was made for, can finish.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sent {
+    /// SAML: the AuthnRequest's ID.
+    Saml {
+        /// What InResponseTo must say.
+        request_id: String,
+    },
+    /// OpenID Connect.
+    Oidc {
+        /// What the ID token must hold.
+        nonce: String,
+        /// The secret half of PKCE (RFC 7636, 4.1).
+        verifier: String,
+    },
+}
+
+impl Sent {
+    /// The ID of an AuthnRequest; none of a request by another protocol.
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Saml { request_id } => Some(request_id),
+            Self::Oidc { .. } => None,
+        }
+    }
+
+    /// For a new AuthnRequest.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] when the source fails.
+    pub fn saml(random: &dyn Random) -> Result<Self, NoRandomness> {
+        let id: [u8; 16] = random_bytes(random)?;
+        // An NCName begins with no digit.
+        Ok(Self::Saml { request_id: format!("_{}", id.map(|byte| format!("{byte:02x}")).concat()) })
+    }
+
+    /// For a new authorization request: 256 random bits for each of the two.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] when the source fails.
+    pub fn oidc(random: &dyn Random) -> Result<Self, NoRandomness> {
+        let text = |bytes: [u8; 32]| base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes);
+        Ok(Self::Oidc { nonce: text(random_bytes(random)?), verifier: text(random_bytes(random)?) })
+    }
+}
+
 /// What the browser holds of a request of ours.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoginState {
     /// Who was asked.
     pub provider: ProviderId,
-    /// The AuthnRequest's ID.
-    pub request_id: String,
+    /// With what.
+    pub sent: Sent,
     /// When it was made.
     pub issued_at: UnixTime,
     /// Where the person wanted to go: a path on our own base_url, with its query.
@@ -101,7 +148,27 @@ pub struct LoginState {
 }
 
 impl Sealed for LoginState {
-    const FORM: u8 = 1;
+    const FORM: u8 = 2;
+
+    fn read_before(body: &[u8]) -> Option<Self> {
+        /// As it was while SAML was the only protocol.
+        #[derive(Deserialize)]
+        struct Before {
+            provider: ProviderId,
+            request_id: String,
+            issued_at: UnixTime,
+            rd: String,
+            loa: Vec<String>,
+            force_authn: bool,
+            instance: Instance,
+            locale: Locale,
+            on_top_of: Option<StepUpFrom>,
+        }
+        let Before { provider, request_id, issued_at, rd, loa, force_authn, instance, locale, on_top_of } =
+            whole(body)?;
+        let sent = Sent::Saml { request_id };
+        Some(Self { provider, sent, issued_at, rd, loa, force_authn, instance, locale, on_top_of })
+    }
 }
 
 impl LoginState {
@@ -131,7 +198,7 @@ pub(crate) mod tests {
     pub(crate) fn state(instance: Instance, issued_at: UnixTime) -> LoginState {
         LoginState {
             provider: ProviderId::new("bankid-a").unwrap(),
-            request_id: "_0123456789abcdef0123456789abcdef".to_owned(),
+            sent: Sent::Saml { request_id: "_0123456789abcdef0123456789abcdef".to_owned() },
             issued_at,
             rd: "/ansokan/ny?steg=2".to_owned(),
             loa: vec!["http://id.elegnamnden.se/loa/1.0/loa3".to_owned()],

@@ -11,6 +11,6 @@ pub use crate::replay::Instance;
 pub use codec::{CookieKey, CookieSealer, SealError, Sealed};
 pub use live::{Ended, Fields, Session, SessionParams, SessionTimes, open_session};
 pub use locale::Locale;
-pub use login::{Handle, LoginState, StepUpFrom};
+pub use login::{Handle, LoginState, Sent, StepUpFrom};
 pub use maker::Maker;
 pub use names::CookieNames;

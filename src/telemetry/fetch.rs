@@ -1,8 +1,9 @@
 //! What the sidecar fetches by itself: events and metrics.
 
-use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounterVec, IntGaugeVec};
 use tracing::{debug, error, info, warn};
 
+use super::catalogue::{Families, Label};
 use super::{Event, Metrics};
 use crate::base::{FeedId, ProviderId, UnixTime};
 
@@ -23,57 +24,52 @@ pub struct FetchMetrics {
 }
 
 impl FetchMetrics {
-    pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            let family = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(family.clone()))?;
-            Ok::<_, prometheus::Error>(family)
-        };
-        let gauge = |name: &str, help: &str, labels: &[&str]| {
-            let family = IntGaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(family.clone()))?;
-            Ok::<_, prometheus::Error>(family)
-        };
+    pub(super) fn new(families: &mut Families) -> Result<Self, prometheus::Error> {
+        const OUTCOME: Label = Label::new("outcome", "`changed`, `confirmed`, `failed`");
+        const EARLY: Label = Label::new("outcome", "`fetched`, `joined`, `cooling_down`, `idle`");
+        const CHANGE: Label = Label::new("change", "`added`, `withdrawn`");
+        const STATE: Label = Label::new("state", "`fresh`, `stale`, `seed`, `none`");
+        families.group("Feeds");
         Ok(Self {
-            refreshes: counter(
+            refreshes: families.counters(
                 "grindvakt_fetch_refreshes_total",
-                "Tries to refresh a feed, by outcome: changed, confirmed, failed.",
-                &["feed", "outcome"],
+                "Tries to refresh a feed, by outcome.",
+                &[Label::FEED, OUTCOME],
             )?,
-            failures: counter(
+            failures: families.counters(
                 "grindvakt_fetch_failures_total",
                 "Addresses and copies that gave no document, by code.",
-                &["feed", "code"],
+                &[Label::FEED, Label::CODE],
             )?,
-            early: counter(
+            early: families.counters(
                 "grindvakt_fetch_early_total",
-                "Wishes for a newer document because of an unknown key, by outcome: fetched, joined, cooling_down, idle.",
-                &["feed", "outcome"],
+                "Wishes for a newer document because of an unknown key, by outcome.",
+                &[Label::FEED, EARLY],
             )?,
-            copies: counter(
+            copies: families.counters(
                 "grindvakt_fetch_copy_failures_total",
                 "Copies that could not be written to the state folder.",
-                &["feed"],
+                &[Label::FEED],
             )?,
-            keys: counter(
+            keys: families.counters(
                 "grindvakt_provider_key_changes_total",
-                "Signing keys that came with a refresh or went, by change: added, withdrawn.",
-                &["provider", "change"],
+                "Signing keys that came with a refresh or went.",
+                &[Label::PROVIDER, CHANGE],
             )?,
-            age: gauge(
+            age: families.gauges(
                 "grindvakt_metadata_age_seconds",
                 "Seconds since the document in use was last confirmed; the oldest of the feed.",
-                &["feed"],
+                &[Label::FEED],
             )?,
-            expiry: gauge(
+            expiry: families.gauges(
                 "grindvakt_metadata_expiry_seconds",
                 "Seconds until the document in use may no longer be used; the first of the feed; 0 without one.",
-                &["feed"],
+                &[Label::FEED],
             )?,
-            sources: gauge(
+            sources: families.gauges(
                 "grindvakt_metadata_documents",
-                "Documents of the feed by state: fresh, stale, seed, none.",
-                &["feed", "state"],
+                "Documents of the feed by state.",
+                &[Label::FEED, STATE],
             )?,
         })
     }

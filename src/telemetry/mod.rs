@@ -3,23 +3,33 @@
 //! Labels come from closed sets alone: provider ids and route names of the configuration, and stable codes. No event
 //! holds a person, a path or anything else that a request brought.
 
+pub mod catalogue;
 mod events;
 mod fetch;
 mod log;
+mod logins;
 mod metrics;
+mod requests;
 mod store;
+pub mod trace;
+mod verifications;
 
 pub use events::{
-    ConfigRefused, ConfigReloaded, Event, ForgedHeaders, LoginBegun, LoginFinished, LoginRefused, RequestDenied,
-    RequestForwarded, SessionEnded, SessionStarted, StreamCut, UpstreamFailed,
+    BadTrace, ConfigRefused, ConfigReloaded, Event, ForgedHeaders, RequestDenied, StreamCut, UpstreamFailed,
 };
 pub use fetch::{
     CopyNotKept, DocumentChanged, DocumentConfirmed, EarlyFetch, FetchFailed, FetchMetrics, KeysChanged, MetadataFault,
     RefreshFailed,
 };
 pub use log::init as init_log;
-pub use metrics::Metrics;
+pub use logins::{
+    LoginBegun, LoginFinished, LoginMetrics, LoginRefused, LoginReturned, ProviderLogout, ProviderLogoutRefused,
+    SessionEnded, SessionStarted,
+};
+pub use metrics::{CacheCounters, CacheMetrics, Metrics, StateMetrics};
+pub use requests::{Outcome, PassedOn, RequestMetrics};
 pub use store::{StoreAsked, StoreConnected, StoreLost, StoreMetrics, StoreWarned};
+pub use verifications::{Judged, Stopwatch, VerifiedProtocol, VerifyMetrics};
 
 use crate::base::{ProviderId, RouteName};
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{HistogramVec, IntCounterVec, IntGauge};
 use tracing::{debug, error, info, warn};
 
+use super::catalogue::{Families, Label};
 use super::{Event, Metrics, Telemetry};
 use crate::replay::shared::{FaultKind, StoreFault, StoreObserver, StoreOp, StoreStatus};
 
@@ -30,46 +31,41 @@ pub struct StoreMetrics {
 const SECONDS: [f64; 10] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0];
 
 impl StoreMetrics {
-    pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let gauge = |name: &str, help: &str| {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok::<_, prometheus::Error>(gauge)
-        };
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            let family = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(family.clone()))?;
-            Ok::<_, prometheus::Error>(family)
-        };
-        let took = HistogramVec::new(
-            HistogramOpts::new("grindvakt_store_seconds", "What the shared store took, by what it was asked.")
-                .buckets(SECONDS.to_vec()),
-            &["op"],
-        )?;
-        registry.register(Box::new(took.clone()))?;
+    pub(super) fn new(families: &mut Families) -> Result<Self, prometheus::Error> {
+        const OP: Label = Label::new("op", "`consume`, `end`, `sync`, `keep`, `fetch`");
+        const OP_OR_CONNECT: Label = Label::new("op", "the same, and `connect`: the connection itself");
+        const KIND: Label = Label::new("kind", "see [operations.md](operations.md)");
+        const LINE: Label = Label::new("line", "`same`, `new`");
+        families.group("Shared store");
         let out = Self {
-            took,
-            faults: counter(
+            took: families.histograms(
+                "grindvakt_store_seconds",
+                "What the shared store took, by what it was asked.",
+                &[OP],
+                &SECONDS,
+            )?,
+            faults: families.counters(
                 "grindvakt_store_faults_total",
                 "What the shared store did not do, by what it was asked and the kind of fault; `connect` is the connection.",
-                &["op", "kind"],
+                &[OP_OR_CONNECT, KIND],
             )?,
-            lines: counter(
+            lines: families.counters(
                 "grindvakt_store_connections_total",
                 "Connections made to the shared store; `new`: after a take-over or a loss, logins begun before it begin again.",
-                &["line"],
+                &[LINE],
             )?,
-            up: gauge("grindvakt_store_up", "1 while uses can be remembered.")?,
-            stale: gauge(
+            up: families.gauge("grindvakt_store_up", "1 while uses can be remembered.")?,
+            stale: families.gauge(
                 "grindvakt_revocations_stale",
                 "1 while sessions may have been ended elsewhere that are not known here to be.",
             )?,
-            age: gauge(
+            age: families.gauge(
                 "grindvakt_revocations_age_seconds",
                 "Seconds since every ended session was known here; -1 before the first time.",
             )?,
-            ended: gauge("grindvakt_revocations", "Orders that sessions are over, known here.")?,
-            waiting: gauge("grindvakt_revocations_waiting", "Orders that the shared store has not taken yet.")?,
+            ended: families.gauge("grindvakt_revocations", "Orders that sessions are over, known here.")?,
+            waiting: families
+                .gauge("grindvakt_revocations_waiting", "Orders that the shared store has not taken yet.")?,
         };
         out.up.set(1);
         Ok(out)

@@ -3,7 +3,10 @@
 //! The code is the metric label, the log field, the verdict of `grindvakt verify` and what the reference on the
 //! citizen's page leads to. Codes are part of the interface: never rename one.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use crate::base::redact;
 
 macro_rules! reasons {
     ($( $(#[$doc:meta])* $variant:ident = $code:literal, )*) => {
@@ -349,6 +352,28 @@ reasons! {
     JwksMalformed = "jwks_malformed",
     /// The answer of a token endpoint has a member that is missing or malformed.
     TokenResponseMalformed = "token_response_malformed",
+    /// A document that leads to a host which the configuration does not name.
+    HostNotConfigured = "host_not_configured",
+
+    // --- what happens on the way of a login by OpenID Connect (RFC 6749, 4.1.2.1 and 5.2; RFC 9207) ---
+    /// An authorization response that is none: a parameter that is missing, doubled or too long.
+    CallbackMalformed = "callback_malformed",
+    /// The login was begun at another provider than the one that this answer came by.
+    StateOtherProvider = "state_other_provider",
+    /// The provider is in trouble and says so (`server_error`, `temporarily_unavailable`).
+    ProviderFailed = "provider_failed",
+    /// The provider did not take our request: what it and we are configured for does not fit.
+    RequestRefused = "request_refused",
+    /// The provider did not take the code (`invalid_grant`): used, too old, or of somebody else.
+    CodeRefused = "code_refused",
+    /// The provider does not know us, or not by these credentials (`invalid_client`).
+    ClientRefused = "client_refused",
+    /// The token endpoint did not answer, or with something that is no answer.
+    TokenEndpointFailed = "token_endpoint_failed",
+    /// UserInfo could not be had.
+    UserInfoFailed = "userinfo_failed",
+    /// The endpoint for pushed requests did not answer, or with something that is no answer.
+    PushFailed = "push_failed",
 }
 
 impl fmt::Display for Reason {
@@ -377,9 +402,12 @@ fn breaks_lines(c: char) -> bool {
 }
 
 impl Reject {
-    /// A refusal with what the operator needs to know beyond the code.
+    /// A refusal with what the operator needs to know beyond the code. Numbers that may be somebody's are masked.
     pub fn new(reason: Reason, detail: impl fmt::Display) -> Self {
         let mut text = detail.to_string();
+        if let Cow::Owned(masked) = redact::numbers(&text) {
+            text = masked;
+        }
         if text.len() > DETAIL_BYTES {
             let cut = text.floor_char_boundary(DETAIL_BYTES);
             text.truncate(cut);

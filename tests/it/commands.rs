@@ -34,7 +34,7 @@ fn a_newcomer_gets_from_keys_to_a_checked_configuration() {
 
     std::fs::write(path.join("g.toml"), CONFIG).unwrap();
     let (code, text, error) = said(&grindvakt(&["check", "--config", "g.toml"], path));
-    assert_eq!((code, text.as_str()), (Some(0), "ok: 2 providers, 2 routes, environment dev\n"), "{error}");
+    assert_eq!((code, text.as_str()), (Some(0), "ok: 3 providers, 3 routes, environment dev\n"), "{error}");
     assert!(error.contains("metadata-signer.crt"), "a feed that is not there is told of: {error}");
     let (code, text, _) = said(&grindvakt(&["check", "--config", "g.toml", "--explain", "/ansokan"], path));
     assert_eq!(code, Some(0));

@@ -26,8 +26,10 @@ mod hostile_http2;
 mod hostile_limits;
 mod http2;
 mod jose_vectors;
+mod known_persons;
 mod login;
 mod metadata_vectors;
+mod observed;
 #[cfg(feature = "peers")]
 mod peer_saml;
 mod process;

@@ -61,7 +61,7 @@ async fn a_changed_file_is_in_force_and_nobody_is_logged_out() {
     reloaded(&world, DONE, 2).await;
     assert_eq!(copied.clone().xhr().get("/ansokan/1").await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(metric(world.admin(), GOOD).await, 1.0);
-    let forwarded = "grindvakt_requests_forwarded_total{route=\"/ansokan/*\"}";
+    let forwarded = "grindvakt_requests_total{outcome=\"forwarded\",route=\"/ansokan/*\"}";
     assert!(metric(world.admin(), forwarded).await >= 1.0, "what was counted stays counted");
 }
 

@@ -1,7 +1,7 @@
 //! A demo provider's web site: takes an AuthnRequest, lets the visitor pick who logs in, how and how it ends, and sends
 //! the answer back by a form that submits itself.
 
-mod page;
+pub(crate) mod page;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

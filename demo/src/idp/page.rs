@@ -8,21 +8,26 @@ use crate::outcome::Outcome;
 use crate::person::TestPerson;
 use crate::request::{BadRequest, Request};
 
-struct Choice {
-    value: String,
-    label: String,
-    chosen: bool,
+/// One thing of several that a visitor can choose.
+pub(crate) struct Choice {
+    /// What is sent for it.
+    pub(crate) value: String,
+    /// What is shown for it.
+    pub(crate) label: String,
+    /// Whether it is chosen already.
+    pub(crate) chosen: bool,
 }
 
+/// The page where a visitor of any demo provider chooses.
 #[derive(Template)]
 #[template(path = "idp-ask.html")]
-struct Ask<'a> {
-    likeness: &'a str,
-    service: &'a str,
-    handle: &'a str,
-    persons: Vec<Choice>,
-    levels: Vec<Choice>,
-    outcomes: Vec<Choice>,
+pub(crate) struct Ask<'a> {
+    pub(crate) likeness: &'a str,
+    pub(crate) service: &'a str,
+    pub(crate) handle: &'a str,
+    pub(crate) persons: Vec<Choice>,
+    pub(crate) levels: Vec<Choice>,
+    pub(crate) outcomes: Vec<Choice>,
 }
 
 #[derive(Template)]
@@ -42,7 +47,7 @@ struct Text<'a> {
     text: String,
 }
 
-fn render(template: &impl Template) -> String {
+pub(crate) fn render(template: &impl Template) -> String {
     // The templates write into a String, which takes everything.
     template.render().unwrap_or_else(|e| format!("<!doctype html><p>{e}"))
 }
@@ -64,33 +69,45 @@ fn label(person: &TestPerson) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
-/// The page where the visitor chooses.
-pub(super) fn ask(likeness: &str, idp: &DemoIdp, people: &[TestPerson], request: &Request, handle: &str) -> String {
-    let persons = people.iter().enumerate().map(|(at, person)| Choice {
-        value: person.id.clone(),
-        label: label(person),
-        chosen: at == 0,
-    });
-    let own = people.iter().any(|person| person.loa.is_some());
+/// Who can log in, the first one chosen.
+pub(crate) fn persons(people: &[TestPerson]) -> Vec<Choice> {
+    let choice =
+        |(at, person): (usize, &TestPerson)| Choice { value: person.id.clone(), label: label(person), chosen: at == 0 };
+    people.iter().enumerate().map(choice).collect()
+}
 
-    // What was asked for comes first, then what the provider is certified for, then what it may not assert at all.
+/// The levels, `best` chosen: what was asked for comes first, then what the provider gives, then what it may not assert at all.
+pub(crate) fn levels(asked: &[String], gives: &[String], best: impl Fn(&[String]) -> Option<String>) -> Vec<Choice> {
     let mut uris: Vec<String> = Vec::new();
     let others = ["loa2", "loa3", "loa4", "uncertified-loa3", "eidas-nf-sub"].map(loa_uri);
-    for uri in request.loa.iter().chain(idp.loa()).chain(&others) {
+    for uri in asked.iter().chain(gives).chain(&others) {
         if !uris.contains(uri) {
             uris.push(uri.clone());
         }
     }
-    let best = best_level(idp, request).or(uris.first().cloned()).filter(|_| !own);
+    let best = best(&uris);
+    let choice = |uri: String| {
+        let is_asked = if asked.contains(&uri) { "begärd, asked for" } else { "inte begärd, not asked for" };
+        let may = if gives.contains(&uri) { "" } else { " · inte godkänd, not certified" };
+        Choice {
+            label: format!("{} ({is_asked}{may})", loa_short(&uri)),
+            chosen: best.as_ref() == Some(&uri),
+            value: uri,
+        }
+    };
+    uris.into_iter().map(choice).collect()
+}
+
+/// The page where the visitor chooses.
+pub(super) fn ask(likeness: &str, idp: &DemoIdp, people: &[TestPerson], request: &Request, handle: &str) -> String {
+    let own = people.iter().any(|person| person.loa.is_some());
+    let levels = levels(&request.loa, idp.loa(), |uris| {
+        best_level(idp, request).or_else(|| uris.first().cloned()).filter(|_| !own)
+    });
     let own = own.then(|| Choice {
         value: OWN.to_owned(),
         label: "personens egen · the person's own".to_owned(),
         chosen: true,
-    });
-    let levels = uris.into_iter().map(|uri| {
-        let asked = if request.loa.contains(&uri) { "begärd, asked for" } else { "inte begärd, not asked for" };
-        let may = if idp.loa().contains(&uri) { "" } else { " · inte godkänd, not certified" };
-        Choice { label: format!("{} ({asked}{may})", loa_short(&uri)), chosen: best.as_ref() == Some(&uri), value: uri }
     });
     let outcomes = Outcome::ALL.into_iter().map(|outcome| Choice {
         value: outcome.name().to_owned(),
@@ -101,7 +118,7 @@ pub(super) fn ask(likeness: &str, idp: &DemoIdp, people: &[TestPerson], request:
         likeness,
         service: &request.issuer,
         handle,
-        persons: persons.collect(),
+        persons: persons(people),
         levels: own.into_iter().chain(levels).collect(),
         outcomes: outcomes.collect(),
     })

@@ -26,7 +26,7 @@ impl Judge {
         let received = Received::parse(token)?;
         let identity = match &entry.config().protocol {
             Protocol::Oidc(_) => {
-                let oidc = entry.oidc()?;
+                let oidc = entry.oidc(now)?;
                 let nonce = match question.in_response_to {
                     Some(nonce) if nonce != "*" => Nonce::Sent(nonce),
                     _ => {
@@ -41,7 +41,7 @@ impl Judge {
                 from_claims(verified, None, &oidc.claim_rules(&self.config), &self.key)?
             }
             Protocol::Jwt(_) => {
-                let jwt = entry.jwt()?;
+                let jwt = entry.jwt(now)?;
                 let verified = received.access_token(&jwt.access_token_expect(&self.config), now)?;
                 if jwt.own.require_dpop && verified.claims().key_thumbprint.is_none() {
                     return Err(Reject::new(Reason::DpopMissing, "only tokens that are bound to a key are taken"));

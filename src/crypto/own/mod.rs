@@ -10,7 +10,7 @@ use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 use crate::base::Secret;
 use crate::base::limits::RSA_MIN_BITS;
-use crate::crypto::trusted::{KeyError, SignatureAlgorithm, is_demo_certificate};
+use crate::crypto::trusted::{JwsAlgorithm, KeyError, SignatureAlgorithm, is_demo_certificate};
 
 pub use decryption::DecryptionKeys;
 
@@ -100,6 +100,15 @@ impl SigningKey {
             Pair::Rsa(_) => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
             Pair::P256(_) => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
             Pair::P384(_) => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384",
+        }
+    }
+
+    /// The same by its name in a token (RFC 7518, 3.1).
+    pub const fn jws_algorithm(&self) -> JwsAlgorithm {
+        match self.pair {
+            Pair::Rsa(_) => JwsAlgorithm::Rs256,
+            Pair::P256(_) => JwsAlgorithm::Es256,
+            Pair::P384(_) => JwsAlgorithm::Es384,
         }
     }
 

@@ -1,6 +1,10 @@
 //! Public keys from the members of a JSON Web Key (RFC 7518, 6; RFC 8037, 2). What the members are in JSON is for
 //! `verify::jose` to read; here they are bytes.
 
+use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::der::Decode as _;
+use x509_cert::der::oid::ObjectIdentifier;
+
 use super::{KeyError, PublicKey};
 use crate::crypto::digest::sha256;
 
@@ -113,6 +117,48 @@ impl PublicJwk {
         sha256(members.as_bytes())
     }
 
+    /// The key of a certificate of ours (DER), to be published; none for a type that no token is signed with.
+    pub fn from_certificate(certificate: &[u8]) -> Option<Self> {
+        let certificate = CertificateInner::<Raw>::from_der(certificate).ok()?;
+        let spki = certificate.tbs_certificate().subject_public_key_info();
+        let bits = spki.subject_public_key.as_bytes()?;
+        let parameter = || spki.algorithm.parameters.as_ref()?.decode_as::<ObjectIdentifier>().ok();
+        match spki.algorithm.oid.to_string().as_str() {
+            // RSAPublicKey (RFC 8017, A.1.1).
+            "1.2.840.113549.1.1.1" => {
+                let (sequence, []) = contents(SEQUENCE, bits)? else { return None };
+                let (n, rest) = contents(INTEGER, sequence)?;
+                let (e, []) = contents(INTEGER, rest)? else { return None };
+                let number = |bytes: &[u8]| bytes.iter().copied().skip_while(|b| *b == 0).collect();
+                Some(Self::Rsa { n: number(n), e: number(e) })
+            }
+            "1.2.840.10045.2.1" => {
+                let curve = match parameter()?.to_string().as_str() {
+                    "1.2.840.10045.3.1.7" => Curve::P256,
+                    "1.3.132.0.34" => Curve::P384,
+                    "1.3.132.0.35" => Curve::P521,
+                    _ => return None,
+                };
+                let point = bits.strip_prefix(&[4]).filter(|point| point.len() == 2 * curve.width())?;
+                let (x, y) = point.split_at_checked(curve.width())?;
+                Some(Self::Ec { curve, x: x.to_vec(), y: y.to_vec() })
+            }
+            _ => None,
+        }
+    }
+
+    /// The members that make the key, by their names (RFC 7518, 6.2.1 and 6.3.1).
+    pub fn members(&self) -> Vec<(&'static str, String)> {
+        let text = |bytes: &[u8]| base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes);
+        match self {
+            Self::Rsa { n, e } => vec![("kty", "RSA".into()), ("n", text(n)), ("e", text(e))],
+            Self::Ec { curve, x, y } => {
+                vec![("kty", "EC".into()), ("crv", curve.name().into()), ("x", text(x)), ("y", text(y))]
+            }
+            Self::Ed25519 { x } => vec![("kty", "OKP".into()), ("crv", "Ed25519".into()), ("x", text(x))],
+        }
+    }
+
     /// As a SubjectPublicKeyInfo in DER (RFC 5280, 4.1.2.7).
     fn spki(&self) -> Result<Vec<u8>, KeyError> {
         let (algorithm, key) = match self {
@@ -160,6 +206,22 @@ fn integer(bytes: &[u8]) -> Vec<u8> {
     tlv(INTEGER, &[pad, digits])
 }
 
+/// The contents behind `tag`, and what comes after them.
+fn contents(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (first, rest) = der.split_first().filter(|(first, _)| **first == tag)?;
+    let _ = first;
+    let (length, rest) = rest.split_first()?;
+    let (length, rest) = match *length {
+        short @ 0..0x80 => (usize::from(short), rest),
+        long => {
+            let (bytes, rest) =
+                rest.split_at_checked(usize::from(long & 0x7f)).filter(|(bytes, _)| bytes.len() <= 3)?;
+            (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)
+        }
+    };
+    rest.split_at_checked(length)
+}
+
 /// Tag, length, contents.
 fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let len: usize = parts.iter().map(|part| part.len()).sum();
@@ -188,6 +250,21 @@ mod tests {
 
     /// The modulus of RFC 7638, 3.1.
     const N: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+
+    #[test]
+    fn a_key_of_ours_is_published_as_it_signs() {
+        use crate::base::Secret;
+        use crate::crypto::own::{SigningKey, generate_p256_pem, generate_rsa_pem};
+        for pem in [generate_p256_pem().unwrap(), generate_rsa_pem().unwrap()] {
+            let key = SigningKey::from_pem(&Secret::new(pem.expose().clone().into_bytes()), "sp").unwrap();
+            let jwk = PublicJwk::from_certificate(key.certificate()).unwrap();
+            let public = PublicKey::from_jwk(&jwk).unwrap();
+            let signature = key.sign(b"hello").unwrap();
+            assert_eq!(public.verify_jws(key.jws_algorithm(), b"hello", &signature), Ok(()));
+            assert!(jwk.is_minimal());
+        }
+        assert_eq!(PublicJwk::from_certificate(b""), None);
+    }
 
     #[test]
     fn thumbprints_are_those_of_the_standards() {

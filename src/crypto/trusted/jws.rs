@@ -126,6 +126,12 @@ impl AlgorithmSet {
         self.0 & (1 << algorithm as u8) != 0
     }
 
+    /// What is in both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether there is none.
     pub const fn is_empty(self) -> bool {
         self.0 == 0

@@ -77,7 +77,7 @@ impl OwnPaths {
         }
     }
 
-    fn done(&self, asked: &Asked<'_>, done: LoginDone) -> Response<Bytes> {
+    pub(super) fn done(&self, asked: &Asked<'_>, done: LoginDone) -> Response<Bytes> {
         match done {
             LoginDone::SignedIn { location, set_cookies } => with(respond::see_other(&location), &set_cookies),
             LoginDone::Confirm(confirm) => {
@@ -87,7 +87,7 @@ impl OwnPaths {
         }
     }
 
-    fn refused(&self, asked: &Asked<'_>, refusal: &Refusal) -> Response<Bytes> {
+    pub(super) fn refused(&self, asked: &Asked<'_>, refusal: &Refusal) -> Response<Bytes> {
         with(respond::refused(&self.site, asked, refusal), &refusal.set_cookies)
     }
 }

@@ -1,6 +1,7 @@
 //! Our own paths, under the prefix: what each takes, and the documents among them. Nothing here is ever forwarded.
 
 mod login;
+mod oidc;
 mod session;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use super::navigation;
 use super::pages::Site;
 use super::query::Query;
 use super::respond::{self, Asked, Fault};
+use crate::base::ProviderId;
 use crate::crypto::digest::Random;
 use crate::gate::{Cookies, Gate, Reference};
 
@@ -39,6 +41,10 @@ pub enum OwnPath {
     Acs,
     /// `saml/metadata`
     Metadata,
+    /// `oidc/callback/{provider id}`: the provider by its place among those of logins by OpenID Connect.
+    Callback(usize),
+    /// `oidc/backchannel`
+    Backchannel,
     /// `jwks.json`
     Jwks,
     /// `assets/style.css`
@@ -59,6 +65,7 @@ impl OwnPath {
             "session/extend" => Self::Extend,
             "saml/acs" => Self::Acs,
             "saml/metadata" => Self::Metadata,
+            "oidc/backchannel" => Self::Backchannel,
             "jwks.json" => Self::Jwks,
             "assets/style.css" => Self::Style,
             "assets/logo" => Self::Logo,
@@ -70,7 +77,9 @@ impl OwnPath {
     const fn allow(self) -> &'static str {
         match self {
             Self::Login | Self::Session | Self::Metadata | Self::Jwks | Self::Style | Self::Logo => "GET, HEAD",
-            Self::Confirm | Self::Extend | Self::Acs => "POST",
+            // A look at the headers alone must not spend the code.
+            Self::Callback(_) => "GET",
+            Self::Confirm | Self::Extend | Self::Acs | Self::Backchannel => "POST",
             Self::Logout => "GET, HEAD, POST",
             Self::Unknown => "",
         }
@@ -82,7 +91,7 @@ impl OwnPath {
 
     /// Whether its form is read: the caller reads no other body.
     pub const fn has_form(self) -> bool {
-        matches!(self, Self::Acs | Self::Confirm)
+        matches!(self, Self::Acs | Self::Confirm | Self::Backchannel)
     }
 
     /// Whether a change is made in the name of whoever sends the cookies: only our own origin may ask for it.
@@ -111,22 +120,41 @@ pub struct OwnPaths {
     random: Arc<dyn Random>,
     /// The paths of `acs_aliases`.
     acs_aliases: Vec<String>,
+    /// Providers of logins by OpenID Connect: each has an address of its own.
+    callbacks: Vec<ProviderId>,
 }
 
 impl OwnPaths {
-    /// Puts them together. `acs_aliases` are full addresses on our origin, or paths.
-    pub fn new(gate: Arc<Gate>, site: Arc<Site>, random: Arc<dyn Random>, acs_aliases: &[String]) -> Self {
+    /// Puts them together. `acs_aliases` are full addresses on our origin, or paths; `callbacks` are the providers of
+    /// logins by OpenID Connect.
+    pub fn new(
+        gate: Arc<Gate>,
+        site: Arc<Site>,
+        random: Arc<dyn Random>,
+        acs_aliases: &[String],
+        callbacks: Vec<ProviderId>,
+    ) -> Self {
         let acs_aliases =
             acs_aliases.iter().map(|alias| alias.strip_prefix(&site.origin).unwrap_or(alias).to_owned()).collect();
-        Self { gate, site, random, acs_aliases }
+        Self { gate, site, random, acs_aliases, callbacks }
     }
 
     /// Which of ours `path` is, in normal form; none when it belongs to the e-service.
     pub fn find(&self, path: &str) -> Option<OwnPath> {
         match path.strip_prefix(&self.site.prefix) {
             Some("") => Some(OwnPath::Unknown),
-            Some(rest) if rest.starts_with('/') => Some(OwnPath::named(rest.get(1..).unwrap_or_default())),
+            Some(rest) if rest.starts_with('/') => Some(self.named(rest.get(1..).unwrap_or_default())),
             _ => self.acs_aliases.iter().any(|alias| alias == path).then_some(OwnPath::Acs),
+        }
+    }
+
+    fn named(&self, name: &str) -> OwnPath {
+        match name.strip_prefix("oidc/callback/") {
+            None => OwnPath::named(name),
+            Some(id) => {
+                let place = self.callbacks.iter().position(|known| known.as_str() == id);
+                place.map_or(OwnPath::Unknown, OwnPath::Callback)
+            }
         }
     }
 
@@ -143,8 +171,9 @@ impl OwnPaths {
             return refuse(Fault::Method(path.allow()));
         }
         // Beginning a login leaves a cookie that lasts an hour: pictures and scripts of other sites must not fill the
-        // browser with them.
-        if path == OwnPath::Login && navigation::is_known_subresource(request.headers) {
+        // browser with them. Nor do they finish one.
+        let by_navigation = matches!(path, OwnPath::Login | OwnPath::Callback(_));
+        if by_navigation && navigation::is_known_subresource(request.headers) {
             return refuse(Fault::CrossSite);
         }
         if path.same_origin_only(request.method) && !navigation::is_same_origin(request.headers, &self.site.origin) {
@@ -158,6 +187,8 @@ impl OwnPaths {
         match path {
             OwnPath::Login => self.login(request).await,
             OwnPath::Acs => self.acs(request, form).await,
+            OwnPath::Callback(place) => self.callback(place, request).await,
+            OwnPath::Backchannel => self.backchannel(form).await,
             OwnPath::Confirm => self.confirm(request, form).await,
             OwnPath::Logout if request.method == Method::POST => self.logout(request).await,
             OwnPath::Logout => self.logout_ask(request),
@@ -219,6 +250,7 @@ mod tests {
             ("session/extend", OwnPath::Extend, "POST"),
             ("saml/acs", OwnPath::Acs, "POST"),
             ("saml/metadata", OwnPath::Metadata, "GET, HEAD"),
+            ("oidc/backchannel", OwnPath::Backchannel, "POST"),
             ("jwks.json", OwnPath::Jwks, "GET, HEAD"),
             ("assets/style.css", OwnPath::Style, "GET, HEAD"),
             ("assets/logo", OwnPath::Logo, "GET, HEAD"),
@@ -229,6 +261,7 @@ mod tests {
                 assert_eq!(path.takes(&method), expect, "{name} {method}");
             }
         }
+        assert!(OwnPath::Callback(0).takes(&Method::GET) && !OwnPath::Callback(0).takes(&Method::HEAD));
         for unknown in ["", "login/", "Login", "saml", "assets/../login", "jwks.jso"] {
             assert_eq!(OwnPath::named(unknown), OwnPath::Unknown, "{unknown}");
         }

@@ -11,7 +11,12 @@ use crate::http::{cookies, pages};
 impl OwnPaths {
     /// The question; a link from anywhere may lead here.
     pub(super) fn logout_ask(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
-        pages::logout_ask(self.asked(request).view(&self.site))
+        let asked = self.asked(request);
+        // Back from a logout at the provider.
+        if request.query.flag("done") && self.gate.session_info(&request.cookies).is_none() {
+            return pages::logged_out(asked.view(&self.site), None);
+        }
+        pages::logout_ask(asked.view(&self.site))
     }
 
     /// Ends the session, and says what was ended and what was not.
@@ -19,7 +24,7 @@ impl OwnPaths {
         let ended = self.gate.logout(&request.cookies).await;
         let asked = self.asked(request);
         let mut out = if asked.page {
-            pages::logged_out(asked.view(&self.site), &ended)
+            pages::logged_out(asked.view(&self.site), Some(&ended))
         } else {
             let mut out = respond::document("application/json", Bytes::new());
             out.headers_mut().remove(http::header::CONTENT_TYPE);

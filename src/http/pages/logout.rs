@@ -1,5 +1,7 @@
 //! Logging out: the question, and what was and was not ended.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -19,6 +21,8 @@ struct LoggedOutPage<'a> {
     other: Said,
     tag: &'static str,
     home: &'a str,
+    /// Where the login at the provider can be ended.
+    at_provider: Option<&'a str>,
 }
 
 /// The matter of the page, in one language.
@@ -29,32 +33,49 @@ struct Said {
     spreading: Option<&'static str>,
     left_title: &'static str,
     /// What goes on elsewhere.
-    left: Vec<&'static str>,
+    left: Vec<Cow<'static, str>>,
+    /// What ends the login at the provider.
+    there: &'static str,
     close: &'static str,
     to_service: &'static str,
     language: &'static str,
 }
 
-/// After logging out: what was ended, and what was not.
-pub fn logged_out(view: View<'_>, logout: &Logout) -> Response<Bytes> {
+/// After logging out: what was ended, and what was not. None: the person comes back from logging out at the provider.
+pub fn logged_out(view: View<'_>, logout: Option<&Logout>) -> Response<Bytes> {
+    let there = logout.and_then(|logout| logout.at_provider.as_ref());
     let said = |locale: Locale| {
         let words = words(locale);
-        let ended = if logout.was_signed_in { words.ended } else { words.nothing_ended };
+        let ended = match logout {
+            None => words.back_from_provider,
+            Some(logout) if logout.was_signed_in => words.ended,
+            Some(_) => words.nothing_ended,
+        };
+        let left_eid = match there {
+            Some(there) => Some(fill(words.left_there, &[("eid", &there.label)]).into()),
+            None => logout.is_some().then_some(Cow::Borrowed(words.left_eid)),
+        };
         Said {
             title: words.logged_out_title,
             ended: fill(ended, &[("service", view.site.service_name.get(locale))]),
-            spreading: (!logout.everywhere).then_some(words.spreading),
+            spreading: logout.is_some_and(|logout| !logout.everywhere).then_some(words.spreading),
             left_title: words.left_title,
-            left: vec![words.left_eid, words.left_services],
+            left: left_eid.into_iter().chain([words.left_services.into()]).collect(),
+            there: words.logout_there,
             close: words.close,
             to_service: words.to_service,
             language: words.this_language,
         }
     };
     let other = other(view.locale);
-    let frame = Frame::new(view);
-    let out =
-        LoggedOutPage { frame, said: said(view.locale), other: said(other), tag: other.tag(), home: &view.site.home };
+    let out = LoggedOutPage {
+        frame: Frame::new(view),
+        said: said(view.locale),
+        other: said(other),
+        tag: other.tag(),
+        home: &view.site.home,
+        at_provider: there.map(|there| there.location.as_str()),
+    };
     page(StatusCode::OK, &out)
 }
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::base::{EidId, ProviderId, UnixTime};
 use crate::config::{Localised, Logo, Notice, Pages};
 use crate::crypto::digest::SystemRandom;
-use crate::gate::{CannotUse, Choice, Confirm, Logout, Reference, Trouble, Unfit, Why};
+use crate::gate::{AtProvider, CannotUse, Choice, Confirm, Logout, Reference, Trouble, Unfit, Why};
 use crate::http::text::Problem;
 use crate::session::Locale;
 
@@ -77,7 +77,7 @@ fn asks() -> Confirm {
 }
 
 fn ended(was_signed_in: bool, everywhere: bool) -> Logout {
-    Logout { was_signed_in, everywhere, set_cookies: vec![] }
+    Logout { was_signed_in, everywhere, at_provider: None, set_cookies: vec![] }
 }
 
 fn every_page(locale: Locale) -> Vec<Response<Bytes>> {
@@ -85,9 +85,13 @@ fn every_page(locale: Locale) -> Vec<Response<Bytes>> {
     let view = view(&site, locale);
     let reference = Reference::new(&SystemRandom::new()).unwrap();
     let options = [option("bankid", "BankID", None), option("freja", "Freja", Some(Trouble::Down))];
+    let location = "https://op.example.se/logout?a=b&c=\"><script>1</script>".to_owned();
+    let elsewhere = Logout { at_provider: Some(AtProvider { label: "<Freja>".into(), location }), ..ended(true, true) };
     let mut pages = vec![
         choose(view, &offer(&options, &Why::Open)),
-        logged_out(view, &ended(true, true)),
+        logged_out(view, Some(&ended(true, true))),
+        logged_out(view, Some(&elsewhere)),
+        logged_out(view, None),
         logout_ask(view),
         confirm(view, &asks()),
         to_provider(view, "https://idp.example.se:8443/sso", &[("SAMLRequest", "abc")]),
@@ -380,7 +384,7 @@ fn logging_out_says_what_was_ended_and_what_was_not() {
         (ended(true, false), "Din inloggning i", true),
         (ended(false, true), "Det fanns ingen inloggning att avsluta.", false),
     ] {
-        let html = body(&logged_out(view(&site, Locale::Sv), &logout));
+        let html = body(&logged_out(view(&site, Locale::Sv), Some(&logout)));
         assert!(html.contains(ended), "{html}");
         assert_eq!(html.contains("på alla våra servrar"), spreading);
         for said in [
@@ -394,6 +398,23 @@ fn logging_out_says_what_was_ended_and_what_was_not() {
             assert!(html.contains(said), "{said}: {html}");
         }
     }
+}
+
+#[test]
+fn a_login_that_lives_on_at_the_provider_can_be_ended_there() {
+    let site = site();
+    let there = AtProvider { label: "Freja".into(), location: "https://op.example.se/logout?a=b".into() };
+    let html =
+        body(&logged_out(view(&site, Locale::Sv), Some(&Logout { at_provider: Some(there), ..ended(true, true) })));
+    assert!(html.contains("<li>Du kan fortfarande vara inloggad hos Freja.</li>"), "{html}");
+    assert!(
+        html.contains("class=\"button\" href=\"https://op.example.se/logout?a=b\">Logga ut även där</a>"),
+        "{html}"
+    );
+    // Back from there, nothing is said of it any more.
+    let html = body(&logged_out(view(&site, Locale::Sv), None));
+    assert!(html.contains("Du är utloggad från Tjänst") && !html.contains("hos e-legitimationen"), "{html}");
+    assert!(html.contains("Inloggningar i andra tjänster"), "{html}");
 }
 
 #[test]

@@ -71,6 +71,8 @@ problems! {
     Elsewhere = "problem.elsewhere";
     /// It took too long, or whoever began it is gone.
     Lost = "problem.lost";
+    /// The provider did not give what we asked it for after the person had logged in there.
+    ProviderFailed = "problem.provider_failed";
     /// A program's bearer token was refused.
     Token = "problem.token";
     /// A program's bearer token is not enough.
@@ -145,14 +147,14 @@ impl Way {
 impl Problem {
     /// Whether it is about logging in by an e-ID.
     pub const fn is_of_a_login(self) -> bool {
-        matches!(self, Self::Cancelled | Self::Failed | Self::NoProvider | Self::Lost)
+        matches!(self, Self::Cancelled | Self::Failed | Self::ProviderFailed | Self::NoProvider | Self::Lost)
     }
 
     /// The way on.
     pub const fn way(self) -> Way {
         match self {
             Self::Cancelled => Way::Choose,
-            Self::Failed | Self::Level | Self::Attribute => Way::ChooseOther,
+            Self::Failed | Self::ProviderFailed | Self::Level | Self::Attribute => Way::ChooseOther,
             Self::Elsewhere | Self::Lost | Self::Used => Way::Begin,
             Self::NotSignedIn | Self::NotSent => Way::LogIn,
             Self::NotSentLevel => Way::ChooseOther,
@@ -283,12 +285,18 @@ words! {
         ended = "logged_out.ended";
         /// Nothing was: `{service}`.
         nothing_ended = "logged_out.nothing";
+        /// Back from the provider, where the person logged out too: `{service}`.
+        back_from_provider = "logged_out.back";
         /// Other replicas do not know it yet.
         spreading = "logged_out.spreading";
         /// Over what was not ended.
         left_title = "logged_out.left_title";
         /// The login at the e-ID.
         left_eid = "logged_out.left_eid";
+        /// The login at a provider that takes a logout from here: `{eid}`.
+        left_there = "logged_out.left_there";
+        /// What ends it there.
+        logout_there = "logged_out.there";
         /// Logins in other services.
         left_services = "logged_out.left_services";
         /// What to do on a shared machine.

@@ -102,6 +102,15 @@ impl Request {
         self
     }
 
+    /// With a bearer token (RFC 6750, 2.1); none where it fits no header.
+    pub fn bearer(mut self, token: &Secret<String>) -> Option<Self> {
+        let text = Secret::new(format!("Bearer {}", token.expose()));
+        let mut value = HeaderValue::from_str(text.expose()).ok()?;
+        value.set_sensitive(true);
+        self.headers.insert(header::AUTHORIZATION, value);
+        Some(self)
+    }
+
     /// Only if it is another than what `validators` were given with.
     #[must_use]
     pub fn unless(mut self, validators: &Validators) -> Self {
@@ -162,6 +171,11 @@ impl Answer {
     /// The status.
     pub const fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// The status as a number.
+    pub fn code(&self) -> u16 {
+        self.status.as_u16()
     }
 
     /// The body, whole and within its limit.

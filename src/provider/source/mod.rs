@@ -244,6 +244,11 @@ impl<T: Send + Sync + 'static> Source<T> {
         }
     }
 
+    /// Whether it is known where to fetch from.
+    pub fn has_address(&self) -> bool {
+        !self.lock().urls.is_empty()
+    }
+
     /// Wants a newer document: for a key that the one in use does not have. Returns when there is one, when the fetch has
     /// failed, or at once when it is too early to ask again. The caller bounds its wait.
     pub async fn early(&self, way: &Way) -> Early {

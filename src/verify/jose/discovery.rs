@@ -56,15 +56,7 @@ impl Discovery {
     pub fn read(document: &[u8], issuer: &str) -> Result<Self, Reject> {
         let read = Document::read(document.to_vec(), &limits::PROVIDER_DOCUMENT)?;
         let all = Reader(read.root());
-        match all.text("issuer")? {
-            None => return Err(Reject::new(Reason::IssuerMissing, "no `issuer`")),
-            // Exactly: the document may come from anywhere, the name may not (4.3).
-            Some(name) if name != issuer => {
-                let detail = format_args!("the document is of {name:?}; {issuer:?} is configured");
-                return Err(Reject::new(Reason::IssuerMismatch, detail));
-            }
-            Some(_) => {}
-        }
+        all.is_of(issuer)?;
         if !all.texts("response_types_supported")?.unwrap_or_default().iter().any(|kind| kind == "code") {
             return Err(malformed("`response_types_supported` has no `code`"));
         }
@@ -108,6 +100,17 @@ impl Discovery {
     }
 }
 
+/// Where the keys of `issuer` are, by its document: all that bearer tokens need of it (RFC 8414, 2).
+///
+/// # Errors
+/// As [`Discovery::read`], of what is looked at.
+pub fn jwks_uri(document: &[u8], issuer: &str) -> Result<String, Reject> {
+    let read = Document::read(document.to_vec(), &limits::PROVIDER_DOCUMENT)?;
+    let all = Reader(read.root());
+    all.is_of(issuer)?;
+    all.endpoint("jwks_uri")?.ok_or_else(|| malformed("no `jwks_uri`"))
+}
+
 fn malformed(what: impl std::fmt::Display) -> Reject {
     Reject::new(Reason::DiscoveryMalformed, what)
 }
@@ -116,6 +119,18 @@ fn malformed(what: impl std::fmt::Display) -> Reject {
 struct Reader<'d>(Object<'d>);
 
 impl Reader<'_> {
+    /// Whose document it is. Exactly: it may come from anywhere, the name may not (4.3).
+    fn is_of(&self, issuer: &str) -> Result<(), Reject> {
+        match self.text("issuer")? {
+            None => Err(Reject::new(Reason::IssuerMissing, "no `issuer`")),
+            Some(name) if name != issuer => {
+                let detail = format_args!("the document is of {name:?}; {issuer:?} is configured");
+                Err(Reject::new(Reason::IssuerMismatch, detail))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
     fn text(&self, name: &str) -> Result<Option<String>, Reject> {
         let Some(value) = self.0.get(name) else { return Ok(None) };
         let text = value.as_text().filter(|text| !text.is_empty());

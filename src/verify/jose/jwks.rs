@@ -99,6 +99,16 @@ enum Read {
 }
 
 impl KeySet {
+    /// The fingerprint of each key.
+    pub fn fingerprints(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.keys.iter().map(|key| key.public.fingerprint())
+    }
+
+    /// The `kid` of each key that has one.
+    pub fn kids(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().filter_map(|key| key.kid.as_deref())
+    }
+
     /// Reads a document.
     ///
     /// # Errors

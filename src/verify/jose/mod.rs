@@ -24,7 +24,7 @@ mod userinfo;
 
 pub use access_token::{AccessToken, AccessTokenExpect};
 pub use claims::Claims;
-pub use discovery::Discovery;
+pub use discovery::{Discovery, jwks_uri};
 pub use dpop::{DpopExpect, DpopProof, dpop_proof};
 pub use id_token::{Asked, IdToken, IdTokenExpect, LevelRules, Nonce};
 pub use json::{Kind, Object, Value};

@@ -46,8 +46,20 @@ pub struct ProfileRules {
     pub numbers_apart: bool,
     /// The claim that must say `SE` where an identity number is to count as a Swedish one.
     pub number_country: Option<&'static str>,
+    /// What is asked for, unless the configuration says otherwise.
+    pub scopes: &'static [&'static str],
+    /// The same at the eIDAS connector, where that is a provider of another kind of person.
+    pub connector_scopes: &'static [&'static str],
     /// Where the person is.
     pub claims: ClaimNames,
+}
+
+impl ProfileRules {
+    /// The scopes to ask a provider for (OpenID Connect Core, 5.4).
+    pub fn scopes(&self, eidas_connector: bool) -> impl Iterator<Item = &'static str> {
+        let scopes = if eidas_connector { self.connector_scopes } else { self.scopes };
+        scopes.iter().copied()
+    }
 }
 
 /// Claims by what they tell. Of several names the first one that is there counts.
@@ -110,6 +122,9 @@ const SWEDISH: ClaimNames = ClaimNames {
     ..STANDARD
 };
 
+const SWEDISH_SCOPES: &[&str] =
+    &["openid", "https://id.oidc.se/scope/naturalPersonInfo", "https://id.oidc.se/scope/naturalPersonNumber"];
+
 const SIGNED_FOR_FIVE_MINUTES: ProfileRules = ProfileRules {
     lifetime: Some(Duration::from_secs(5 * 60)),
     auth_time: AuthTime::Required,
@@ -118,6 +133,8 @@ const SIGNED_FOR_FIVE_MINUTES: ProfileRules = ProfileRules {
     loa_words: &[],
     numbers_apart: true,
     number_country: None,
+    scopes: SWEDISH_SCOPES,
+    connector_scopes: SWEDISH_SCOPES,
     claims: SWEDISH,
 };
 
@@ -129,12 +146,19 @@ static GENERIC: ProfileRules = ProfileRules {
     loa_words: &[],
     numbers_apart: false,
     number_country: None,
+    scopes: &["openid", "profile"],
+    connector_scopes: &["openid", "profile"],
     claims: STANDARD,
 };
 
 static OIDC_SWEDEN: ProfileRules = SIGNED_FOR_FIVE_MINUTES;
 
 static SWEDEN_CONNECT: ProfileRules = ProfileRules {
+    connector_scopes: &[
+        "openid",
+        "https://id.swedenconnect.se/scope/eidasNaturalPersonIdentity",
+        "https://id.swedenconnect.se/scope/eidasSwedishIdentity",
+    ],
     claims: ClaimNames {
         mapped_number: &[
             "https://id.swedenconnect.se/claim/mappedPersonalIdentityNumber",
@@ -147,6 +171,13 @@ static SWEDEN_CONNECT: ProfileRules = ProfileRules {
     },
     ..SIGNED_FOR_FIVE_MINUTES
 };
+
+const FREJA_SCOPES: &[&str] = &[
+    "openid",
+    "profile",
+    "https://frejaeid.com/oidc/scopes/personalIdentityNumber",
+    "https://frejaeid.com/oidc/scopes/registrationLevel",
+];
 
 static FREJA: ProfileRules = ProfileRules {
     lifetime: None,
@@ -161,6 +192,8 @@ static FREJA: ProfileRules = ProfileRules {
     ],
     numbers_apart: false,
     number_country: Some("https://frejaeid.com/oidc/claims/country"),
+    scopes: FREJA_SCOPES,
+    connector_scopes: FREJA_SCOPES,
     claims: ClaimNames {
         personal_number: &["https://frejaeid.com/oidc/claims/personalIdentityNumber"],
         country: &["https://frejaeid.com/oidc/claims/country"],
@@ -176,6 +209,8 @@ static INERA: ProfileRules = ProfileRules {
     loa_words: &[],
     numbers_apart: false,
     number_country: None,
+    scopes: &["openid", "profile"],
+    connector_scopes: &["openid", "profile"],
     claims: ClaimNames {
         personal_number: &["credentialPersonalIdentityNumber"],
         hsa_id: &["employeeHsaId"],

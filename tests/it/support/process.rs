@@ -25,9 +25,15 @@ impl Process {
 
     /// Starts it with another file of that folder.
     pub fn start_with(folder: &Path, config: &str) -> Self {
+        Self::start_as(folder, config, &[])
+    }
+
+    /// Starts it with more in its environment. Its log must be JSON, as it is by itself where nobody watches.
+    pub fn start_as(folder: &Path, config: &str, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_grindvakt"))
             .args(["run", "--config", config])
             .current_dir(folder)
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
@@ -59,6 +65,11 @@ impl Process {
             assert!(Instant::now() < end, "no {event} in {:#?}", self.log.lock().unwrap());
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Everything that it has told so far, one line each.
+    pub fn told(&self) -> Vec<String> {
+        self.log.lock().unwrap().iter().map(ToString::to_string).collect()
     }
 
     /// Whether its log tells of `event`.

@@ -1,0 +1,172 @@
+//! What we ask the provider ourselves: tokens for a code (RFC 6749, 4.1.3), UserInfo (OpenID Connect Core, 5.3), and a
+//! place for a request (RFC 9126, 2.1). Every address was checked when the discovery document was read.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::super::Gate;
+use super::Credential;
+use crate::base::limits::{EXCHANGE_SECS, FETCH_CONNECT_SECS};
+use crate::base::{Secret, UnixTime};
+use crate::config::RemoteUrl;
+use crate::provider::fetch::{Answer, Request, Times};
+use crate::provider::{OidcEntry, ProviderEntry};
+use crate::request::CLIENT_ASSERTION_TYPE;
+use crate::verify::jose::{Discovery, EndpointError, PushedRequest, TokenResponse};
+use crate::verify::{Reason, Reject};
+
+/// UserInfo as it came.
+pub(super) enum UserInfoBody {
+    /// `application/jwt`: vouched for by a signature.
+    Token(Bytes),
+    /// `application/json`: vouched for by the connection alone.
+    Json(Bytes),
+}
+
+/// A person waits for it.
+const fn times() -> Times {
+    let whole = Duration::from_secs(EXCHANGE_SECS);
+    Times { connect: Duration::from_secs(FETCH_CONNECT_SECS), head: whole, whole }
+}
+
+impl Gate {
+    /// The provider's tokens for a code.
+    pub(super) async fn tokens_for(
+        &self,
+        provider: &ProviderEntry,
+        entry: OidcEntry<'_>,
+        discovery: &Discovery,
+        code: &str,
+        verifier: &str,
+        now: UnixTime,
+    ) -> Result<TokenResponse, Reject> {
+        let redirect_uri = self.redirect_uri(&provider.config().id);
+        let fields = [
+            ("grant_type", "authorization_code".to_owned()),
+            ("code", code.to_owned()),
+            ("redirect_uri", redirect_uri),
+            ("code_verifier", verifier.to_owned()),
+        ];
+        let answer = self
+            .post(provider, entry, &discovery.token_endpoint, fields.into(), Reason::TokenEndpointFailed, now)
+            .await?;
+        if answer.code() != 200 {
+            return Err(refused(&answer, Reason::TokenEndpointFailed));
+        }
+        TokenResponse::read(answer.body())
+    }
+
+    /// The name of a request that the provider keeps.
+    pub(super) async fn push(
+        &self,
+        provider: &ProviderEntry,
+        entry: OidcEntry<'_>,
+        discovery: &Discovery,
+        fields: Vec<(&'static str, String)>,
+        now: UnixTime,
+    ) -> Result<String, Reject> {
+        let none = || Reject::new(Reason::PushFailed, "the provider has no endpoint for pushed requests");
+        let endpoint = discovery.pushed_authorization_request_endpoint.as_deref().ok_or_else(none)?;
+        let answer = self.post(provider, entry, endpoint, fields, Reason::PushFailed, now).await?;
+        // 201, and 200 of those who read the draft.
+        if !matches!(answer.code(), 200 | 201) {
+            return Err(refused(&answer, Reason::PushFailed));
+        }
+        Ok(PushedRequest::read(answer.body())?.request_uri)
+    }
+
+    /// A form to one of the provider's endpoints, in our own name.
+    async fn post(
+        &self,
+        provider: &ProviderEntry,
+        entry: OidcEntry<'_>,
+        endpoint: &str,
+        mut fields: Vec<(&'static str, String)>,
+        failed: Reason,
+        now: UnixTime,
+    ) -> Result<Answer, Reject> {
+        let url = RemoteUrl::parse(endpoint).map_err(|message| Reject::new(Reason::EndpointMalformed, message))?;
+        let named = fields.iter().any(|(name, _)| *name == "client_id");
+        let credential = self.clients.get(&provider.config().id);
+        match credential {
+            Some(Credential::Key(_)) => {
+                let assertion = self.client_assertion(provider, entry, failed, now).await?;
+                fields.push(("client_assertion_type", CLIENT_ASSERTION_TYPE.to_owned()));
+                fields.push(("client_assertion", assertion));
+            }
+            Some(Credential::Secret(_)) => {}
+            // A public client says its name, and PKCE shows that it asked (RFC 6749, 4.1.3).
+            None if named => {}
+            None => fields.push(("client_id", entry.own.client_id.clone())),
+        }
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut request = Request::form(url, &fields).accept("application/json").within(times());
+        if let Some(Credential::Secret(secret)) = credential {
+            request = request.basic(&entry.own.client_id, secret);
+        }
+        self.fetch(request, failed).await
+    }
+
+    /// A new one for each exchange: whoever sees one can do nothing with it (RFC 7523, 3).
+    async fn client_assertion(
+        &self,
+        provider: &ProviderEntry,
+        entry: OidcEntry<'_>,
+        failed: Reason,
+        now: UnixTime,
+    ) -> Result<String, Reject> {
+        let id = self.token_id().map_err(|error| Reject::new(failed, error))?;
+        let (clients, provider) = (self.clients.clone(), provider.config().id.clone());
+        let (client_id, issuer) = (entry.own.client_id.clone(), entry.own.issuer.clone());
+        let job = move || match clients.get(&provider) {
+            Some(Credential::Key(key)) => Some(key.client_assertion(&client_id, &issuer, &id, now)),
+            Some(Credential::Secret(_)) | None => None,
+        };
+        let busy = |_| Reject::new(failed, "no room to sign the client's assertion");
+        let signed = self.pool.run(job).await.map_err(busy)?;
+        signed
+            .ok_or_else(|| Reject::new(failed, "no key to sign the client's assertion with"))?
+            .map_err(|error| Reject::new(failed, error))
+    }
+
+    /// UserInfo about whoever the access token is of.
+    pub(super) async fn userinfo(&self, endpoint: &str, access_token: &Secret<String>) -> Result<UserInfoBody, Reject> {
+        let url = RemoteUrl::parse(endpoint).map_err(|message| Reject::new(Reason::EndpointMalformed, message))?;
+        let failed = |what: &dyn std::fmt::Display| Reject::new(Reason::UserInfoFailed, what);
+        let no_header = || Reject::new(Reason::TokenResponseMalformed, "an access token that fits no header");
+        let request = Request::get(url).accept("application/jwt, application/json;q=0.9").within(times());
+        let request = request.bearer(access_token).ok_or_else(no_header)?;
+        let answer = self.fetch(request, Reason::UserInfoFailed).await?;
+        if answer.code() != 200 {
+            return Err(failed(&format_args!("UserInfo was answered with {}", answer.code())));
+        }
+        match answer.media_type().as_deref() {
+            Some("application/jwt") => Ok(UserInfoBody::Token(answer.body().clone())),
+            Some("application/json") => Ok(UserInfoBody::Json(answer.body().clone())),
+            other => Err(failed(&format_args!("UserInfo of the type {:?}", other.unwrap_or("none")))),
+        }
+    }
+
+    async fn fetch(&self, request: Request, failed: Reason) -> Result<Answer, Reject> {
+        let none = || Reject::new(failed, "there is no way out");
+        let fetcher = self.refresher.get().and_then(|refresher| refresher.fetcher()).ok_or_else(none)?;
+        fetcher.send(request).await.map_err(|error| Reject::new(failed, error))
+    }
+}
+
+/// Why an endpoint did not give what was asked for. What the provider has written besides its code is for nobody's log.
+fn refused(answer: &Answer, failed: Reason) -> Reject {
+    let status = answer.code();
+    let Some(EndpointError { code }) = EndpointError::read(answer.body()) else {
+        return Reject::new(failed, format_args!("answered with {status}"));
+    };
+    let reason = match code.as_str() {
+        "invalid_grant" => Reason::CodeRefused,
+        "invalid_client" | "unauthorized_client" => Reason::ClientRefused,
+        "server_error" | "temporarily_unavailable" => failed,
+        _ if status >= 500 => failed,
+        _ => Reason::RequestRefused,
+    };
+    Reject::new(reason, format_args!("answered with {status}, {code}"))
+}

@@ -1,0 +1,170 @@
+//! What operators see of what happens: metrics that say what became of each request and login, and lines that belong to
+//! their trace.
+
+use std::collections::BTreeSet;
+
+use grindvakt::base::{Clock as _, SystemClock};
+use grindvakt_demo::Outcome;
+use http::StatusCode;
+use serde_json::Value;
+
+use crate::support::process::Process;
+use crate::support::{Client, World, eventually, metric};
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// The number of requests of an outcome, of all routes together.
+async fn outcomes(world: &World, outcome: &str) -> f64 {
+    let text = Client::new(world.admin()).get("/metrics").await.body;
+    let begins = format!("grindvakt_requests_total{{outcome=\"{outcome}\",");
+    let values = text.lines().filter(|line| line.starts_with(&begins)).map(|line| line.rsplit(' ').next().unwrap());
+    values.map(|value| value.parse::<f64>().unwrap()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_request_is_counted_once_under_what_became_of_it() {
+    let world = World::new("").await;
+    let mut all = 0.0;
+    let mut person = Client::new(world.public());
+    person.log_in(&world, "/ansokan/1").await;
+    // login, SP metadata as the provider reads it, and the answer.
+    assert_eq!(outcomes(&world, "own").await, 3.0);
+    all += 3.0;
+    for (target, xhr, session, outcome) in [
+        ("/om/oss", false, false, "forwarded"),
+        ("/ansokan/1", false, true, "forwarded"),
+        ("/ansokan/1", false, false, "needs_login"),
+        ("/ansokan/1", true, false, "needs_login"),
+        ("/hog/1", true, true, "step_up"),
+        ("/okand", false, true, "forwarded"),
+        ("/om/%2e%2e%2fx%00", false, false, "invalid"),
+        ("/eid/nothing", false, false, "own"),
+    ] {
+        let mut client = if session { person.clone() } else { Client::new(world.public()) };
+        if xhr {
+            client = client.xhr();
+        }
+        let before = outcomes(&world, outcome).await;
+        client.get(target).await;
+        assert_eq!(outcomes(&world, outcome).await, before + 1.0, "{target} {outcome}");
+        all += 1.0;
+    }
+    let text = Client::new(world.admin()).get("/metrics").await.body;
+    let counted: f64 = text
+        .lines()
+        .filter(|line| line.starts_with("grindvakt_requests_total{"))
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+        .sum();
+    assert_eq!(counted, all, "each once");
+    for (name, value) in [
+        ("grindvakt_upstream_seconds_count{route=\"/ansokan/*\"}", 1.0),
+        ("grindvakt_upstream_seconds_count{route=\"/om/*\"}", 1.0),
+        ("grindvakt_upstream_seconds_count{route=\"(default)\"}", 1.0),
+        ("grindvakt_decision_seconds_count", 3.0),
+        ("grindvakt_requests_in_flight", 0.0),
+        ("grindvakt_upstream_in_flight", 0.0),
+    ] {
+        assert_eq!(metric(world.admin(), name).await, value, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_is_counted_on_its_way_with_its_level_and_its_stages() {
+    let world = World::new("").await;
+    let mut client = Client::new(world.public());
+    client.log_in(&world, "/ansokan/1").await;
+    let (request, relay_state) = client.begin(&world, "/ansokan/2").await;
+    let response = world.idp.response(&request).outcome(Outcome::Tampered).at(SystemClock.now()).build();
+    assert!(client.answer(&response, &relay_state).await.status.is_client_error());
+    for (name, value) in [
+        ("grindvakt_logins_begun_total{provider=\"bankid-a\"}", 2.0),
+        ("grindvakt_logins_returned_total{provider=\"bankid-a\"}", 2.0),
+        ("grindvakt_logins_finished_total{provider=\"bankid-a\"}", 1.0),
+        ("grindvakt_logins_begun_total{provider=\"freja\"}", 0.0),
+        ("grindvakt_login_seconds_count{provider=\"bankid-a\"}", 1.0),
+        ("grindvakt_loa_asked_total{loa=\"loa3\",provider=\"bankid-a\"}", 2.0),
+        ("grindvakt_loa_got_total{loa=\"loa3\",provider=\"bankid-a\"}", 1.0),
+        ("grindvakt_verification_seconds_count{protocol=\"saml\"}", 2.0),
+        ("grindvakt_verification_stage_seconds_count{stage=\"reading\"}", 2.0),
+        ("grindvakt_verification_stage_seconds_count{stage=\"claims\"}", 1.0),
+        ("grindvakt_provider_usable{provider=\"bankid-a\"}", 1.0),
+        ("grindvakt_replay_entries", 2.0),
+        ("grindvakt_stopping", 0.0),
+    ] {
+        assert_eq!(metric(world.admin(), name).await, value, "{name}");
+    }
+    let accepted =
+        "grindvakt_verifications_total{outcome=\"accepted\",protocol=\"saml\",provider=\"bankid-a\",reason=\"none\"}";
+    assert_eq!(metric(world.admin(), accepted).await, 1.0);
+    let skew = metric(world.admin(), "grindvakt_provider_clock_skew_seconds{provider=\"bankid-a\"}").await;
+    assert!((-5.0..=1.0).contains(&skew), "{skew}");
+    let text = Client::new(world.admin()).get("/metrics").await.body;
+    let config = text.lines().find(|line| line.starts_with("grindvakt_config_info{")).unwrap();
+    assert!(config.contains("service=\"etjanst\"") && config.contains("environment=\"test\""), "{config}");
+    let own = metric(world.admin(), "grindvakt_own_certificate_expiry_seconds{use=\"signing\"}").await;
+    assert!(own > 86_400.0, "{own}");
+}
+
+/// Whatever a stranger sends, the number of series stays what the configuration makes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_make_no_series() {
+    let world = World::new("").await;
+    let series = async || {
+        let text = Client::new(world.admin()).get("/metrics").await.body;
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect::<BTreeSet<String>>()
+    };
+    let knock = async |round: u32| {
+        for n in 0..20 {
+            let mut client = Client::new(world.public());
+            client.headers.push(("x-forwarded-host".into(), format!("h{round}-{n}")));
+            client.headers.push(("user-agent".into(), format!("a{round}-{n}")));
+            client.get(&format!("/ansokan/{round}/{n}?q={n}")).await;
+            client.get(&format!("/eid/{round}-{n}")).await;
+            client.get(&format!("/eid/login?eid=e{round}-{n}&rd=/{n}")).await;
+            client.answer(&format!("<x{round}-{n}/>"), &format!("r{n}")).await;
+        }
+    };
+    knock(0).await;
+    let before = series().await;
+    knock(1).await;
+    let after = series().await;
+    assert_eq!(after.difference(&before).collect::<Vec<_>>(), Vec::<&String>::new());
+    assert!(after.len() < 1000, "{}", after.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_is_passed_on_and_its_lines_say_so() {
+    let world = World::new("").await;
+    let process = Process::start(world.folder.path());
+    for (parents, state, passed) in [
+        (&[TRACEPARENT][..], "vendor=1", true),
+        (&["00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"], "vendor=1", false),
+        (&[TRACEPARENT, TRACEPARENT], "vendor=1", false),
+        (&[], "vendor=1", false),
+    ] {
+        let mut client = Client::new(process.public);
+        client.headers.extend(parents.iter().map(|parent| ("traceparent".into(), (*parent).into())));
+        client.headers.push(("tracestate".into(), state.into()));
+        assert_eq!(client.get("/om/x").await.status, StatusCode::OK);
+        let seen = world.seen();
+        let expect: &[&str] = if passed { &[TRACEPARENT] } else { &[] };
+        assert_eq!(seen.all("traceparent"), expect, "{parents:?}");
+        assert_eq!(seen.all("tracestate").len(), usize::from(passed), "{parents:?}");
+    }
+    assert_eq!(metric(process.admin, "grindvakt_trace_headers_dropped_total").await, 2.0);
+    let mut client = Client::new(process.public).xhr();
+    client.headers.push(("traceparent".into(), TRACEPARENT.into()));
+    client.get("/ansokan/1").await;
+    let of_the_trace = || {
+        let belongs = |line: &String| line.contains(&format!("\"trace_id\":\"{TRACE}\""));
+        process.told().into_iter().filter(belongs).collect::<Vec<String>>()
+    };
+    eventually(5, "the line is told", || async { !of_the_trace().is_empty() }).await;
+    for line in of_the_trace() {
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&line["event"], &line["code"]), (&"request_denied".into(), &"needs_login".into()));
+        assert_eq!(line["reference"].as_str().unwrap().len(), 8, "{line}");
+    }
+}
