@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grindvakt::base::{Clock as _, SystemClock};
+use grindvakt::base::{Clock as _, SystemClock, UnixTime};
 use grindvakt_demo::serve;
 use http::StatusCode;
 
@@ -380,23 +380,36 @@ async fn the_e_id_that_was_used_last_comes_first() {
 #[tokio::test]
 #[ignore = "makes the pictures of docs/images: make images"]
 async fn pictures_for_the_readme() {
-    told("pictures", MORE_EIDS, async move |web| {
+    let from = SystemClock.now().plus(Duration::from_secs(3 * 86_400));
+    let whole = UnixTime::from_secs(from.as_secs() / 3_600 * 3_600);
+    let more = MORE_EIDS.replace("2020-01-01T00:00:00+01:00", &whole.to_string());
+    let more = more.replace("2099-12-31T23:59:00+01:00", &whole.plus(Duration::from_secs(6 * 3_600)).to_string());
+    told("pictures", &more, async move |web| {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images");
-        for (colours, languages, place, name) in [
-            (Colours::Light, "sv", Some(Place::Cancelled), "cancelled"),
-            (Colours::Dark, "en", Some(Place::LoggedOut), "logged-out-dark"),
-            (Colours::Light, "sv", None, "chooser"),
-        ] {
+        let start = async |languages, colours| {
             let browser = web.browser(&profile(languages)).await;
-            browser.window(Window { width: 480, height: 600, scale: 1 }).await;
+            browser.window(Window { width: 440, height: 600, scale: 1 }).await;
             browser.colours(colours).await;
-            match place {
-                Some(place) => place.visit(&browser, languages == "en").await,
-                None => browser.open(&at("/bygglov/1")).await,
-            }
-            browser.reads("h1").await;
-            eprintln!("{}", browser.page_picture(&folder.join(format!("{name}.png"))).await.display());
-        }
+            browser
+        };
+        let save = async |browser: &Browser, name: &str| {
+            eprintln!("{}", browser.page_picture(&folder.join(name)).await.display());
+        };
+        let browser = start("sv", Colours::Light).await;
+        browser.open(&at("/bygglov/1")).await;
+        browser.reads("h1").await;
+        save(&browser, "chooser.png").await;
+        Place::Cancelled.visit(&browser, false).await;
+        save(&browser, "cancelled.png").await;
+
+        let browser = start("en", Colours::Dark).await;
+        browser.open(&at("/bygglov/1")).await;
+        browser.press("#eid-freja").await;
+        browser.reads("select[name=outcome]").await;
+        browser.press("button[type=submit]").await;
+        browser.arrives(&at("/bygglov/1")).await;
+        Place::LoggedOut.visit(&browser, true).await;
+        save(&browser, "logged-out.png").await;
     })
     .await;
 }

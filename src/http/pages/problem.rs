@@ -76,7 +76,9 @@ pub fn problem(
     let to = |rd| {
         let alternate = move |choice: &'_ Choice| fill(own.log_in_with, &[("eid", &choice.label)]);
         // Those in trouble are on the chooser, where their trouble is told of.
-        let fine = ways.alternates.iter().filter(|choice| choice.usable && choice.trouble.is_none());
+        let fine =
+            |choice: &&Choice| choice.usable && choice.trouble.is_none() && !view.in_maintenance(&choice.provider);
+        let fine = ways.alternates.iter().filter(fine);
         fine.map(|choice| Alternate { eid: choice.eid.as_str(), text: alternate(choice), rd }).collect()
     };
     let page_of = ProblemPage {

@@ -61,13 +61,7 @@ impl Browser {
         if let Some(authority) = authority {
             trust(home.path(), authority);
         }
-        let mut command = Command::new(CHROMEDRIVER);
-        // The browser looks for its trusted authorities under its home (sql:$HOME/.pki/nssdb).
-        command.arg("--port=0").env("HOME", home.path()).env("XDG_CONFIG_HOME", home.path().join("config"));
-        command.env("XDG_CACHE_HOME", home.path().join("cache")).current_dir(home.path());
-        let (driver, port) = Program::start(command, |line| {
-            line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok()
-        });
+        let (driver, port) = drive(home.path());
         let session = Session::start(([127, 0, 0, 1], port).into(), capabilities(home.path(), profile, hosts))
             .await
             .unwrap_or_else(|e| panic!("{e}\n{}", driver.said()));
@@ -210,6 +204,25 @@ impl Drop for Browser {
             let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
         }
     }
+}
+
+/// Starts the driver. It looks for a port that is free for IPv6 and takes the same one for IPv4, which somebody else may
+/// have: then once more.
+fn drive(home: &Path) -> (Program, u16) {
+    let mut said = String::new();
+    for _ in 0..5 {
+        let mut command = Command::new(CHROMEDRIVER);
+        // The browser looks for its trusted authorities under its home (sql:$HOME/.pki/nssdb).
+        command.arg("--port=0").env("HOME", home).env("XDG_CONFIG_HOME", home.join("config"));
+        command.env("XDG_CACHE_HOME", home.join("cache")).current_dir(home);
+        let port =
+            |line: &str| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok();
+        match Program::try_start(command, port) {
+            Ok(started) => return started,
+            Err(why) => said = why,
+        }
+    }
+    panic!("{said}");
 }
 
 fn not_yet() -> WebDriverError {

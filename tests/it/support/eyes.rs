@@ -183,7 +183,7 @@ impl Browser {
         let png = self.session().devtools("Page.captureScreenshot", wanted).await.unwrap();
         let png = base64_simd::STANDARD.decode_to_vec(png["data"].as_str().unwrap()).unwrap();
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, png).unwrap();
+        std::fs::write(path, super::png::smaller(&png)).unwrap();
         path.to_path_buf()
     }
 }

@@ -4,6 +4,8 @@
 pub mod browser;
 #[cfg(feature = "peers")]
 pub mod eyes;
+#[cfg(feature = "peers")]
+pub mod png;
 pub mod process;
 #[cfg(feature = "peers")]
 pub mod program;
