@@ -114,7 +114,15 @@ pub async fn run(stage: &Stage, mut say: impl FnMut(&str)) -> Result<(), CheckEr
         say(&format!("refused, as it should be: {outcome}"));
     }
 
-    for eid in ["bankid", "freja"] {
+    for outcome in ["cancel", "tampered", "wrong-key", "wrong-nonce", "wrong-iss", "expired", "userinfo-other"] {
+        let page = to_provider(&mut browser, stage, "freja-oidc", "/ansokan").await?;
+        let page = choose(&mut browser, &page, 0, None, outcome).await?;
+        expect("a login that must fail", "a refusal (4xx)", &page, page.status.is_client_error())?;
+        say(&format!("refused, as it should be, by OpenID Connect: {outcome}"));
+    }
+
+    let mut subjects = Vec::new();
+    for eid in ["bankid", "freja", "freja-oidc"] {
         let mut browser = Browser::new();
         let page = to_provider(&mut browser, stage, eid, "/ansokan").await?;
         let page = choose(&mut browser, &page, 0, None, "success").await?;
@@ -125,6 +133,7 @@ pub async fn run(stage: &Stage, mut say: impl FnMut(&str)) -> Result<(), CheckEr
             && page.body.contains("X-Eid-Subject");
         expect("a login", "the e-service with identity headers", &page, inside)?;
         say(&format!("logged in with {eid}: the e-service was told the personal number and the name"));
+        subjects.extend(subject(&page));
 
         let form = page.forms().into_iter().next().ok_or_else(|| BrowseError::NoForm(page.url.clone()))?;
         browser.submit(&page, &form).await?;
@@ -132,7 +141,35 @@ pub async fn run(stage: &Stage, mut say: impl FnMut(&str)) -> Result<(), CheckEr
         expect("after logout", "anything but the page", &page, !page.body.contains("195006262546"))?;
         say("logged out again");
     }
+    let one = subjects.len() == 3 && subjects.windows(2).all(|pair| pair.first() == pair.get(1));
+    expect("three logins of one person", "one X-Eid-Subject", &page, one)?;
+    say("and X-Eid-Subject was the same each time");
+    account(stage, &mut say).await?;
     program(stage, &mut say).await
+}
+
+/// What a page of the sample e-service says that it was told of whom.
+fn subject(page: &Page) -> Option<String> {
+    let (_, rest) = page.body.split_once("X-Eid-Subject</th><td><code>")?;
+    rest.split_once('<').map(|(value, _)| value.to_owned())
+}
+
+/// The municipality's own account opens little; and who logs out there is logged out here.
+async fn account(stage: &Stage, say: &mut impl FnMut(&str)) -> Result<(), CheckError> {
+    let mut browser = Browser::new();
+    let page = to_provider(&mut browser, stage, "konto", "/").await?;
+    let page = choose(&mut browser, &page, 1, None, "success").await?;
+    let inside = page.status == StatusCode::OK && page.body.contains("Nils") && !page.body.contains("195207306886");
+    expect("an account of a low level", "the start page, and no number on it", &page, inside)?;
+    let page = browser.open(&stage.url("/ansokan")).await?;
+    expect("an account of a low level", "no page of a higher one", &page, subject(&page).is_none())?;
+    say("an account of a low level opens the start page, and no more");
+
+    stage.accounts.log_out_last().await;
+    let page = browser.open(&stage.url("/")).await?;
+    expect("a logout at the provider", "a session that is over", &page, subject(&page).is_none())?;
+    say("a logout at the provider ended the session here");
+    Ok(())
 }
 
 /// A program gets a token and uses it.

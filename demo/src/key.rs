@@ -65,6 +65,7 @@ pub struct DemoKey {
     pkcs8: Vec<u8>,
     common_name: String,
     certificate: Vec<u8>,
+    marked: bool,
 }
 
 impl DemoKey {
@@ -95,7 +96,7 @@ impl DemoKey {
 
     fn with_certificate(pair: Pair, algorithm: Algorithm, pkcs8: Vec<u8>, common_name: &str) -> Self {
         let certificate = self_signed(&pkcs8, common_name, None);
-        Self { pair, algorithm, pkcs8, common_name: common_name.to_owned(), certificate }
+        Self { pair, algorithm, pkcs8, common_name: common_name.to_owned(), certificate, marked: false }
     }
 
     /// The same key, signing by another algorithm of its type. A P-256 key stays with its one algorithm.
@@ -107,11 +108,17 @@ impl DemoKey {
         self
     }
 
-    /// The same key in a certificate that says what it is: a demo's.
+    /// The same key in a certificate that says what it is: a demo's. Its name in a key set says it too.
     #[must_use]
     pub fn marked(mut self) -> Self {
+        self.marked = true;
         self.certificate = self_signed(&self.pkcs8, &self.common_name, Some(DEMO_MARK));
         self
+    }
+
+    /// Whether it says that it is a demo's.
+    pub(crate) const fn is_marked(&self) -> bool {
+        self.marked
     }
 
     /// The algorithm that [`Self::sign`] uses.

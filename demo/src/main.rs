@@ -212,9 +212,10 @@ fn guide(stage: &Stage) -> String {
         "
   Open  {home}
 
-  Pick BankID or Freja, then a test person: you land on a sample e-service that shows
-  the identity headers it got. Try also
+  Pick BankID or Freja, by SAML or by OpenID Connect, then a test person: you land on a
+  sample e-service that shows the identity headers it got. Try also
     - {apply}  needs level 3 and a personal number
+    - the municipality's own account: it opens the start page, and no more
     - {about}       is open to all: look, no headers
     - \"Attack: …\" at the provider: the sidecar refuses, with a reference that its log explains
     - a program's token, and what it opens:

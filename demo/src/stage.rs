@@ -9,11 +9,12 @@ use grindvakt::base::{Clock, SystemClock};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::browser::Browser;
 use crate::demo_idp::DemoIdp;
 use crate::idp::IdpSite;
 use crate::key::DemoKey;
 use crate::metadata::Feed;
-use crate::op::{DemoOp, Dialect, OpClient, OpSite};
+use crate::op::{ClientAuth, ClientKeys, DemoOp, Dialect, OpClient, OpSite};
 use crate::serve::{bind_or_any, serve};
 use crate::service;
 use crate::sidecar::known_service;
@@ -22,7 +23,7 @@ use crate::sidecar::known_service;
 pub const CONFIG: &str = include_str!("../grindvakt.toml");
 
 /// The first port of the demo when nobody asks for another: the e-service as visitors see it. Then come BankID, Freja, the
-/// e-service behind the sidecar, and the municipality's own accounts.
+/// e-service behind the sidecar, Freja by OpenID Connect, and the municipality's own accounts.
 pub const FIRST_PORT: u16 = 8080;
 
 /// A program that uses the e-service's API, its secret, and what it may do.
@@ -42,6 +43,8 @@ pub struct Stage {
     pub moved: Vec<(u16, u16)>,
     /// The sites of BankID and Freja.
     pub idps: [IdpSite; 2],
+    /// The site of Freja by OpenID Connect.
+    pub freja: OpSite,
     /// The site of the municipality's own accounts.
     pub accounts: OpSite,
     tasks: Vec<JoinHandle<()>>,
@@ -77,8 +80,9 @@ impl Stage {
     pub async fn set_up(first_port: u16) -> io::Result<Self> {
         let wanted = |offset: u16| if first_port == 0 { 0 } else { first_port.saturating_add(offset) };
         let bankid = bind_or_any(wanted(1)).await?;
-        let freja = bind_or_any(wanted(2)).await?;
+        let freja_saml = bind_or_any(wanted(2)).await?;
         let upstream = bind_or_any(wanted(3)).await?;
+        let freja_oidc = bind_or_any(wanted(4)).await?;
         let konto = bind_or_any(wanted(5)).await?;
         let port = free(wanted(0)).await?;
         let admin_port = free(if first_port == 0 { 0 } else { ADMIN_PORT }).await?;
@@ -88,8 +92,9 @@ impl Stage {
         let ports = [
             (FIRST_PORT, wanted(0), port),
             (FIRST_PORT + 1, wanted(1), got(&bankid)?),
-            (FIRST_PORT + 2, wanted(2), got(&freja)?),
+            (FIRST_PORT + 2, wanted(2), got(&freja_saml)?),
             (FIRST_PORT + 3, wanted(3), got(&upstream)?),
+            (FIRST_PORT + 4, wanted(4), got(&freja_oidc)?),
             (FIRST_PORT + 5, wanted(5), got(&konto)?),
             (ADMIN_PORT, ADMIN_PORT, admin_port),
         ];
@@ -108,12 +113,13 @@ impl Stage {
             idp("freja", "Freja (demo)", FIRST_PORT + 2, &["loa2", "loa3"]),
         ];
 
-        let accounts = {
-            let issuer = here(&format!("http://konto.localhost:{}", FIRST_PORT + 5));
-            let key = Arc::new(DemoKey::rsa("Exempelkommunen, accounts").marked());
-            let api = here(&format!("http://etjanst.localhost:{FIRST_PORT}/api"));
-            DemoOp::new(&issuer, "Exempelkommunens konto", Dialect::Standard, key).gives(&["loa1"]).for_api(&api)
+        let op = |name: &str, likeness: &str, port: u16, dialect: Dialect| {
+            let key = Arc::new(DemoKey::rsa(likeness).marked());
+            DemoOp::new(&here(&format!("http://{name}.localhost:{port}")), likeness, dialect, key)
         };
+        let freja = op("freja-oidc", "Freja", FIRST_PORT + 4, Dialect::Swedish);
+        let accounts = op("konto", "Exempelkommunens konto", FIRST_PORT + 5, Dialect::Standard).gives(&["loa1"]);
+        let accounts = accounts.for_api(&here(&format!("http://etjanst.localhost:{FIRST_PORT}/api")));
 
         let folder = tempfile::Builder::new().prefix("grindvakt-demo-").tempdir()?;
         let operator = DemoKey::rsa("Demo metadata signer").marked();
@@ -122,6 +128,9 @@ impl Stage {
         write("metadata.xml", feed.build_signed(&operator))?;
         write("metadata-signer.crt", operator.certificate_pem())?;
         write("konto-jwks.json", accounts.jwks().to_string())?;
+        let (client_key, secret) = (DemoKey::p256("Demo e-service, client").marked(), random_line()?);
+        write("freja-client.pem", client_key.private_pem())?;
+        write("konto.secret", secret.clone())?;
         write("sp-signing.pem", DemoKey::rsa("Demo e-service").marked().private_pem())?;
         write("sp-decrypt.pem", DemoKey::rsa("Demo e-service, decryption").marked().private_pem())?;
         write("identity.pem", DemoKey::p256("Demo identity token").marked().private_pem())?;
@@ -131,17 +140,26 @@ impl Stage {
 
         let [a, b] = idps;
         let idps = [IdpSite::new(a, "BankID", clock.clone()), IdpSite::new(b, "Freja", clock.clone())];
-        let accounts = OpSite::new(accounts, clock);
+        let (freja, accounts) = (OpSite::new(freja, clock.clone()), OpSite::new(accounts, clock));
+        let service = here(&format!("http://etjanst.localhost:{FIRST_PORT}/eid"));
+        let client = |provider: &str, auth: ClientAuth| {
+            let client = OpClient::new("etjanst", auth, &format!("{service}/oidc/callback/{provider}"));
+            client.after_logout(&format!("{service}/logout?done")).backchannel(&format!("{service}/oidc/backchannel"))
+        };
+        freja.knows(client("freja-oidc", ClientAuth::Key(ClientKeys::from_jwks(&client_key.jwks()))));
+        let secret = ClientAuth::Secret(secret.trim_end().to_owned());
+        accounts.knows(client("konto", secret).userinfo_signed(false));
         let (id, secret, scope) = PROGRAM;
         accounts.knows(OpClient::program(id, secret, &[scope]));
         let mut tasks = Vec::new();
-        for (site, listener) in idps.iter().cloned().zip([bankid, freja]) {
+        for (site, listener) in idps.iter().cloned().zip([bankid, freja_saml]) {
             tasks.push(tokio::spawn(serve(listener, move |request| site.handle(request))));
         }
-        let site = accounts.clone();
-        tasks.push(tokio::spawn(serve(konto, move |request| site.handle(request))));
+        for (site, listener) in [&freja, &accounts].into_iter().cloned().zip([freja_oidc, konto]) {
+            tasks.push(tokio::spawn(serve(listener, move |request| site.handle(request))));
+        }
         tasks.push(tokio::spawn(serve(upstream, |request| service::handle(&request))));
-        Ok(Self { folder, port, admin_port, moved, idps, accounts, tasks })
+        Ok(Self { folder, port, admin_port, moved, idps, freja, accounts, tasks })
     }
 
     /// The configuration file.
@@ -154,7 +172,8 @@ impl Stage {
         format!("http://etjanst.localhost:{}{path}", self.port)
     }
 
-    /// Waits until the sidecar answers, and gives its metadata to the providers, as its owner would.
+    /// Waits until the sidecar answers, and gives its metadata to the providers, as its owner would; then until it has heard
+    /// of the other ones what it must know of them.
     ///
     /// # Errors
     /// A sentence when it does not answer in time or its metadata cannot be used.
@@ -163,7 +182,16 @@ impl Stage {
         for idp in &self.idps {
             idp.knows(Arc::clone(&service));
         }
-        Ok(())
+        let waiting = async {
+            for eid in ["freja-oidc", "konto"] {
+                let login = self.url(&format!("/eid/login?eid={eid}&rd=/"));
+                while !Browser::new().open(&login).await.is_ok_and(|page| page.url.contains("/authorize?")) {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        };
+        let late = |_| format!("no login by OpenID Connect could begin within {} s", within.as_secs());
+        tokio::time::timeout(within, waiting).await.map_err(late)
     }
 }
 
@@ -185,7 +213,6 @@ pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::browser::Browser;
 
     #[test]
     fn a_port_that_moved_is_never_taken_for_another() {
@@ -194,7 +221,7 @@ mod tests {
             with_ports(text, &[(8080, 8081), (8081, 8083), (8083, 9)]),
             "http://a:8081 127.0.0.1:8083 b:9/x 8080"
         );
-        let same = [8080, 8081, 8082, 8083, 8085, 9464].map(|port| (port, port));
+        let same = [8080, 8081, 8082, 8083, 8084, 8085, 9464].map(|port| (port, port));
         assert_eq!(with_ports(CONFIG, &same), CONFIG);
     }
 
@@ -202,7 +229,7 @@ mod tests {
     async fn the_stage_is_set_with_files_and_sites() {
         let stage = Stage::set_up(0).await.unwrap();
         let config = std::fs::read_to_string(stage.config()).unwrap();
-        for port in [8080, 8081, 8082, 8083, 8085, 9464] {
+        for port in [8080, 8081, 8082, 8083, 8084, 8085, 9464] {
             assert!(!config.contains(&format!(":{port}\"")), "{port} is still in\n{config}");
         }
         let written: toml::Table = config.parse().unwrap();

@@ -173,6 +173,7 @@ fn site(config: &Config) -> Site {
         origin: base.origin().to_owned(),
         own: pages.clone(),
         notices: config.notices.clone(),
+        plain_http: config.providers.iter().any(|one| one.oidc().is_some_and(|own| own.issuer.starts_with("http:"))),
         labels: config.providers.iter().map(|provider| (provider.id.clone(), provider.label.clone())).collect(),
     }
 }

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::base::Secret;
-use crate::config::{self, MadeKeys, load_keys};
+use crate::config::{self, ClientCredential, MadeKeys, load_clients, load_decryption, load_keys};
 use crate::crypto::digest::{SystemRandom, random_bytes};
 use crate::crypto::own::{generate_p256_pem, generate_rsa_pem};
 use crate::gate::service_metadata;
+use crate::request::ClientKey;
+use crate::request::jwt::encryption_jwk;
 
 /// Make keys, and show what the service publishes of them.
 #[derive(Debug, clap::Args)]
@@ -23,6 +25,7 @@ pub struct Args {
 enum Command {
     Generate(Generate),
     SpMetadata(SpMetadata),
+    ClientJwks(ClientJwks),
 }
 
 /// Make every key of the service in a folder, and print the [keys] section that names them.
@@ -44,6 +47,17 @@ struct SpMetadata {
     config: Vec<PathBuf>,
 }
 
+/// Print the JWKS to hand to an OpenID provider: the key that shows who we are, and the one to encrypt to.
+#[derive(Debug, clap::Args)]
+struct ClientJwks {
+    /// Configuration file or folder; repeat it to merge several.
+    #[arg(long, required = true, value_name = "PATH")]
+    config: Vec<PathBuf>,
+    /// The [[provider]]; it may be left out where only one has a `client_key`.
+    #[arg(long, value_name = "ID")]
+    provider: Option<String>,
+}
+
 /// Runs the command. Exit status: 0 done, 1 a file is in the way or cannot be written, 78 configuration.
 pub fn run(args: &Args) -> ExitCode {
     match &args.command {
@@ -55,6 +69,7 @@ pub fn run(args: &Args) -> ExitCode {
             }
         },
         Command::SpMetadata(args) => sp_metadata(args),
+        Command::ClientJwks(args) => client_jwks(args),
     }
 }
 
@@ -101,6 +116,38 @@ fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(&part, path)
+}
+
+fn client_jwks(args: &ClientJwks) -> ExitCode {
+    let config = match config::load(&args.config) {
+        Ok(config) => config,
+        Err(problems) => return super::problems(&problems),
+    };
+    let (clients, decryption) = match (load_clients(&config), load_decryption(&config)) {
+        (Ok(clients), Ok(decryption)) => (clients, decryption),
+        (clients, decryption) => {
+            let problems = clients.err().into_iter().chain(decryption.err()).flatten();
+            return super::problems(&problems.collect::<Vec<_>>());
+        }
+    };
+    let named = |id: &str| args.provider.as_deref().is_none_or(|wanted| wanted == id);
+    let mut keys = clients.into_iter().filter_map(|(id, credential)| match credential {
+        ClientCredential::Key(key, kid) if named(id.as_str()) => Some(ClientKey::new(key, kid)),
+        ClientCredential::Key(..) | ClientCredential::Secret(_) => None,
+    });
+    let refused = |what: &str| {
+        super::warn(format_args!("grindvakt: {what}"));
+        ExitCode::from(super::CONFIG)
+    };
+    match (keys.next(), keys.next()) {
+        (None, _) => refused("no [[provider]] of that name has a `client_key`"),
+        (Some(_), Some(_)) => refused("several [[provider]] have a `client_key`: say which by --provider"),
+        (Some(key), None) => {
+            let encryption = decryption.published().and_then(encryption_jwk);
+            let keys: Vec<_> = key.jwk().into_iter().chain(encryption).collect();
+            super::print(&format!("{:#}\n", serde_json::json!({ "keys": keys })))
+        }
+    }
 }
 
 fn sp_metadata(args: &SpMetadata) -> ExitCode {

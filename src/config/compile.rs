@@ -58,12 +58,19 @@ fn read(table: Table, problems: &Problems, unfit: &mut Vec<Problem>) -> Option<C
     let providers = provider::read_providers(&mut root, &metadata);
     if let (true, Some(one)) = (keys.decryption.is_empty(), providers.iter().find(|one| must_encrypt(one))) {
         let message = format!(
-            "[keys] names no `decryption`, so no login by {} can succeed: its assertions must come encrypted. \
-             `grindvakt keys generate` makes a key; give the new SP metadata to the provider",
+            "[keys] names no `decryption`, so no login by {} can succeed: what it says of people must come encrypted. \
+             `grindvakt keys generate` makes a key; tell the provider of it, by the SP metadata or \
+             `grindvakt keys client-jwks`",
             one.id
         );
         let (file, line) = (root.at().file.to_path_buf(), root.at().line);
         warnings.push(Problem { file, line, place: "keys".into(), message });
+    }
+    for provider in providers.iter().filter(|one| one.oidc().is_some() && one.loa.is_empty()) {
+        // What a discovery document says of levels binds nobody.
+        let message = "it may assert no level, so no login by it can succeed: `loa` lists those that it may".to_owned();
+        let (file, line) = (root.at().file.to_path_buf(), root.at().line);
+        warnings.push(Problem { file, line, place: format!("provider {:?}", provider.id.as_str()), message });
     }
     let forward = service.as_ref().map(|s| s.forward.clone()).unwrap_or_default();
     let prefix = service.as_ref().map_or("/eid", |s| s.prefix.as_str());
@@ -99,5 +106,6 @@ fn read(table: Table, problems: &Problems, unfit: &mut Vec<Problem>) -> Option<C
 }
 
 fn must_encrypt(provider: &Provider) -> bool {
-    provider.saml().is_some_and(|saml| saml.encryption == Encryption::Required)
+    let setting = provider.saml().map(|saml| saml.encryption).or(provider.oidc().map(|oidc| oidc.encryption));
+    setting == Some(Encryption::Required)
 }

@@ -34,10 +34,10 @@ pub use keys::{
 pub use load::{load, load_text, load_to_serve, sources};
 pub use logo::Logo;
 pub use model::{
-    ClientAuth, Config, Contact, Encryption, Environment, FeedPlace, HeaderNames, JwtProvider, Listen, LogFormat,
-    MdqId, MetadataSource, Method, OidcProvider, Organisation, Protocol, Provider, Published, RedisStore, Remote,
-    SamlProvider, SecondReader, ServiceConfig, SessionConfig, Store, TokenSettings, UpstreamConfig, UpstreamProtocol,
-    Verification,
+    ClientAuth, Config, Contact, Encryption, Environment, FeedPlace, ForwardAuth, HeaderNames, JwtProvider, Listen,
+    LogFormat, MdqId, MetadataSource, Method, OidcProvider, Organisation, Protocol, Provider, Published, RedisStore,
+    Remote, SamlProvider, SecondReader, ServiceConfig, SessionConfig, Store, TokenSettings, UpstreamConfig,
+    UpstreamProtocol, Verification,
 };
 pub use network::{NoProxy, Outbound, ProxyAddress};
 pub use notice::Notice;

@@ -145,6 +145,31 @@ pub struct UpstreamConfig {
     pub tunnel_idle_timeout: Duration,
 }
 
+/// A way in which a proxy asks about requests that it passes on itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForwardAuth {
+    /// nginx's `auth_request`: answers are 200, 401 and 403.
+    Nginx,
+    /// Envoy's `ext_authz` over HTTP.
+    Envoy,
+    /// Traefik's `forwardAuth`; Caddy asks likewise.
+    Traefik,
+}
+
+impl ForwardAuth {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Nginx, Self::Envoy, Self::Traefik];
+
+    /// Its name in the configuration, in paths and in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Envoy => "envoy",
+            Self::Traefik => "traefik",
+        }
+    }
+}
+
 /// `[listen]`.
 #[derive(Clone, Debug)]
 pub struct Listen {
@@ -152,8 +177,10 @@ pub struct Listen {
     pub public: SocketAddr,
     /// Where operators look.
     pub admin: SocketAddr,
-    /// Whose X-Forwarded-For counts.
+    /// Whose X-Forwarded-For counts, and whose questions.
     pub trusted_proxies: Vec<Network>,
+    /// In which ways a trusted proxy may ask about requests; empty: in none.
+    pub forward_auth: Vec<ForwardAuth>,
     /// How long a connection may wait for its next request.
     pub keep_alive_timeout: Duration,
     /// How long to go on serving after SIGTERM, while load balancers notice.

@@ -52,6 +52,7 @@ pub fn print(config: &Config) -> String {
         "trusted_proxies".into(),
         list(config.listen.trusted_proxies.iter().map(ToString::to_string).collect()),
     );
+    some(&mut listen, "forward_auth", config.listen.forward_auth.iter().map(|way| way.name().to_owned()).collect());
     listen.insert("keep_alive_timeout".into(), seconds(config.listen.keep_alive_timeout));
     listen.insert("shutdown_delay".into(), seconds(config.listen.shutdown_delay));
     listen.insert("drain_timeout".into(), seconds(config.listen.drain_timeout));

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::reader::{Section, Text};
 use super::{
-    BaseUrl, Contact, Environment, HeaderNames, Listen, Network, Organisation, SecondReader, ServiceConfig,
-    SessionConfig, Upstream, UpstreamConfig, UpstreamProtocol, Verification,
+    BaseUrl, Contact, Environment, ForwardAuth, HeaderNames, Listen, Network, Organisation, SecondReader,
+    ServiceConfig, SessionConfig, Upstream, UpstreamConfig, UpstreamProtocol, Verification,
 };
 use crate::base::{ServiceId, limits};
 use crate::identity::Field;
@@ -136,6 +136,7 @@ pub(super) fn read_listen(root: &mut Section<'_>, environment: Option<Environmen
         public: SocketAddr::from(([127, 0, 0, 1], 8080)),
         admin: SocketAddr::from(([127, 0, 0, 1], 9464)),
         trusted_proxies: Vec::new(),
+        forward_auth: Vec::new(),
         // Longer than the load balancers in front commonly keep theirs (60 s): the one that closes last is never raced.
         keep_alive_timeout: Duration::from_secs(75),
         shutdown_delay: Duration::from_secs(5),
@@ -159,6 +160,16 @@ pub(super) fn read_listen(root: &mut Section<'_>, environment: Option<Environmen
     }
     for text in s.texts("trusted_proxies").unwrap_or_default() {
         listen.trusted_proxies.extend(parsed(&s, "trusted_proxies", &text, Network::parse));
+    }
+    for text in s.texts("forward_auth").unwrap_or_default() {
+        let known = |text: &str| {
+            let found = ForwardAuth::ALL.into_iter().find(|way| way.name() == text);
+            found.ok_or_else(|| format!("{text:?} is none of nginx, envoy, traefik"))
+        };
+        listen.forward_auth.extend(parsed(&s, "forward_auth", &text, known));
+    }
+    if !listen.forward_auth.is_empty() && listen.trusted_proxies.is_empty() {
+        s.problem(&at, "`forward_auth` answers the `trusted_proxies` alone, and there is none");
     }
     listen.keep_alive_timeout = s.duration("keep_alive_timeout", listen.keep_alive_timeout);
     if listen.keep_alive_timeout < Duration::from_secs(1) {

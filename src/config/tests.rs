@@ -95,6 +95,25 @@ fn a_provider_speaks_one_of_three_protocols() {
     assert!(!jwt.has_login() && !own.require_at_jwt);
     assert_eq!(jwt.eid.as_str(), "api", "nobody picks it");
 
+    let login = OTHERS.replacen(
+        "loa = [\"loa3\"]",
+        "loa = [\"loa3\"]\nscopes = [\"email\"]\nhosts = [\"Keys.Example.SE\"]\nmax_age = \"10m\"",
+        1,
+    );
+    let config = read(&format!("{GOOD}{login}")).unwrap();
+    let own = config.providers[1].oidc().unwrap();
+    assert_eq!((own.scope().as_str(), own.max_age), ("openid email", Some(std::time::Duration::from_secs(600))));
+    assert_eq!(own.published.discovery.as_str(), "https://op.example.se/.well-known/openid-configuration");
+    for (url, may) in [
+        ("https://op.example.se/keys", true),
+        ("https://op.example.se:8443/keys", false),
+        ("https://keys.example.se/1", true),
+        ("https://op.example.se.evil.example/keys", false),
+        ("https://evil.example/op.example.se", false),
+    ] {
+        assert_eq!(own.published.may_call(&RemoteUrl::parse(url).unwrap()), may, "{url}");
+    }
+
     let public = read(&format!("{GOOD}{}", OTHERS.replacen("client_key = \"client.pem\"\n", "", 1))).unwrap();
     assert!(public.providers[1].oidc().unwrap().client.is_none(), "a public client");
 
@@ -106,6 +125,12 @@ fn a_provider_speaks_one_of_three_protocols() {
             "client_secret_file = \"s\"\nclient_key",
             "`client_key` and `client_secret_file` are both there",
         ),
+        ("client_key = \"client.pem\"", "signed_requests = true", "`signed_requests` needs a `client_key`"),
+        ("client_key = \"client.pem\"", "client_key_id = \"x\"", "`client_key_id` is of a `client_key`"),
+        ("client_key", "hosts = [\"https://x\"]\nclient_key", "is no name of a host"),
+        ("client_key", "scopes = [\"a b\"]\nclient_key", "is no scope"),
+        ("client_key", "max_stale = 0\nclient_key", "`max_stale` must be above zero"),
+        ("client_key", "jwks_url = \"http://x.se\"\nclient_key", "`jwks_url` must be an https address"),
         ("audience = \"https://etjanst.example.se/api\"\n", "", "`audience` is missing"),
         ("audience", "entity_id = \"x\"\naudience", "`entity_id` is not known here"),
         ("eid = \"freja\"\n", "", "`eid` is missing"),

@@ -36,7 +36,7 @@ impl Judge {
         now: UnixTime,
         watch: &mut Stopwatch,
     ) -> Result<Verified<Assertion>, Reject> {
-        let saml = provider.saml(now)?;
+        // Before the provider is asked for keys that it cannot have: an answer to a login by another protocol is no outage.
         let binding = match state {
             None => Binding::None,
             Some(state) => {
@@ -45,6 +45,7 @@ impl Judge {
                 Binding::Request { id, issued_at: state.issued_at, loa: &state.loa }
             }
         };
+        let saml = provider.saml(now)?;
         // Whether this login had to be fresh was settled when it began. Where nobody asked, nothing can be held against
         // a request.
         let force_authn = state.is_some_and(|state| state.force_authn);

@@ -38,6 +38,8 @@ pub(super) const fn of_fault(fault: Fault) -> Outcome {
         | Fault::Method(_)
         | Fault::CrossSite
         | Fault::BadUpgrade
-        | Fault::NoUpgrade => Outcome::Invalid,
+        | Fault::NoUpgrade
+        | Fault::UntrustedProxy
+        | Fault::BadForwarded => Outcome::Invalid,
     }
 }

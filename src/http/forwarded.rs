@@ -31,6 +31,12 @@ impl PublicAddress {
         &self.authority
     }
 
+    /// Whether what stands at `peer` is a proxy that is believed.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.trusted.iter().any(|network| network.contains(peer))
+    }
+
     /// Sets `Host` and the X-Forwarded headers.
     pub fn tell(&self, headers: &mut HeaderMap, peer: SocketAddr) {
         let chain = self.chain(headers, peer.ip());
@@ -46,8 +52,9 @@ impl PublicAddress {
     /// The addresses from the client to us. What a trusted proxy says is kept from its own end on, as far as it consists
     /// of addresses: what stands at the far end may have been sent by the client itself. What anyone else says is not.
     fn chain(&self, headers: &HeaderMap, peer: IpAddr) -> String {
+        let trusted = self.trusts(peer);
         let peer = peer.to_canonical();
-        if !self.trusted.iter().any(|network| network.contains(peer)) {
+        if !trusted {
             return peer.to_string();
         }
         let said: Vec<&[u8]> = headers

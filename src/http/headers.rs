@@ -128,6 +128,11 @@ impl IdentityNames {
         Self { also: names.also.iter().map(|(_, name)| fold(name)).collect(), copies }
     }
 
+    /// The further names that the configuration maps an identity to.
+    pub fn mapped(&self) -> impl Iterator<Item = &str> {
+        self.copies.iter().map(|(_, name)| name.as_str())
+    }
+
     /// Whether an inbound name folds to one of ours.
     fn is_ours(&self, name: &str) -> bool {
         let folded: Cow<'_, str> = if is_plain(name) { name.into() } else { fold(name).into() };

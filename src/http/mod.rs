@@ -10,6 +10,7 @@ pub mod body;
 pub mod cookies;
 mod counted;
 pub mod form;
+mod forward_auth;
 pub mod forwarded;
 pub mod framing;
 pub mod headers;

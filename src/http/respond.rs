@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use super::pages::{self, Site, View, Ways};
 use super::text::Problem;
@@ -185,6 +185,10 @@ pub enum Fault {
     BadUpgrade,
     /// The e-service speaks a protocol that has no WebSockets here.
     NoUpgrade,
+    /// A proxy that we do not trust asks about a request (forward-auth).
+    UntrustedProxy,
+    /// A proxy's question that names no request, or two.
+    BadForwarded,
     /// More forms are being read than there is room for.
     Overloaded,
     /// Our own fault.
@@ -212,6 +216,8 @@ impl Fault {
             Self::ClientSlow => "request_timeout",
             Self::BadUpgrade => "bad_upgrade",
             Self::NoUpgrade => "upgrade_unsupported",
+            Self::UntrustedProxy => "untrusted_proxy",
+            Self::BadForwarded => "bad_forwarded",
             Self::Overloaded => "overloaded",
             Self::Internal => "internal",
         }
@@ -234,6 +240,8 @@ impl Fault {
             Self::ClientSlow => verdict(StatusCode::REQUEST_TIMEOUT, Problem::Form),
             Self::BadUpgrade => verdict(StatusCode::BAD_REQUEST, Problem::Method),
             Self::NoUpgrade => verdict(StatusCode::NOT_IMPLEMENTED, Problem::Method),
+            Self::UntrustedProxy => verdict(StatusCode::FORBIDDEN, Problem::NotFound),
+            Self::BadForwarded => verdict(StatusCode::BAD_REQUEST, Problem::Form),
             Self::Overloaded => later(Problem::Busy),
             Self::Internal => verdict(StatusCode::INTERNAL_SERVER_ERROR, Problem::Internal),
         }
@@ -247,6 +255,30 @@ pub fn fault(site: &Site, asked: &Asked<'_>, fault: Fault, reference: Option<Ref
         out.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     }
     out
+}
+
+/// Yes, to a proxy that asks about a request.
+pub fn yes() -> Response<Bytes> {
+    let mut out = Response::new(Bytes::new());
+    out.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    out
+}
+
+/// A refusal as nginx's `auth_request` takes it: 401 where a login or other credentials would help, else 403. The answer
+/// that it would be elsewhere is told beside it: its code, its status, and where a person is led.
+pub fn for_nginx<B>(
+    mut answer: Response<B>,
+    code: &'static str,
+    named: &HeaderName,
+    meant: &HeaderName,
+) -> Response<B> {
+    let status = answer.status();
+    let to_login = status == StatusCode::UNAUTHORIZED || (status == StatusCode::SEE_OTHER && code == "needs_login");
+    *answer.status_mut() = if to_login { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
+    let headers = answer.headers_mut();
+    headers.insert(named.clone(), HeaderValue::from_static(code));
+    headers.insert(meant.clone(), status.as_u16().into());
+    answer
 }
 
 /// 303: whatever the method was, the next is a GET (RFC 9110, 15.4.4). `location` is ours or comes from verified

@@ -196,6 +196,8 @@ fn faults_have_their_statuses() {
         (Fault::ClientSlow, 408),
         (Fault::BadUpgrade, 400),
         (Fault::NoUpgrade, 501),
+        (Fault::UntrustedProxy, 403),
+        (Fault::BadForwarded, 400),
         (Fault::Overloaded, 503),
         (Fault::Internal, 500),
     ] {

@@ -100,8 +100,8 @@ impl<U: Upstream> Handler for Service<U> {
 
 /// When and where a request came in.
 #[derive(Clone, Copy)]
-struct Came {
-    began: Instant,
+pub(super) struct Came {
+    pub(super) began: Instant,
     core: usize,
 }
 
@@ -165,36 +165,51 @@ impl<U: Upstream> Generation<U> {
             Ok(path) => path.into_owned(),
             Err(_) => return self.fault(&request, Fault::BadPath, None),
         };
+        if let Some(dialect) = self.dialect(&path) {
+            return Box::pin(self.ask(dialect, request, &client, came)).await;
+        }
         if let Some(own) = self.own.find(&path) {
             // Rare beside what is passed on, whose future need not be as large as this one.
             self.telemetry.metrics().requests.answered(None, Outcome::Own);
             return Box::pin(self.own_path(own, request)).await;
         }
-        let decision = match bearer::brought(request.headers()) {
-            Brought::Nothing => self.by_cookies(request.headers(), &path).await,
+        match self.decide(&request, &path).await {
+            Decision::Denied(denial) => self.denied_with_challenge(&request, &path, &denial),
+            Decision::Permit(permit) => self.forward(request, &path, &client, permit, wish, came).await,
+        }
+    }
+
+    /// The decision on a request for `path`, which is in normal form.
+    pub(super) async fn decide<B>(&self, request: &Request<B>, path: &str) -> Decision {
+        match bearer::brought(request.headers()) {
+            Brought::Nothing => self.by_cookies(request.headers(), path).await,
             // For the e-service itself, where the route takes no tokens.
-            _ if !self.gate.takes_tokens(&path) => self.by_cookies(request.headers(), &path).await,
-            Brought::Malformed => Decision::Denied(self.gate.malformed_token(&path)),
+            _ if !self.gate.takes_tokens(path) => self.by_cookies(request.headers(), path).await,
+            Brought::Malformed => Decision::Denied(self.gate.malformed_token(path)),
             Brought::Token(token) => {
-                let presented = token.presented(&request, &path);
+                let presented = token.presented(request, path);
                 let cookie_too = {
                     let pairs = cookies::pairs(request.headers());
                     self.gate.has_session_cookie(&Cookies::new(&pairs))
                 };
                 // Programs only: their futures need not be in everybody's.
-                Box::pin(self.gate.authorize_token(&path, &presented, cookie_too)).await
+                Box::pin(self.gate.authorize_token(path, &presented, cookie_too)).await
             }
-        };
-        match decision {
-            Decision::Denied(denial) => {
-                let mut answer = self.denied(&request, &path, &denial);
-                if self.gate.takes_tokens(&path) {
-                    bearer::challenge(&mut answer, &denial, self.gate.dpop_nonce(&path).as_deref());
-                }
-                answer
-            }
-            Decision::Permit(permit) => self.forward(request, &path, &client, permit, wish, came).await,
         }
+    }
+
+    /// A denial, with what a program needs to know of the tokens that the route takes.
+    pub(super) fn denied_with_challenge<B>(
+        &self,
+        request: &Request<B>,
+        path: &str,
+        denial: &Denial,
+    ) -> Response<AnswerBody> {
+        let mut answer = self.denied(request, path, denial);
+        if self.gate.takes_tokens(path) {
+            bearer::challenge(&mut answer, denial, self.gate.dpop_nonce(path).as_deref());
+        }
+        answer
     }
 
     async fn by_cookies(&self, headers: &HeaderMap, path: &str) -> Decision {
@@ -299,7 +314,7 @@ impl<U: Upstream> Generation<U> {
         }
     }
 
-    fn denied(&self, request: &Request<RequestBody>, path: &str, denial: &Denial) -> Response<AnswerBody> {
+    fn denied<B>(&self, request: &Request<B>, path: &str, denial: &Denial) -> Response<AnswerBody> {
         // Where a login leads to: what was asked for, or the page of a form that was sent, which nobody sends again.
         let target = if matches!(*request.method(), Method::GET | Method::HEAD) {
             match request.uri().query() {
@@ -318,9 +333,9 @@ impl<U: Upstream> Generation<U> {
         respond::denied(&self.site, &asked, denial, reference).map(AnswerBody::from)
     }
 
-    fn fault(
+    pub(super) fn fault<B>(
         &self,
-        request: &Request<RequestBody>,
+        request: &Request<B>,
         fault: Fault,
         reference: Option<Reference>,
     ) -> Response<AnswerBody> {
@@ -347,7 +362,7 @@ impl<U: Upstream> Generation<U> {
         respond::fault(&self.site, &asked, fault, Some(reference)).map(AnswerBody::from)
     }
 
-    fn reference(&self) -> Reference {
+    pub(super) fn reference(&self) -> Reference {
         Reference::new(&*self.random).unwrap_or(Reference::NONE)
     }
 }

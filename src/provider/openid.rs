@@ -79,7 +79,14 @@ impl TokenSources {
         });
         let keys = match &published.jwks_file {
             Some(file) => {
-                let (keys, faults) = pinned_keys(file);
+                let (keys, mut faults) = pinned_keys(file);
+                let keys = keys.and_then(|keys| match admit_keys(environment, &keys) {
+                    Ok(()) => Ok(keys),
+                    Err(demo) => {
+                        faults.push(demo.clone());
+                        Err(demo)
+                    }
+                });
                 Keys::Pinned(keys, faults)
             }
             // Without an address of their own they are where the discovery document says.
@@ -242,6 +249,16 @@ fn allowed(published: &Published, name: &str, address: &str) -> Result<RemoteUrl
     Err(Reject::new(Reason::HostNotConfigured, detail))
 }
 
+/// Lets a key set in, unless `grindvakt-demo` made it and `environment` is not for that.
+fn admit_keys(environment: Environment, keys: &KeySet) -> Result<(), Reject> {
+    if environment != Environment::Dev && keys.kids().any(|kid| kid.starts_with(DEMO_KID)) {
+        let detail =
+            "keys that grindvakt-demo made, whoever runs it logs in as anyone: they are for environment \"dev\"";
+        return Err(Reject::new(Reason::DemoKey, detail));
+    }
+    Ok(())
+}
+
 /// The reader of a key set. One without a single key that is taken is none: the last good one stays.
 fn keys_reader(environment: Environment) -> Reader<Jwks> {
     Box::new(move |bytes, _| {
@@ -249,12 +266,7 @@ fn keys_reader(environment: Environment) -> Reader<Jwks> {
         if keys.is_empty() {
             return Err(Reject::new(Reason::JwksMalformed, "no key in it is taken"));
         }
-        if environment != Environment::Dev && keys.kids().any(|kid| kid.starts_with(DEMO_KID)) {
-            return Err(Reject::new(
-                Reason::DemoKey,
-                "keys that grindvakt-demo made: those are for environment \"dev\"",
-            ));
-        }
+        admit_keys(environment, &keys)?;
         let warnings = warnings.iter().map(|warning| Reject::new(Reason::KeyLeftOut, warning)).collect();
         Ok(Document::timeless(Jwks { keys: Arc::new(keys), warnings }))
     })

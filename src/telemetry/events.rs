@@ -84,6 +84,31 @@ impl Event for BadTrace {
     }
 }
 
+/// A proxy asked about a request in a way that nothing could be decided on (forward-auth).
+pub struct AskedInVain<'a> {
+    /// How it asked: a word of a closed set.
+    pub dialect: &'static str,
+    /// The stable code.
+    pub code: &'static str,
+    /// What is wrong with the question, in our words.
+    pub detail: &'static str,
+    /// What the answer bears.
+    pub reference: &'a str,
+}
+
+impl Event for AskedInVain<'_> {
+    fn tell(self, metrics: &Metrics) {
+        metrics.requests.asked_in_vain.with_label_values(&[self.dialect, self.code]).inc();
+        warn!(
+            event = "asked_in_vain",
+            code = self.code,
+            dialect = self.dialect,
+            reference = self.reference,
+            detail = self.detail
+        );
+    }
+}
+
 /// The e-service did not answer.
 pub struct UpstreamFailed<'a> {
     /// What failed, in our words.

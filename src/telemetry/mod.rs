@@ -15,7 +15,8 @@ pub mod trace;
 mod verifications;
 
 pub use events::{
-    BadTrace, ConfigRefused, ConfigReloaded, Event, ForgedHeaders, RequestDenied, StreamCut, UpstreamFailed,
+    AskedInVain, BadTrace, ConfigRefused, ConfigReloaded, Event, ForgedHeaders, RequestDenied, StreamCut,
+    UpstreamFailed,
 };
 pub use fetch::{
     CopyNotKept, DocumentChanged, DocumentConfirmed, EarlyFetch, FetchFailed, FetchMetrics, KeysChanged, MetadataFault,

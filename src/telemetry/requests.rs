@@ -97,6 +97,7 @@ pub struct RequestMetrics {
     pub(super) upstream_failures: IntCounter,
     pub(super) streams_cut: IntCounterVec,
     pub(super) bad_traces: IntCounter,
+    pub(super) asked_in_vain: IntCounterVec,
     routes: HashMap<RouteName, Children>,
     elsewhere: Children,
 }
@@ -114,6 +115,7 @@ impl RequestMetrics {
              route was found",
         );
         const WHY: Label = Label::new("why", "`idle`, `session_over`, `reset_flood`");
+        const DIALECT: Label = Label::new("dialect", "`nginx`, `envoy`, `traefik`");
         families.group("Requests");
         let total = families.counters(
             "grindvakt_requests_total",
@@ -138,6 +140,11 @@ impl RequestMetrics {
         let bad_traces = families.counter(
             "grindvakt_trace_headers_dropped_total",
             "`traceparent` headers removed from requests because they are not of the form of W3C Trace Context.",
+        )?;
+        let asked_in_vain = families.counters(
+            "grindvakt_asked_in_vain_total",
+            "Questions of a proxy (forward-auth) that nothing was decided on: the proxy is not trusted, or asks wrongly.",
+            &[DIALECT, Label::CODE],
         )?;
         families.group("E-service");
         let upstream = families.histograms(
@@ -174,6 +181,7 @@ impl RequestMetrics {
             upstream_failures,
             streams_cut,
             bad_traces,
+            asked_in_vain,
             routes: HashMap::new(),
             elsewhere,
         })

@@ -33,8 +33,11 @@ fn a_newcomer_gets_from_keys_to_a_checked_configuration() {
     assert_eq!(std::fs::read(path.join("session.key")).unwrap(), before, "keys that are there stay");
 
     std::fs::write(path.join("g.toml"), CONFIG).unwrap();
+    // What the service shows OpenID providers was agreed with each of them: no command of ours makes it up.
+    std::fs::copy(path.join("identity.pem"), path.join("freja-client.pem")).unwrap();
+    std::fs::write(path.join("konto.secret"), "hemligt\n").unwrap();
     let (code, text, error) = said(&grindvakt(&["check", "--config", "g.toml"], path));
-    assert_eq!((code, text.as_str()), (Some(0), "ok: 3 providers, 3 routes, environment dev\n"), "{error}");
+    assert_eq!((code, text.as_str()), (Some(0), "ok: 5 providers, 3 routes, environment dev\n"), "{error}");
     assert!(error.contains("metadata-signer.crt"), "a feed that is not there is told of: {error}");
     let (code, text, _) = said(&grindvakt(&["check", "--config", "g.toml", "--explain", "/ansokan"], path));
     assert_eq!(code, Some(0));
@@ -43,6 +46,43 @@ fn a_newcomer_gets_from_keys_to_a_checked_configuration() {
     assert_eq!(code, Some(0));
     let document = roxmltree::Document::parse(&text).unwrap();
     assert_eq!(document.root_element().attribute("entityID"), Some("http://etjanst.localhost:8080/sp"));
+}
+
+/// What an OpenID provider is told of this service's keys.
+#[test]
+fn the_keys_of_a_client_are_printed_for_its_provider() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    assert_eq!(said(&grindvakt(&["keys", "generate", "--out", "."], path)).0, Some(0));
+    let provider = |id: &str, more: &str| {
+        format!(
+            "[[provider]]\nid = \"{id}\"\neid = \"{id}\"\nprotocol = \"oidc\"\nissuer = \"https://{id}.example.se\"\n\
+             client_id = \"etjanst\"\nloa = [\"loa2\"]\n{more}\n"
+        )
+    };
+    let config = |providers: &[String]| {
+        let base = "environment = \"test\"\n[service]\nid = \"e\"\nentity_id = \"https://e.example.se/sp\"\n\
+                    base_url = \"https://e.example.se\"\nupstream = \"http://127.0.0.1:1\"\n\
+                    [keys]\ndecryption = [\"sp-decrypt.pem\"]\n";
+        std::fs::write(path.join("g.toml"), format!("{base}{}", providers.concat())).unwrap();
+        said(&grindvakt(&["keys", "client-jwks", "--config", "g.toml"], path))
+    };
+    let (code, text, _) = config(&[provider("konto", "client_key = \"identity.pem\"\nclient_key_id = \"k1\"")]);
+    assert_eq!(code, Some(0));
+    let jwks: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let keys = jwks["keys"].as_array().unwrap();
+    let of = |key: &serde_json::Value| ["kty", "use", "alg"].map(|name| key[name].as_str().unwrap().to_owned());
+    assert_eq!(keys.iter().map(of).collect::<Vec<_>>(), [["EC", "sig", "ES256"], ["RSA", "enc", "RSA-OAEP-256"]]);
+    assert_eq!(keys[0]["kid"], "k1");
+    assert!(!text.contains("\"d\""), "nothing private");
+
+    let (code, _, error) = config(&[provider("konto", "")]);
+    assert_eq!((code, error.contains("no [[provider]]")), (Some(78), true), "{error}");
+    let two = ["konto", "freja"].map(|id| provider(id, "client_key = \"identity.pem\""));
+    let (code, _, error) = config(&two);
+    assert_eq!((code, error.contains("--provider")), (Some(78), true), "{error}");
+    let (code, ..) = said(&grindvakt(&["keys", "client-jwks", "--config", "g.toml", "--provider", "freja"], path));
+    assert_eq!(code, Some(0));
 }
 
 /// The README's configuration is one that a reader will copy.

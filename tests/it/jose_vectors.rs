@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use super::saml_vectors::batch;
 
 const AT: &str = "2026-03-01T10:00:05Z";
-const LOA3: &str = "http://id.elegnamnden.se/loa/1.0/loa3";
+pub const LOA3: &str = "http://id.elegnamnden.se/loa/1.0/loa3";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/jose")
@@ -36,7 +36,7 @@ struct Table<C> {
     case: Vec<C>,
 }
 
-fn table<C: DeserializeOwned>(name: &str) -> Vec<C> {
+pub fn table<C: DeserializeOwned>(name: &str) -> Vec<C> {
     let text = std::fs::read_to_string(folder().join(name)).unwrap();
     let table: Table<C> = toml::from_str(&text).unwrap();
     table.case
@@ -44,22 +44,22 @@ fn table<C: DeserializeOwned>(name: &str) -> Vec<C> {
 
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Case {
-    name: String,
-    token: String,
-    config: String,
-    at: String,
-    in_response_to: Option<String>,
-    provider: Option<String>,
-    after: Option<String>,
+pub struct Case {
+    pub name: String,
+    pub token: String,
+    pub config: String,
+    pub at: String,
+    pub in_response_to: Option<String>,
+    pub provider: Option<String>,
+    pub after: Option<String>,
     #[serde(default)]
-    opaque: bool,
-    expect: String,
+    pub opaque: bool,
+    pub expect: String,
     #[serde(default)]
-    tests: Vec<String>,
-    about: String,
+    pub tests: Vec<String>,
+    pub about: String,
     #[serde(default)]
-    identity: BTreeMap<String, toml::Value>,
+    pub identity: BTreeMap<String, toml::Value>,
 }
 
 fn line(case: &Case) -> Value {
@@ -143,14 +143,14 @@ fn every_token_gets_its_verdict() {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Jwks {
-    name: String,
+pub struct Jwks {
+    pub name: String,
     #[serde(default)]
-    document: String,
-    expect: String,
-    keys: Vec<String>,
-    warnings: Vec<String>,
-    about: String,
+    pub document: String,
+    pub expect: String,
+    pub keys: Vec<String>,
+    pub warnings: Vec<String>,
+    pub about: String,
 }
 
 #[test]
@@ -266,7 +266,7 @@ struct Other {
     at: Option<String>,
 }
 
-fn keys(name: &str) -> KeySet {
+pub fn keys(name: &str) -> KeySet {
     KeySet::parse(&std::fs::read(folder().join(name)).unwrap()).unwrap().0
 }
 
@@ -379,7 +379,7 @@ fn accepted() -> &'static (Vec<String>, KeySet) {
 }
 
 /// What the provider "op" is held to, where the nonce n-1 was sent.
-fn expect<'a>(keys: &'a KeySet, certified: &'a [String], own: &'a dyn UnwrapKey) -> IdTokenExpect<'a> {
+pub fn expect<'a>(keys: &'a KeySet, certified: &'a [String], own: &'a dyn UnwrapKey) -> IdTokenExpect<'a> {
     IdTokenExpect {
         issuer: "https://op.example.se",
         client_id: "vectors",
@@ -396,7 +396,7 @@ fn expect<'a>(keys: &'a KeySet, certified: &'a [String], own: &'a dyn UnwrapKey)
     }
 }
 
-fn verdict(token: &[u8], expect: &IdTokenExpect<'_>) -> &'static str {
+pub fn verdict(token: &[u8], expect: &IdTokenExpect<'_>) -> &'static str {
     let now = UnixTime::parse_rfc3339(AT).unwrap();
     let verified = Received::parse(token).and_then(|received| received.id_token(expect, now));
     verified.as_ref().map_or_else(Reject::code, |_| "ok")

@@ -9,6 +9,8 @@ mod bearer;
 #[cfg(feature = "peers")]
 mod browser_login;
 #[cfg(feature = "peers")]
+mod browser_oidc;
+#[cfg(feature = "peers")]
 mod browser_pages;
 #[cfg(feature = "peers")]
 mod canonical_oracle;
@@ -21,15 +23,24 @@ mod encryption_oracle;
 mod examples;
 mod feeds;
 mod fetch;
+mod forward_auth;
 mod grpc;
 mod hostile_http2;
 mod hostile_limits;
 mod http2;
+mod jose_practices;
 mod jose_vectors;
 mod known_persons;
 mod login;
 mod metadata_vectors;
 mod observed;
+mod oidc_confusion;
+mod oidc_documents;
+mod oidc_login;
+#[cfg(feature = "peers")]
+mod peer_oidc;
+#[cfg(feature = "peers")]
+mod peer_proxies;
 #[cfg(feature = "peers")]
 mod peer_saml;
 mod process;

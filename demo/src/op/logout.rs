@@ -67,18 +67,29 @@ pub(super) fn logout(state: &mut State, request: &Request<Bytes>, now: UnixTime)
     };
     let field = |name: &str| form::get(&fields, name).filter(|value| !value.is_empty());
     let here = session(state, request).cloned();
+    let refuse = |state: &State, why: &str| (page::refused(&state.op.likeness, why), Vec::new());
     let Some(hint) = field("id_token_hint") else {
-        // Any page could lead here: without a hint the person must press a button of ours.
+        let client = field("client_id").and_then(|id| state.client(id)).cloned();
+        let after = field("post_logout_redirect_uri").map(str::to_owned);
+        let registered = |uri: &String| client.as_ref().is_some_and(|client| client.after_logout.contains(uri));
+        if after.as_ref().is_some_and(|uri| !registered(uri)) {
+            return refuse(state, "`post_logout_redirect_uri` is not registered");
+        }
+        // Any page could lead here: without a hint the person must press a button of ours (2).
         return match here {
             Some(session) if request.method() == Method::POST && field("confirm") == Some("yes") => {
                 let notices = end(state, &session.sid, now);
-                (page::logged_out(&state.op.likeness), notices)
+                (gone(state, after.as_deref(), field("state")), notices)
             }
-            Some(session) => (page::home(&state.op.likeness, Some(&session.person.display_name())), Vec::new()),
-            None => (page::logged_out(&state.op.likeness), Vec::new()),
+            Some(session) => {
+                let kept = ["client_id", "post_logout_redirect_uri", "state"];
+                let kept = kept.into_iter().filter_map(|name| Some((name, field(name)?)));
+                let who = session.person.display_name();
+                (page::logout(&state.op.likeness, &who, kept.collect()), Vec::new())
+            }
+            None => (gone(state, after.as_deref(), field("state")), Vec::new()),
         };
     };
-    let refuse = |state: &State, why: &str| (page::refused(&state.op.likeness, why), Vec::new());
     // An ID token of ours, whatever its age (2).
     let Some(claims) = ClientKeys::from_jwks(&state.op.jwks()).verify(hint) else {
         return refuse(state, "`id_token_hint` is no ID token of this provider");
@@ -96,10 +107,14 @@ pub(super) fn logout(state: &mut State, request: &Request<Bytes>, now: UnixTime)
         return refuse(state, "`post_logout_redirect_uri` is not registered");
     }
     let notices = text("sid").map(|sid| end(state, sid, now)).unwrap_or_default();
-    let answer = match (after, field("state")) {
+    (gone(state, after, field("state")), notices)
+}
+
+/// Where the browser goes once nobody is logged in any more.
+fn gone(state: &State, after: Option<&str>, theirs: Option<&str>) -> Answer {
+    match (after, theirs) {
         (Some(uri), Some(theirs)) => redirect(&with_query(uri, &[("state", theirs)])),
         (Some(uri), None) => redirect(uri),
         (None, _) => page::logged_out(&state.op.likeness),
-    };
-    (answer, notices)
+    }
 }

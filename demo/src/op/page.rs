@@ -11,6 +11,7 @@ use crate::serve::{Answer, html};
 struct Logout<'a> {
     likeness: &'a str,
     who: &'a str,
+    kept: Vec<(&'a str, &'a str)>,
 }
 
 #[derive(Template)]
@@ -29,14 +30,16 @@ pub(super) fn refused(likeness: &str, why: &str) -> Answer {
 
 /// What one sees who comes here by themselves: whether one is logged in, and the way out.
 pub(super) fn home(likeness: &str, who: Option<&str>) -> Answer {
-    let page = match who {
-        Some(who) => render(&Logout { likeness, who }),
-        None => {
-            let text = "Hit kommer man från e-tjänsten. People come here from the e-service.".to_owned();
-            render(&Text { likeness, heading: "Demoleverantör · Demo provider", text })
-        }
+    let Some(who) = who else {
+        let text = "Hit kommer man från e-tjänsten. People come here from the e-service.".to_owned();
+        return html(StatusCode::OK, render(&Text { likeness, heading: "Demoleverantör · Demo provider", text }));
     };
-    html(StatusCode::OK, page)
+    logout(likeness, who, Vec::new())
+}
+
+/// Whether the person wants to be logged out; `kept` goes along with the answer.
+pub(super) fn logout(likeness: &str, who: &str, kept: Vec<(&str, &str)>) -> Answer {
+    html(StatusCode::OK, render(&Logout { likeness, who, kept }))
 }
 
 /// After a logout that leads nowhere else.

@@ -111,7 +111,7 @@ fn signed(op: &DemoOp, outcome: OpOutcome, claims: &Claims) -> String {
             DemoKey::rsa("stranger").sign_jwt(header, claims)
         }
         OpOutcome::OwnKey => {
-            let stranger = DemoKey::p256("stranger");
+            let stranger = DemoKey::rsa("stranger");
             let mut header = header("JWT");
             put(&mut header, "jwk", stranger.jwk());
             stranger.sign_jwt(header, claims)

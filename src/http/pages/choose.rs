@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use super::site::{Frame, Told, View};
-use super::{forms_from, page, with_forms_to};
+use super::{forms_to_providers, page, with_forms_to};
 use crate::base::EidId;
 use crate::gate::{CannotUse, Choice, Trouble, Unfit, Why};
 use crate::http::text::{Words, fill, listed};
@@ -129,7 +129,7 @@ pub fn choose(view: View<'_>, offer: &Offer<'_>) -> Response<Bytes> {
         rd: offer.rd,
     };
     // Its forms are answered by a redirect to whoever was chosen.
-    with_forms_to(page(StatusCode::OK, &chooser), forms_from(&site.origin))
+    with_forms_to(page(StatusCode::OK, &chooser), forms_to_providers(site))
 }
 
 /// A plain sentence about the login that was left, and one about those that do not answer.

@@ -89,5 +89,10 @@ fn forms_from(address: &str) -> &'static str {
     }
 }
 
+/// The same for buttons that lead to providers.
+fn forms_to_providers(site: &Site) -> &'static str {
+    if site.plain_http { forms_from("http:") } else { forms_from(&site.origin) }
+}
+
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use super::site::{Frame, Link, Told, View, other};
-use super::{forms_from, page, with_forms_to};
+use super::{forms_to_providers, page, with_forms_to};
 use crate::gate::{Choice, Reference};
 use crate::http::text::{Problem, Says, Way, fill, words};
 use crate::session::Locale;
@@ -93,5 +93,5 @@ pub fn problem(
     };
     let answer = page(status, &page_of);
     // Those buttons are answered by a redirect to whoever was chosen.
-    if page_of.alternates.is_empty() { answer } else { with_forms_to(answer, forms_from(&view.site.origin)) }
+    if page_of.alternates.is_empty() { answer } else { with_forms_to(answer, forms_to_providers(view.site)) }
 }

@@ -25,6 +25,8 @@ pub struct Site {
     pub own: Pages,
     /// Planned maintenance, by when it begins.
     pub notices: Vec<Notice>,
+    /// Whether a provider is found by plain http, which the configuration takes on loopback.
+    pub plain_http: bool,
     /// What people know each provider by.
     pub labels: Vec<(ProviderId, String)>,
 }

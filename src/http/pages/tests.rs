@@ -31,6 +31,7 @@ fn site() -> Site {
             ..Pages::default()
         },
         notices: Vec::new(),
+        plain_http: false,
         labels: vec![(id("bankid-a"), "BankID".into()), (id("freja"), "Freja".into())],
     }
 }
@@ -478,4 +479,8 @@ fn what_is_answered_by_a_redirect_may_lead_on_and_nothing_else() {
         assert_eq!(directive(&choose(view, &offer(&options, &Why::Open))), expected, "{address}");
         assert_eq!(directive(&logout_ask(view)), "form-action 'self'", "{address}");
     }
+    let here = Site { plain_http: true, ..site() };
+    let options = [option("bankid", "BankID", None)];
+    let chooser = choose(view(&here, Locale::Sv), &offer(&options, &Why::Open));
+    assert_eq!(directive(&chooser), "form-action 'self' http: https:");
 }

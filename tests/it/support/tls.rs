@@ -6,9 +6,10 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio_rustls::rustls::{ServerConfig, crypto::ring};
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::ring};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// An authority that nobody outside the test trusts.
 pub struct Authority {
@@ -28,6 +29,41 @@ impl Authority {
     /// What a browser has to trust, as PEM.
     pub fn pem(&self) -> String {
         self.issuer.pem()
+    }
+
+    /// A certificate for `host` and its key, as PEM.
+    pub fn issue(&self, host: &str) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+    }
+
+    /// A plain loopback address that leads to `to` over TLS, for clients that speak none: it believes this authority
+    /// alone, and asks for `host` and HTTP/1.1.
+    pub async fn tunnel(&self, host: &str, to: SocketAddr) -> SocketAddr {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.pem().as_bytes()).unwrap()).unwrap();
+        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let (connector, name) = (TlsConnector::from(Arc::new(config)), ServerName::try_from(host.to_owned()).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        // It ends with the test's runtime.
+        tokio::spawn(async move {
+            while let Ok((mut inside, _)) = listener.accept().await {
+                let (connector, name) = (connector.clone(), name.clone());
+                tokio::spawn(async move {
+                    let Ok(outside) = TcpStream::connect(to).await else { return };
+                    let mut outside = connector.connect(name, outside).await.expect("a handshake");
+                    let _ = tokio::io::copy_bidirectional(&mut inside, &mut outside).await;
+                });
+            }
+        });
+        address
     }
 
     /// Serves `host` over TLS on a free port and hands every byte on to `upstream`. It speaks HTTP/1.1: nothing else

@@ -86,4 +86,15 @@ def compact(made: list) -> None:
         text = getattr(book, f"JWE_compact_{number}", None)
         if text:
             case(f"rfc7520-{number[:3].replace('_', '.')}", text, expect, f"RFC 7520, {number[:3].replace('_', '.')}: {what}.", two)
+    # What stands in JSON alone: several signatures or recipients, headers that nobody protected, content that is elsewhere.
+    for number, end, what in [("4_6", "3", "a header in part unprotected"), ("4_7", "3", "no protected header"),
+                              ("4_8", "5", "several signatures"), ("5_10", "5", "additional data"),
+                              ("5_11", "5", "a header in part unprotected"), ("5_12", "5", "no protected header")]:
+        kind = "JWS" if number.startswith("4") else "JWE"
+        for form in ("general", "flattened"):
+            example = getattr(book, f"{kind}_{form}_{number}_{end}", None)
+            if example:
+                section = number.replace("_", ".")
+                case(f"rfc7520-{section}-{form}", json.dumps(example), "token_malformed",
+                     f"RFC 7520, {section}: {what}, in JSON.", two)
     case("rfc8037-a4", ED25519_TOKEN, "json_malformed", "RFC 8037, A.4: EdDSA over a text.", three)
