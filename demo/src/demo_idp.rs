@@ -30,6 +30,7 @@ pub struct DemoIdp {
     pub(crate) loa: Vec<String>,
     pub(crate) scopes: Vec<String>,
     pub(crate) want_requests_signed: bool,
+    pub(crate) single_logout: bool,
     pub(crate) sign: Sign,
     pub(crate) key: Arc<DemoKey>,
     pub(crate) published: Vec<Arc<DemoKey>>,
@@ -51,6 +52,7 @@ impl DemoIdp {
             loa: vec![loa_uri("loa3"), loa_uri("uncertified-loa3")],
             scopes: Vec::new(),
             want_requests_signed: true,
+            single_logout: true,
             sign: Sign::Response,
             published: vec![key.clone()],
             key,
@@ -82,6 +84,13 @@ impl DemoIdp {
     #[must_use]
     pub fn wants_signed_requests(mut self, wants: bool) -> Self {
         self.want_requests_signed = wants;
+        self
+    }
+
+    /// A provider without single logout.
+    #[must_use]
+    pub const fn without_logout(mut self) -> Self {
+        self.single_logout = false;
         self
     }
 

@@ -11,6 +11,7 @@ pub mod encrypt;
 pub mod form;
 pub mod idp;
 pub mod key;
+pub mod logout;
 pub mod metadata;
 pub mod names;
 pub mod op;

@@ -119,11 +119,16 @@ fn role(idp: &DemoIdp) -> Element {
     });
     let endpoints = [BINDING_REDIRECT, BINDING_POST]
         .map(|binding| element("md:SingleSignOnService").attr("Binding", binding).attr("Location", idp.sso_url()));
+    let logout = [BINDING_REDIRECT, BINDING_POST]
+        .into_iter()
+        .filter(|_| idp.single_logout)
+        .map(|binding| element("md:SingleLogoutService").attr("Binding", binding).attr("Location", idp.slo_url()));
     element("md:IDPSSODescriptor")
         .attr("WantAuthnRequestsSigned", if idp.want_requests_signed { "true" } else { "false" })
         .attr("protocolSupportEnumeration", PROTOCOL)
         .child(extensions)
         .children(keys)
+        .children(logout)
         .child(element("md:NameIDFormat").text(PERSISTENT))
         .children(endpoints)
 }

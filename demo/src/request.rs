@@ -62,6 +62,8 @@ pub struct KnownService {
     pub entity_id: String,
     /// AssertionConsumerService addresses.
     pub acs: Vec<String>,
+    /// Where messages of single logout go.
+    pub slo: Option<String>,
     /// What it wants assertions encrypted to.
     pub encryption: Option<EncryptionKey>,
     keys: Vec<PublicKey>,
@@ -84,6 +86,7 @@ impl KnownService {
             .filter_map(|n| n.attribute("Location"))
             .map(str::to_owned)
             .collect();
+        let slo = named("SingleLogoutService").iter().find_map(|n| n.attribute("Location")).map(str::to_owned);
         let (mut keys, mut encryption) = (Vec::new(), None);
         for descriptor in named("KeyDescriptor") {
             for certificate in descriptor.descendants().filter(|n| n.has_tag_name((namespace("ds"), "X509Certificate")))
@@ -99,7 +102,18 @@ impl KnownService {
         if acs.is_empty() {
             return Err(unreadable("no AssertionConsumerService"));
         }
-        Ok(Self { entity_id, acs, encryption, keys })
+        Ok(Self { entity_id, acs, slo, encryption, keys })
+    }
+
+    pub(crate) fn keys(&self) -> &[PublicKey] {
+        &self.keys
+    }
+
+    /// Whether one of the service's keys made `signature` over `octets`.
+    pub(crate) fn vouches_for(&self, algorithm: &str, octets: &[u8], signature: &[u8]) -> Result<(), BadRequest> {
+        let algorithm = SignatureAlgorithm::from_xmldsig(algorithm).ok_or(BadRequest::Signature("its algorithm"))?;
+        let made = self.keys.iter().any(|key| key.verify(algorithm, octets, signature).is_ok());
+        if made { Ok(()) } else { Err(BadRequest::Signature("no key of the service made it")) }
     }
 
     /// Takes a request that came by HTTP-Redirect: `query` as it stood in the address, undecoded, because the signature
@@ -124,12 +138,8 @@ impl KnownService {
         let signed: Vec<&str> = [Some(message), relay_state, Some(algorithm)].into_iter().flatten().collect();
 
         let uri = value(algorithm)?;
-        let algorithm = SignatureAlgorithm::from_xmldsig(&uri).ok_or(BadRequest::Signature("its algorithm"))?;
         let signature = base64(value(signature)?.as_bytes())?;
-        let signed = signed.join("&");
-        if !self.keys.iter().any(|key| key.verify(algorithm, signed.as_bytes(), &signature).is_ok()) {
-            return Err(BadRequest::Signature("no key of the service made it"));
-        }
+        self.vouches_for(&uri, signed.join("&").as_bytes(), &signature)?;
 
         let deflated = base64(value(message)?.as_bytes())?;
         let mut xml = String::new();

@@ -7,7 +7,8 @@ use super::network::read_network;
 use super::reader::{Problems, Section};
 use super::tree::Table;
 use super::{
-    Config, Encryption, Environment, LogFormat, Problem, Provider, feed, notice, pages, provider, route, service, store,
+    Config, Encryption, Environment, LogFormat, Problem, Provider, feed, notice, pages, provider, route, service,
+    session, store,
 };
 
 /// Compiles the whole.
@@ -43,7 +44,7 @@ fn read(table: Table, problems: &Problems, unfit: &mut Vec<Problem>) -> Option<C
     let upstream = service::read_upstream(&mut root);
     let listen = service::read_listen(&mut root, environment);
     let verification = service::read_verification(&mut root);
-    let session = service::read_session(&mut root);
+    let sessions = session::read_session(&mut root);
     let mut warnings = Vec::new();
     let (store, store_at) = store::read_store(&mut root, environment, unfit);
     let keys = read_keys(&mut root);
@@ -74,6 +75,7 @@ fn read(table: Table, problems: &Problems, unfit: &mut Vec<Problem>) -> Option<C
     }
     let forward = service.as_ref().map(|s| s.forward.clone()).unwrap_or_default();
     let prefix = service.as_ref().map_or("/eid", |s| s.prefix.as_str());
+    let logout = session::read_logout(&mut root, prefix);
     let routes = route::read_routes(&mut root, &providers, forward, prefix);
     let organisation = service::read_organisation(&mut root);
     let pages = pages::read_pages(&mut root);
@@ -88,7 +90,8 @@ fn read(table: Table, problems: &Problems, unfit: &mut Vec<Problem>) -> Option<C
         listen,
         verification,
         keys,
-        session,
+        session: sessions,
+        logout,
         store,
         state_dir,
         network,

@@ -21,6 +21,7 @@ mod reader;
 mod remote;
 mod route;
 mod service;
+mod session;
 mod store;
 mod tree;
 mod url;
@@ -35,9 +36,8 @@ pub use load::{load, load_text, load_to_serve, sources};
 pub use logo::Logo;
 pub use model::{
     ClientAuth, Config, Contact, Encryption, Environment, FeedPlace, ForwardAuth, HeaderNames, JwtProvider, Listen,
-    LogFormat, MdqId, MetadataSource, Method, OidcProvider, Organisation, Protocol, Provider, Published, RedisStore,
-    Remote, SamlProvider, SecondReader, ServiceConfig, SessionConfig, Store, TokenSettings, UpstreamConfig,
-    UpstreamProtocol, Verification,
+    LogFormat, MdqId, MetadataSource, Method, OidcProvider, Organisation, Protocol, Provider, Published, Remote,
+    SamlProvider, SecondReader, ServiceConfig, TokenSettings, UpstreamConfig, UpstreamProtocol, Verification,
 };
 pub use network::{NoProxy, Outbound, ProxyAddress};
 pub use notice::Notice;
@@ -45,6 +45,8 @@ pub use pages::{Localised, Pages};
 pub use print::{print, printed_pages};
 pub use problem::Problem;
 pub use remote::{RemoteUrl, is_loopback_name};
+pub use session::{LogoutConfig, SessionConfig};
+pub use store::{RedisStore, Store};
 pub use url::{BaseUrl, Network, Upstream};
 
 #[cfg(test)]

@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BaseUrl, KeyFiles, KeySource, Network, Notice, Outbound, Pages, Problem, RemoteUrl, Upstream};
+use super::{
+    BaseUrl, KeyFiles, KeySource, LogoutConfig, Network, Notice, Outbound, Pages, Problem, RemoteUrl, SessionConfig,
+    Store, Upstream,
+};
 use crate::base::{EidId, FeedId, ProviderId, ServiceId};
 use crate::crypto::trusted::AlgorithmSet;
 use crate::identity::Field;
 use crate::policy::Routes;
-use crate::replay::shared::{NodeAddress, StoreTls, Topology};
 use crate::verify::jose::OidcProfile;
 use crate::verify::saml::{Profile, Signed, SsoBinding};
 
@@ -31,6 +33,8 @@ pub struct Config {
     pub keys: KeyFiles,
     /// How long a session lasts.
     pub session: SessionConfig,
+    /// What a logout does beside ending the session.
+    pub logout: LogoutConfig,
     /// Where uses are remembered.
     pub store: Store,
     /// Where files of our own are kept.
@@ -58,14 +62,6 @@ pub struct Config {
     /// What must not be so in a sidecar that serves; `load_to_serve` refuses it. A single message can be verified all
     /// the same.
     pub unfit: Vec<Problem>,
-}
-
-impl Config {
-    /// Every address that a Response may be addressed to: our own first, then the aliases.
-    pub fn acs_urls(&self) -> Vec<String> {
-        let own = self.service.base_url.acs_url(&self.service.prefix);
-        std::iter::once(own).chain(self.service.acs_aliases.iter().cloned()).collect()
-    }
 }
 
 /// Which world a sidecar belongs to.
@@ -211,49 +207,6 @@ pub enum SecondReader {
     Metadata,
     /// On logins too.
     Always,
-}
-
-/// `[session]`.
-#[derive(Clone, Debug)]
-pub struct SessionConfig {
-    /// Without a request for so long, it ends.
-    pub idle_timeout: Duration,
-    /// After so long, it ends.
-    pub lifetime: Duration,
-}
-
-/// `[store]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Store {
-    /// This process's memory: for one replica.
-    Memory,
-    /// Redis or Valkey, shared by every replica.
-    Redis(Box<RedisStore>),
-}
-
-/// `[store]` with `kind = "redis"`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RedisStore {
-    /// Servers, or Sentinels, or some nodes of a cluster.
-    pub nodes: Vec<NodeAddress>,
-    /// How the primary is found.
-    pub topology: Topology,
-    /// The numbered database.
-    pub database: u32,
-    /// The ACL user.
-    pub username: Option<String>,
-    /// Its password.
-    pub password: Option<KeySource>,
-    /// The Sentinels' own user.
-    pub sentinel_username: Option<String>,
-    /// Its password.
-    pub sentinel_password: Option<KeySource>,
-    /// TLS; none speaks in clear.
-    pub tls: Option<StoreTls>,
-    /// How long making one connection may take.
-    pub connect_timeout: Duration,
-    /// How long an answer may take.
-    pub timeout: Duration,
 }
 
 /// `[[metadata]]`.
@@ -432,6 +385,8 @@ pub struct SamlProvider {
     pub binding: Option<SsoBinding>,
     /// AuthenticatingAuthority allow-list; empty takes any.
     pub authenticating_authorities: Vec<String>,
+    /// Whether whoever logs out here is offered to log out there, where it has single logout.
+    pub logout_at_provider: bool,
 }
 
 /// A `[[provider]]` with `protocol = "oidc"`.

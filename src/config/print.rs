@@ -85,6 +85,14 @@ pub fn print(config: &Config) -> String {
     session.insert("idle_timeout".into(), seconds(config.session.idle_timeout));
     session.insert("lifetime".into(), seconds(config.session.lifetime));
     root.insert("session".into(), Value::Table(session));
+    let mut logout = Table::new();
+    if let Some(path) = &config.logout.upstream_path {
+        logout.insert("upstream_path".into(), Value::String(path.clone()));
+    }
+    some(&mut logout, "clear_cookies", config.logout.clear_cookies.clone());
+    if !logout.is_empty() {
+        root.insert("logout".into(), Value::Table(logout));
+    }
 
     root.insert("store".into(), Value::Table(store(&config.store)));
     if let Some(dir) = &config.state_dir {
@@ -312,7 +320,11 @@ fn saml(table: &mut Table, own: &SamlProvider) {
     {
         table.insert(key.into(), Value::String(value.to_owned()));
     }
-    for (key, value) in [("allow_unsolicited", own.allow_unsolicited), ("eidas_connector", own.eidas_connector)] {
+    for (key, value) in [
+        ("allow_unsolicited", own.allow_unsolicited),
+        ("eidas_connector", own.eidas_connector),
+        ("logout_at_provider", own.logout_at_provider),
+    ] {
         table.insert(key.into(), Value::Boolean(value));
     }
     some(table, "authenticating_authorities", own.authenticating_authorities.clone());

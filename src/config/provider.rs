@@ -132,6 +132,7 @@ fn read_saml(s: &mut Section<'_>, metadata: &[MetadataSource]) -> Option<SamlPro
         eidas_connector,
         binding,
         authenticating_authorities: authorities,
+        logout_at_provider: s.flag("logout_at_provider", true),
     })
 }
 

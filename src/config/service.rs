@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::reader::{Section, Text};
 use super::{
     BaseUrl, Contact, Environment, ForwardAuth, HeaderNames, Listen, Network, Organisation, SecondReader,
-    ServiceConfig, SessionConfig, Upstream, UpstreamConfig, UpstreamProtocol, Verification,
+    ServiceConfig, Upstream, UpstreamConfig, UpstreamProtocol, Verification,
 };
 use crate::base::{ServiceId, limits};
 use crate::identity::Field;
@@ -200,21 +200,6 @@ pub(super) fn read_verification(root: &mut Section<'_>) -> Verification {
     out.max_age = s.duration("max_age", out.max_age);
     out.body_limit = s.number("body_limit", out.body_limit, 16 * 1024..=limits::MESSAGE.bytes);
     out.check_digit = s.flag("check_digit", false);
-    s.finish();
-    out
-}
-
-pub(super) fn read_session(root: &mut Section<'_>) -> SessionConfig {
-    let mut out = SessionConfig { idle_timeout: 30 * MINUTE, lifetime: 480 * MINUTE };
-    let Some(mut s) = root.section("session") else { return out };
-    out.idle_timeout = s.duration("idle_timeout", out.idle_timeout);
-    out.lifetime = s.duration("lifetime", out.lifetime);
-    if out.idle_timeout.is_zero() || out.lifetime.is_zero() {
-        s.problem(&s.at().clone(), "a session needs an `idle_timeout` and a `lifetime` above zero");
-    }
-    if out.idle_timeout > out.lifetime {
-        s.problem(&s.at().clone(), "`idle_timeout` is longer than `lifetime`");
-    }
     s.finish();
     out
 }

@@ -5,8 +5,42 @@ use std::time::Duration;
 use super::keys::source;
 use super::reader::Section;
 use super::tree::Origin;
-use super::{Environment, KeyFiles, Problem, RedisStore, Store};
+use super::{Environment, KeyFiles, KeySource, Problem};
 use crate::replay::shared::{NodeAddress, StoreTls, Topology};
+
+/// `[store]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// This process's memory: for one replica.
+    Memory,
+    /// Redis or Valkey, shared by every replica.
+    Redis(Box<RedisStore>),
+}
+
+/// `[store]` with `kind = "redis"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisStore {
+    /// Servers, or Sentinels, or some nodes of a cluster.
+    pub nodes: Vec<NodeAddress>,
+    /// How the primary is found.
+    pub topology: Topology,
+    /// The numbered database.
+    pub database: u32,
+    /// The ACL user.
+    pub username: Option<String>,
+    /// Its password.
+    pub password: Option<KeySource>,
+    /// The Sentinels' own user.
+    pub sentinel_username: Option<String>,
+    /// Its password.
+    pub sentinel_password: Option<KeySource>,
+    /// TLS; none speaks in clear.
+    pub tls: Option<StoreTls>,
+    /// How long making one connection may take.
+    pub connect_timeout: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
+}
 
 /// What only a shared store has.
 const SHARED_ONLY: [&str; 14] = [

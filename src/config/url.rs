@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use super::Config;
+
 /// The public address of the service: https, or http on loopback; it may hold a path.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl {
@@ -201,6 +203,19 @@ impl Network {
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.bits)
+    }
+}
+
+impl Config {
+    /// Every address that a Response may be addressed to: our own first, then the aliases.
+    pub fn acs_urls(&self) -> Vec<String> {
+        let own = self.service.base_url.acs_url(&self.service.prefix);
+        std::iter::once(own).chain(self.service.acs_aliases.iter().cloned()).collect()
+    }
+
+    /// Where messages of SAML single logout are addressed to.
+    pub fn slo_url(&self) -> String {
+        self.service.base_url.own_url(&self.service.prefix, "saml/logout")
     }
 }
 

@@ -91,7 +91,7 @@ impl Gate {
             issued_at: now,
             rd,
             loa,
-            force_authn: provider.config().force_authn,
+            force_authn: provider.config().force_authn || self.must_be_fresh(&login.cookies),
             instance: line.instance,
             locale: login.locale,
             on_top_of,
@@ -138,8 +138,8 @@ impl Gate {
             };
             let key = keys.first()?;
             Some(match binding {
-                SsoBinding::Redirect => request::redirect(&request, &relay_state, key).map(Outgoing::Redirect),
-                SsoBinding::Post => request::post(&request, &relay_state, key).map(Outgoing::Post),
+                SsoBinding::Redirect => request::redirect(&request, Some(&relay_state), key).map(Outgoing::Redirect),
+                SsoBinding::Post => request::post(&request, Some(&relay_state), key).map(Outgoing::Post),
             })
         };
         match self.pool.run(job).await.map_err(|_| Denial::Overloaded)? {
@@ -174,8 +174,8 @@ impl Gate {
     }
 }
 
-/// A request, ready to travel.
-enum Outgoing {
+/// A message, ready to travel.
+pub(super) enum Outgoing {
     Redirect(String),
     Post(PostForm),
 }

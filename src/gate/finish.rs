@@ -179,7 +179,11 @@ impl Gate {
             let _ = self.end_session(old.session, old.ends, now, "new login").await;
         }
         self.tell_finished(&session, &state.rd, Some(now.since(state.issued_at)));
-        let set_cookies = vec![cookie, self.remember_eid(&session), self.expire_login(&begun.cookie)];
+        let mut set_cookies = vec![cookie, self.remember_eid(&session), self.expire_login(&begun.cookie)];
+        if state.force_authn && !provider.config().force_authn {
+            // What asked for it is done with.
+            set_cookies.push(self.expire_cookie(self.names.fresh()));
+        }
         Ok(LoginDone::SignedIn { location: state.rd.clone(), set_cookies })
     }
 
@@ -271,10 +275,11 @@ impl Gate {
         let id = SessionId::new(&*self.random).map_err(|error| self.internal(&error))?;
         let maker = provider.maker();
         let maker_speaks_oidc = provider.config().oidc().is_some();
+        let there = self.name_there(who, provider, now);
         let (provider, eid) = (provider.config().id.clone(), provider.config().eid.clone());
         let at_provider = self.marks_at_provider(who, maker_speaks_oidc);
         let (keep, times) = (self.keep.as_slice(), self.times);
-        let params = SessionParams { id, at_provider, provider, maker, eid, keep, now, times };
+        let params = SessionParams { id, at_provider, there, provider, maker, eid, keep, now, times };
         Ok(open_session(who, meets, once, params))
     }
 

@@ -14,12 +14,14 @@ mod finish;
 pub mod headers;
 mod judge;
 mod keys;
+mod logout;
 mod oidc;
 pub mod outcome;
 mod pick;
 mod pool;
 mod relay;
 mod sessions;
+mod slo;
 mod sp;
 mod stored;
 mod target;
@@ -61,6 +63,7 @@ pub use outcome::{
     AtProvider, BeginLogin, CannotUse, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, FinishOidc, Lease,
     LoginDone, LoginStart, Logout, Permit, SessionInfo, Unfit, Why,
 };
+pub use slo::{Answer, Ended, SingleLogout, SingleLogoutRefused};
 pub use sp::service_metadata;
 
 /// Why there is no gate. Each is a matter of the keys or the machine.

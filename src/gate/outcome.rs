@@ -235,18 +235,22 @@ pub struct Logout {
     pub was_signed_in: bool,
     /// Whether every replica knows that it is over. Otherwise those that do not will, as soon as the store can be reached.
     pub everywhere: bool,
+    /// What the e-service is told of it (`logout.upstream_path`); none where there was no session, or nothing to tell.
+    pub tell: Option<Arc<IdentityHeaders>>,
     /// Where the person can log out at the provider too.
     pub at_provider: Option<AtProvider>,
     /// The session's cookie to expire.
     pub set_cookies: Vec<SetCookie>,
 }
 
-/// A provider's own logout (OpenID Connect RP-Initiated Logout 1.0).
+/// A provider's own logout (OpenID Connect RP-Initiated Logout 1.0; SAML Profiles 4.4).
 pub struct AtProvider {
     /// The e-ID's label.
     pub label: String,
-    /// Where the browser logs out. Nothing in it tells who the person is.
+    /// Where the browser logs out.
     pub location: String,
+    /// What it posts there, unescaped; none where it follows a link.
+    pub fields: Vec<(&'static str, String)>,
 }
 
 /// What the `session` path tells. No token, no number, no name.

@@ -1,11 +1,10 @@
 //! Live sessions: finding one among a request's cookies, telling about it, ending it.
 
 use super::outcome::Leased;
-use super::{AtProvider, Cookies, Denial, Gate, Lease, Logout, SameSite, SessionInfo, SetCookie, stored};
+use super::{Cookies, Denial, Gate, Lease, SameSite, SessionInfo, SetCookie, stored};
 use crate::base::{EidId, UnixTime};
 use crate::identity::SubjectKind;
 use crate::replay::{Mark, ProviderMark, ReplayError, SessionId};
-use crate::request::oidc::location;
 use crate::session::{SealError, Session};
 use crate::telemetry::SessionEnded;
 
@@ -125,33 +124,5 @@ impl Gate {
         let session = self.held_session(cookies, now)?.touched(now);
         let cookie = self.session_cookie(&session).ok()?;
         Some((self.tell(&session, now), cookie))
-    }
-
-    /// Where a person whose session ends here can log out at the provider too. Their ID token, which would spare them a
-    /// question there, is not kept: it is too large for a cookie and says too much for one.
-    fn logout_at(&self, session: &Session, now: UnixTime) -> Option<AtProvider> {
-        let providers = self.registry.current();
-        let provider = providers.by_id(session.provider())?;
-        let entry = provider.oidc(now).ok().filter(|entry| entry.own.logout_at_provider)?;
-        let endpoint = entry.discovery().ok()?.end_session_endpoint.as_deref()?;
-        let service = &self.config.service;
-        let back = service.base_url.own_url(&service.prefix, "logout?done");
-        let fields = [("client_id", entry.own.client_id.clone()), ("post_logout_redirect_uri", back)];
-        Some(AtProvider { label: provider.config().label.clone(), location: location(endpoint, &fields) })
-    }
-
-    /// Ends the session here: its id is dead from now on, also in a copied cookie.
-    ///
-    /// `http` must have made sure that the request came from our own origin.
-    pub async fn logout(&self, cookies: &Cookies<'_>) -> Logout {
-        let now = self.clock.now();
-        let session = self.held_session(cookies, now);
-        let everywhere = match &session {
-            Some(session) => self.end_session(session.id(), session.ends(), now, "logout").await.is_ok(),
-            None => true,
-        };
-        let set_cookies = vec![self.expire_cookie(self.names.session())];
-        let at_provider = session.as_ref().and_then(|session| self.logout_at(session, now));
-        Logout { at_provider, was_signed_in: session.is_some(), everywhere, set_cookies }
     }
 }

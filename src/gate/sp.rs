@@ -15,7 +15,7 @@ const ACCEPTS_COORDINATION_NUMBER: &str = "http://id.swedenconnect.se/general-ec
 pub fn service_metadata(config: &Config, signing: &[SigningKey], encryption: Option<&[u8]>) -> String {
     let none = Configured::default();
     let organisation = config.organisation.as_ref().unwrap_or(&none);
-    let acs = config.acs_urls();
+    let (acs, slo) = (config.acs_urls(), config.slo_url());
     let mut entity_categories: Vec<&str> = organisation.entity_categories.iter().map(String::as_str).collect();
     let accepts = config.service.accept_coordination_number;
     if accepts && !entity_categories.contains(&ACCEPTS_COORDINATION_NUMBER) {
@@ -26,6 +26,7 @@ pub fn service_metadata(config: &Config, signing: &[SigningKey], encryption: Opt
         signing_certificates: signing.iter().map(SigningKey::certificate).collect(),
         encryption_certificate: encryption,
         acs: acs.iter().map(String::as_str).collect(),
+        slo: Some(&slo),
         entity_categories,
         display_names: by_language(&organisation.service_name),
         logo: None,

@@ -33,7 +33,8 @@ pub enum Broken {
 
 /// The body of a request, passed on frame by frame.
 pub struct RequestBody {
-    body: Incoming,
+    /// None for a request of our own, which has none.
+    body: Option<Incoming>,
     watched: Arc<Watched>,
     /// What is not ours in trailers; none where nobody reads them.
     names: Option<Arc<IdentityNames>>,
@@ -45,7 +46,12 @@ pub struct RequestBody {
 impl RequestBody {
     /// As it comes from the client.
     pub const fn new(body: Incoming, watched: Arc<Watched>) -> Self {
-        Self { body, watched, names: None, answer: Looks::NEVER, held: None }
+        Self { body: Some(body), watched, names: None, answer: Looks::NEVER, held: None }
+    }
+
+    /// Of a request of our own that a client caused: nothing.
+    pub const fn empty(watched: Arc<Watched>) -> Self {
+        Self { body: None, watched, names: None, answer: Looks::NEVER, held: None }
     }
 
     /// On its way to the e-service, which has `answer` for its answer once it has all of it. `names` are kept out of
@@ -78,20 +84,21 @@ impl Body for RequestBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let this = self.get_mut();
+        let Some(body) = &mut this.body else { return Poll::Ready(None) };
         if let Some(held) = &mut this.held {
             if !ready!(held.poll(cx)) {
                 return Poll::Ready(Some(Err(Broken::Unwanted)));
             }
             this.held = None;
         }
-        let Poll::Ready(polled) = Pin::new(&mut this.body).poll_frame(cx) else {
+        let Poll::Ready(polled) = Pin::new(&mut *body).poll_frame(cx) else {
             let waits = this.watched.awaits_body(cx.waker());
             return if waits { Poll::Pending } else { Poll::Ready(Some(Err(Broken::Unwanted))) };
         };
         match polled {
             Some(Ok(frame)) => {
                 this.watched.got_body();
-                if this.body.is_end_stream() {
+                if body.is_end_stream() {
                     this.watched.asked(this.answer);
                 }
                 Poll::Ready(this.cleaned(frame).map(Ok))
@@ -105,11 +112,11 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::verify::saml::Carried;
 use crate::verify::{Reason, Reject, base64};
 
 /// What a provider posts to the assertion consumer service (SAML Bindings 3.5.4).
@@ -38,6 +39,27 @@ impl Posted {
         let relay_state = once("RelayState")?.map(Cow::into_owned);
         Ok(Self { saml_response, encoded: encoded.into_owned(), relay_state, reposted: once(REPOSTED)?.is_some() })
     }
+}
+
+/// What a provider posts to the address for single logout (SAML Bindings 3.5): an order, or an answer.
+///
+/// # Errors
+/// `message_encoding` when a field is doubled or missing, or an encoding is broken, or two messages come together.
+pub fn single_logout(body: &[u8]) -> Result<Carried, Reject> {
+    let refused = |what: &str| Reject::new(Reason::MessageEncoding, what);
+    let bad = |()| refused("a field that is doubled or badly encoded, or too many fields");
+    let fields = split(body).map_err(bad)?;
+    let once = |name: &str| unique(&fields, name).map_err(bad);
+    // A signature over the form is another binding's (SimpleSign), which is not for here.
+    if once("Signature")?.is_some() {
+        return Err(refused("a form with more than a message in it"));
+    }
+    let encoded = match (once("SAMLRequest")?, once("SAMLResponse")?) {
+        (Some(encoded), None) | (None, Some(encoded)) => encoded,
+        _ => return Err(refused("neither a SAMLRequest nor a SAMLResponse, or both")),
+    };
+    let xml = base64::decode_spaced(&encoded).ok_or_else(|| refused("the message is no base64"))?;
+    Carried::posted(xml, once("RelayState")?.map(Cow::into_owned))
 }
 
 /// One field that must stand once; none otherwise.

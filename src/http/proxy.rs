@@ -3,10 +3,11 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
-use http::header::{CACHE_CONTROL, EXPECT, HOST, TE};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, COOKIE, EXPECT, HOST, TE};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Body as _;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
@@ -18,8 +19,11 @@ use super::server::Client;
 use super::upgrade::{self, Wish};
 use super::upstream::{Failed, Returning, Upstream};
 use super::watchdog::{Limits, Watched};
-use crate::gate::Permit;
+use crate::gate::{IdentityHeaders, Permit};
 use crate::session::CookieNames;
+
+/// How long the e-service has to hear of a logout: a person waits for it.
+const TELL_TIME: Duration = Duration::from_secs(3);
 
 /// Headers that are added to an ordinary request.
 const ADDED: usize = 16;
@@ -89,6 +93,35 @@ impl Proxy {
             upgrade::write(headers);
         }
         Ok(response.map(|body| self.passing(body, client, waiting)))
+    }
+
+    /// Tells the e-service of a session that is over: a POST of our own to `path`, with the identity and with the
+    /// browser's cookies, by which the e-service knows its own session. Gives whether it took that: an answer that is no
+    /// error.
+    ///
+    /// # Errors
+    /// [`Failed`] when the e-service did not answer in time.
+    pub async fn tell<'c>(
+        &self,
+        upstream: &impl Upstream,
+        path: &str,
+        cookies: impl Iterator<Item = &'c HeaderValue>,
+        client: &Client,
+        identity: &IdentityHeaders,
+    ) -> Result<bool, Failed> {
+        let mut request = Request::new(RequestBody::empty(Arc::clone(&client.watched)));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = Uri::try_from(path).map_err(|_| Failed::Path)?;
+        for value in cookies {
+            request.headers_mut().append(COOKIE, value.clone());
+        }
+        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        self.prepare(&mut request, path, client, upstream.version())?;
+        self.identity.attach(request.headers_mut(), identity);
+        match tokio::time::timeout(TELL_TIME, upstream.send(request)).await {
+            Ok(answer) => answer.map(|answer| answer.status().is_success() || answer.status().is_redirection()),
+            Err(_) => Err(Failed::Slow),
+        }
     }
 
     /// Makes the request to the e-service out of the client's, but for the identity. Returns a handle of its body where

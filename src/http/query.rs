@@ -18,6 +18,11 @@ impl<'q> Query<'q> {
         Self(text.unwrap_or_default())
     }
 
+    /// The query as it came: a signature may cover its very octets.
+    pub const fn raw(&self) -> &'q str {
+        self.0
+    }
+
     /// The first value of `name`, decoded. A value that is no UTF-8 is none.
     pub fn get(&self, name: &str) -> Option<Cow<'q, str>> {
         self.0.split('&').find_map(|pair| {

@@ -148,6 +148,17 @@ pub fn refused(site: &Site, asked: &Asked<'_>, refusal: &Refusal) -> Response<By
     answer(site, &asked, verdict, refusal.denial.code(), Some(refusal.reference), ways)
 }
 
+/// A message of single logout was refused.
+pub fn logout_refused(site: &Site, asked: &Asked<'_>, denial: &Denial, reference: Reference) -> Response<Bytes> {
+    let mut verdict = judge(denial);
+    // What is left of a login's words would be about the wrong thing.
+    if verdict.status.is_client_error() {
+        verdict.problem = Problem::LogoutFailed;
+    }
+    let reference = if let Denial::Internal(own) = denial { *own } else { reference };
+    answer(site, asked, verdict, denial.code(), Some(reference), Ways::default())
+}
+
 /// What goes wrong before the gate is asked, or after it has said yes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {

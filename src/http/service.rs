@@ -1,18 +1,18 @@
 //! What happens to a request, as one list.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, GetAll};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Body as _;
 
 use super::bearer::{self, Brought};
 use super::body::{AnswerBody, FormRoom, NotRead, RequestBody, gather};
-use super::own_paths::{OwnPath, OwnPaths, OwnRequest};
+use super::own_paths::{EService, OwnPath, OwnPaths, OwnRequest};
 use super::pages::Site;
 use super::proxy::Proxy;
 use super::query::Query;
@@ -24,7 +24,7 @@ use super::watchdog::{Cut, Expired, Watched};
 use super::{admit, cookies, counted, navigation, trace};
 use crate::config::Config;
 use crate::crypto::digest::Random;
-use crate::gate::{Cookies, Decision, Denial, Gate, Lease, Permit, Reference};
+use crate::gate::{Cookies, Decision, Denial, Gate, IdentityHeaders, Lease, Permit, Reference};
 use crate::policy::normal_path;
 use crate::telemetry::trace::within;
 use crate::telemetry::{BadTrace, ForgedHeaders, Metrics, Outcome, StreamCut, Telemetry, UpstreamFailed};
@@ -171,7 +171,7 @@ impl<U: Upstream> Generation<U> {
         if let Some(own) = self.own.find(&path) {
             // Rare beside what is passed on, whose future need not be as large as this one.
             self.telemetry.metrics().requests.answered(None, Outcome::Own);
-            return Box::pin(self.own_path(own, request)).await;
+            return Box::pin(self.own_path(own, request, &client, came.core)).await;
         }
         match self.decide(&request, &path).await {
             Decision::Denied(denial) => self.denied_with_challenge(&request, &path, &denial),
@@ -256,19 +256,27 @@ impl<U: Upstream> Generation<U> {
         }
     }
 
-    async fn own_path(&self, path: OwnPath, request: Request<RequestBody>) -> Response<AnswerBody> {
+    async fn own_path(
+        &self,
+        path: OwnPath,
+        request: Request<RequestBody>,
+        client: &Client,
+        core: usize,
+    ) -> Response<AnswerBody> {
         let (parts, body) = request.into_parts();
+        let behind = Behind { generation: self, core, client, cookies: parts.headers.get_all(COOKIE) };
         let pairs = cookies::pairs(&parts.headers);
         let own = OwnRequest {
             method: &parts.method,
             headers: &parts.headers,
             query: Query::new(parts.uri.query()),
             cookies: Cookies::new(&pairs),
+            e_service: &behind,
         };
         if let Err(refused) = self.own.admit(path, &own) {
             return (*refused).map(AnswerBody::from);
         }
-        let form = if path.has_form() {
+        let form = if path.has_form(&parts.method) {
             match self.form(&parts.headers, body).await {
                 Ok(form) => form,
                 Err(fault) => {
@@ -364,6 +372,30 @@ impl<U: Upstream> Generation<U> {
 
     pub(super) fn reference(&self) -> Reference {
         Reference::new(&*self.random).unwrap_or(Reference::NONE)
+    }
+}
+
+/// The e-service behind one request for a path of ours.
+struct Behind<'r, U> {
+    generation: &'r Generation<U>,
+    core: usize,
+    client: &'r Client,
+    cookies: GetAll<'r, HeaderValue>,
+}
+
+impl<U: Upstream> EService for Behind<'_, U> {
+    fn told<'a>(&'a self, headers: Arc<IdentityHeaders>) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+        Box::pin(async move {
+            let Self { generation, core, client, cookies } = self;
+            let path = generation.config.logout.upstream_path.as_deref();
+            let (Some(upstream), Some(path)) = (generation.upstreams.get(*core), path) else { return false };
+            let told = generation.proxy.tell(upstream, path, cookies.iter(), client, &headers).await;
+            if let Err(failed) = &told {
+                let reference = generation.reference();
+                generation.telemetry.emit(UpstreamFailed { cause: &failed.to_string(), reference: reference.as_str() });
+            }
+            told.is_ok_and(|taken| taken)
+        })
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) fn idp(entity_id: &str, levels: &[&str], bindings: &[SsoBinding]) -> 
         signing_keys: vec![PublicKey::from_certificate(key().certificate()).unwrap()],
         refused_keys: Vec::new(),
         sso: bindings.iter().map(|binding| Endpoint { binding: *binding, location: location.clone() }).collect(),
+        slo: Vec::new(),
         want_authn_requests_signed: true,
         loa: loa(levels),
         entity_categories: Vec::new(),
@@ -60,6 +61,7 @@ pub(crate) fn provider(id: &str, eid: &str) -> Provider {
             eidas_connector: false,
             binding: None,
             authenticating_authorities: Vec::new(),
+            logout_at_provider: true,
         }),
     }
 }

@@ -11,7 +11,7 @@ use crate::identity::IdentityRules;
 use crate::policy::Route;
 use crate::session::{Maker, Session};
 use crate::verify::jose::{Discovery, KeySet};
-use crate::verify::saml::{Binding, Endpoint, Expect, IdpMetadata, SsoBinding};
+use crate::verify::saml::{Binding, Endpoint, Expect, IdpMetadata, SloEndpoint, SsoBinding};
 use crate::verify::{Reason, Reject};
 
 /// One configured provider and what we know of it.
@@ -251,6 +251,17 @@ impl<'a> SamlEntry<'a> {
             eidas_connector: self.own.eidas_connector,
             check_digit: config.verification.check_digit,
         }
+    }
+
+    /// Whether whoever logs out here is offered to log out there.
+    pub const fn offers_logout(self) -> bool {
+        self.own.logout_at_provider
+    }
+
+    /// Where messages of single logout go: by `preferred` where it is offered, else by the other binding.
+    pub fn logout_endpoint(self, preferred: SsoBinding) -> Option<&'a SloEndpoint> {
+        let by = self.idp.slo.iter().find(|endpoint| endpoint.binding == preferred);
+        by.or_else(|| self.idp.slo.first())
     }
 
     /// Where to send the browser: by the configured binding, else by Redirect where it is offered, else by POST.

@@ -1,5 +1,6 @@
 //! AuthnRequest (SAML Core 3.4.1; profile 3.1).
 
+use super::binding::Message;
 use super::xml::{Writer, ns};
 use crate::base::UnixTime;
 
@@ -22,15 +23,18 @@ pub struct AuthnRequest<'a> {
     pub loa: &'a [String],
 }
 
-impl AuthnRequest<'_> {
-    /// The document without a signature: what the Redirect binding carries.
-    pub fn to_xml(&self) -> String {
-        self.with_signature("")
+impl Message for AuthnRequest<'_> {
+    const PARAMETER: &'static str = "SAMLRequest";
+
+    fn id(&self) -> &str {
+        self.id
     }
 
-    /// The document with `signature` in its place (SAML Core 3.2.1: after Issuer). In canonical form, apart from the
-    /// signature itself.
-    pub(super) fn with_signature(&self, signature: &str) -> String {
+    fn destination(&self) -> &str {
+        self.destination
+    }
+
+    fn with_signature(&self, signature: &str) -> String {
         let instant = UnixTime::from_secs(self.issue_instant.as_secs()).to_string();
         let mut w = Writer::default();
         w.open(

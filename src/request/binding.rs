@@ -1,13 +1,13 @@
 //! How a request travels: HTTP-Redirect with a signed query (SAML Bindings 3.4), HTTP-POST with a signed document
 //! (SAML Bindings 3.5).
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::AuthnRequest;
 use super::xml::{Writer, ns};
 use crate::base::limits::RELAY_STATE_BYTES;
 use crate::crypto::digest::sha256;
@@ -30,6 +30,27 @@ pub enum RequestError {
     Deflate,
 }
 
+/// A message that we send through the browser.
+pub trait Message {
+    /// The parameter or field that it travels in.
+    const PARAMETER: &'static str;
+
+    /// Its ID.
+    fn id(&self) -> &str;
+
+    /// Where it goes.
+    fn destination(&self) -> &str;
+
+    /// The document with `signature` in its place (SAML Core 3.2.1: after Issuer), in canonical form apart from the
+    /// signature itself. With none it is what the Redirect binding carries.
+    fn with_signature(&self, signature: &str) -> String;
+
+    /// The document without a signature.
+    fn to_xml(&self) -> String {
+        self.with_signature("")
+    }
+}
+
 /// A form that the browser posts to the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostForm {
@@ -39,66 +60,63 @@ pub struct PostForm {
     pub fields: Vec<(&'static str, String)>,
 }
 
-fn check_relay_state(relay_state: &str) -> Result<(), RequestError> {
-    // Empty would be no value at all, and the answer could not be matched.
-    if relay_state.is_empty() || relay_state.len() > RELAY_STATE_BYTES {
-        return Err(RequestError::RelayState(relay_state.len()));
+fn check_relay_state(relay_state: Option<&str>) -> Result<(), RequestError> {
+    match relay_state {
+        // Empty would be no value at all, and the answer could not be matched.
+        Some(text) if text.is_empty() || text.len() > RELAY_STATE_BYTES => Err(RequestError::RelayState(text.len())),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-/// The address to send the browser to: the request deflated, in base64, in a query signed over its encoded octets
+/// The address to send the browser to: the message deflated, in base64, in a query signed over its encoded octets
 /// (SAML Bindings 3.4.4.1).
 ///
 /// # Errors
 /// [`RequestError`].
-pub fn redirect(request: &AuthnRequest<'_>, relay_state: &str, key: &SigningKey) -> Result<String, RequestError> {
+pub fn redirect<M: Message>(message: &M, relay_state: Option<&str>, key: &SigningKey) -> Result<String, RequestError> {
     check_relay_state(relay_state)?;
     let mut deflate = DeflateEncoder::new(Vec::new(), Compression::default());
-    deflate.write_all(request.to_xml().as_bytes()).map_err(|_| RequestError::Deflate)?;
+    deflate.write_all(message.to_xml().as_bytes()).map_err(|_| RequestError::Deflate)?;
     let deflated = deflate.finish().map_err(|_| RequestError::Deflate)?;
-    let message = base64_simd::STANDARD.encode_to_string(deflated);
-    // The order is part of the signature: SAMLRequest, RelayState, SigAlg.
-    let signed = format!(
-        "SAMLRequest={}&RelayState={}&SigAlg={}",
-        utf8_percent_encode(&message, QUERY),
-        utf8_percent_encode(relay_state, QUERY),
-        utf8_percent_encode(key.algorithm_uri(), QUERY),
-    );
+    let encoded = base64_simd::STANDARD.encode_to_string(deflated);
+    // The order is part of the signature: the message, RelayState, SigAlg.
+    let mut signed = format!("{}={}", M::PARAMETER, utf8_percent_encode(&encoded, QUERY));
+    for (name, value) in
+        relay_state.map(|state| ("RelayState", state)).into_iter().chain([("SigAlg", key.algorithm_uri())])
+    {
+        let _ = write!(signed, "&{name}={}", utf8_percent_encode(value, QUERY));
+    }
     let signature = base64_simd::STANDARD.encode_to_string(key.sign(signed.as_bytes())?);
-    let joint = if request.destination.contains('?') { '&' } else { '?' };
-    Ok(format!("{}{joint}{signed}&Signature={}", request.destination, utf8_percent_encode(&signature, QUERY)))
+    let destination = message.destination();
+    let joint = if destination.contains('?') { '&' } else { '?' };
+    Ok(format!("{destination}{joint}{signed}&Signature={}", utf8_percent_encode(&signature, QUERY)))
 }
 
-/// The form to post: the request with an enveloped signature (SAML Core 5.4), in base64.
+/// The form to post: the message with an enveloped signature (SAML Core 5.4), in base64.
 ///
 /// # Errors
 /// [`RequestError`].
-pub fn post(request: &AuthnRequest<'_>, relay_state: &str, key: &SigningKey) -> Result<PostForm, RequestError> {
+pub fn post<M: Message>(message: &M, relay_state: Option<&str>, key: &SigningKey) -> Result<PostForm, RequestError> {
     check_relay_state(relay_state)?;
-    let signature = enveloped_signature(request, key)?;
-    let document = request.with_signature(&signature);
-    Ok(PostForm {
-        action: request.destination.to_owned(),
-        fields: vec![
-            ("SAMLRequest", base64_simd::STANDARD.encode_to_string(document)),
-            ("RelayState", relay_state.to_owned()),
-        ],
-    })
+    let signature = enveloped_signature(message, key)?;
+    let document = message.with_signature(&signature);
+    let mut fields = vec![(M::PARAMETER, base64_simd::STANDARD.encode_to_string(document))];
+    fields.extend(relay_state.map(|state| ("RelayState", state.to_owned())));
+    Ok(PostForm { action: message.destination().to_owned(), fields })
 }
 
 /// The document without its signature is what is digested, and it is born canonical: its own bytes are the digest's
 /// input.
-fn enveloped_signature(request: &AuthnRequest<'_>, key: &SigningKey) -> Result<String, RequestError> {
+fn enveloped_signature(message: &impl Message, key: &SigningKey) -> Result<String, RequestError> {
     const EXC_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
-    let digest = base64_simd::STANDARD.encode_to_string(sha256(request.to_xml().as_bytes()));
+    let digest = base64_simd::STANDARD.encode_to_string(sha256(message.to_xml().as_bytes()));
 
     // SignedInfo declares its prefix itself, although Signature has it: so its bytes here are its canonical form.
     let mut w = Writer::default();
     w.open("ds:SignedInfo", &[("ds", ns::DS)], &[]);
     w.leaf("ds:CanonicalizationMethod", &[], &[("Algorithm", EXC_C14N)], "");
     w.leaf("ds:SignatureMethod", &[], &[("Algorithm", key.algorithm_uri())], "");
-    w.open("ds:Reference", &[], &[("URI", &format!("#{}", request.id))]);
+    w.open("ds:Reference", &[], &[("URI", &format!("#{}", message.id()))]);
     w.open("ds:Transforms", &[], &[]);
     w.leaf("ds:Transform", &[], &[("Algorithm", "http://www.w3.org/2000/09/xmldsig#enveloped-signature")], "");
     w.leaf("ds:Transform", &[], &[("Algorithm", EXC_C14N)], "").close();
@@ -121,6 +139,7 @@ fn enveloped_signature(request: &AuthnRequest<'_>, key: &SigningKey) -> Result<S
 mod tests {
     use std::io::Read as _;
 
+    use super::super::AuthnRequest;
     use super::*;
     use crate::base::{Secret, UnixTime};
     use crate::crypto::own::{generate_p256_pem, generate_rsa_pem};
@@ -148,7 +167,7 @@ mod tests {
         for key in keys() {
             let loa = ["http://id.elegnamnden.se/loa/1.0/loa3".to_owned()];
             let request = request("https://idp.example.se/sso?x=1", &loa);
-            let location = redirect(&request, "handle-1", &key).unwrap();
+            let location = redirect(&request, Some("handle-1"), &key).unwrap();
             let query = location.strip_prefix("https://idp.example.se/sso?x=1&").unwrap();
             let (signed, signature) = query.split_once("&Signature=").unwrap();
             let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
@@ -174,7 +193,7 @@ mod tests {
     fn the_posted_document_is_signed_over_its_own_bytes() {
         for key in keys() {
             let request = request("https://idp.example.se/sso", &[]);
-            let form = post(&request, "handle-1", &key).unwrap();
+            let form = post(&request, Some("handle-1"), &key).unwrap();
             assert_eq!(form.action, "https://idp.example.se/sso");
             assert_eq!(form.fields[1], ("RelayState", "handle-1".to_owned()));
             let xml = base64_simd::STANDARD.decode_to_vec(&form.fields[0].1).unwrap();
@@ -202,8 +221,8 @@ mod tests {
     fn relay_state_has_a_length() {
         let [key, _] = keys();
         let request = request("https://idp.example.se/sso", &[]);
-        assert_eq!(redirect(&request, "", &key), Err(RequestError::RelayState(0)));
-        assert_eq!(post(&request, &"x".repeat(81), &key), Err(RequestError::RelayState(81)));
-        assert!(post(&request, &"x".repeat(80), &key).is_ok());
+        assert_eq!(redirect(&request, Some(""), &key), Err(RequestError::RelayState(0)));
+        assert_eq!(post(&request, Some(&"x".repeat(81)), &key), Err(RequestError::RelayState(81)));
+        assert!(post(&request, Some(&"x".repeat(80)), &key).is_ok());
     }
 }

@@ -13,6 +13,8 @@ pub struct SpMetadata<'a> {
     pub encryption_certificate: Option<&'a [u8]>,
     /// Addresses that a Response may come to; the first is the default.
     pub acs: Vec<&'a str>,
+    /// Where messages of single logout may come, by HTTP-Redirect and by HTTP-POST.
+    pub slo: Option<&'a str>,
     /// Entity categories (profile 3.7).
     pub entity_categories: Vec<&'a str>,
     /// Names of the service, for the provider's page.
@@ -114,6 +116,10 @@ pub fn sp_metadata(sp: &SpMetadata<'_>) -> String {
         key_info(&mut w, certificate);
         encryption_methods(&mut w);
         w.close();
+    }
+    for (binding, location) in ["HTTP-Redirect", "HTTP-POST"].into_iter().zip(sp.slo.into_iter().cycle()) {
+        let binding = format!("urn:oasis:names:tc:SAML:2.0:bindings:{binding}");
+        w.leaf("md:SingleLogoutService", &[], &[("Binding", &binding), ("Location", location)], "");
     }
     for format in ["persistent", "transient"] {
         w.leaf("md:NameIDFormat", &[], &[], &format!("urn:oasis:names:tc:SAML:2.0:nameid-format:{format}"));
@@ -257,6 +263,7 @@ mod tests {
             entity_id: s(0),
             signing_certificates: vec![b"one", b"two"],
             acs: vec![s(1), s(2)],
+            slo: Some(s(14)),
             entity_categories: vec![s(3), s(4)],
             display_names: vec![(lang, s(5))],
             logo: Some((s(6), 16, 32)),
@@ -296,8 +303,8 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(200))]
 
         #[test]
-        fn t34_whatever_the_strings_hold_the_tree_is_the_same(strings in proptest::collection::vec(hostile(), 14)) {
-            let plain: Vec<String> = (0..14).map(|i| format!("s{i}")).collect();
+        fn t34_whatever_the_strings_hold_the_tree_is_the_same(strings in proptest::collection::vec(hostile(), 15)) {
+            let plain: Vec<String> = (0..15).map(|i| format!("s{i}")).collect();
             let (expected, _) = shape(&sp_metadata(&full(&plain, "sv")));
             let (names, said) = shape(&sp_metadata(&full(&strings, "sv")));
             prop_assert_eq!(names, expected);
@@ -310,7 +317,7 @@ mod tests {
 
     #[test]
     fn says_what_a_provider_needs_in_the_order_of_the_schema() {
-        let plain: Vec<String> = (0..14).map(|i| format!("s{i}")).collect();
+        let plain: Vec<String> = (0..15).map(|i| format!("s{i}")).collect();
         let xml = sp_metadata(&full(&plain, "sv"));
         let document = roxmltree::Document::parse(&xml).unwrap();
         let root = document.root_element();
@@ -326,6 +333,8 @@ mod tests {
                 "Extensions",
                 "KeyDescriptor",
                 "KeyDescriptor",
+                "SingleLogoutService",
+                "SingleLogoutService",
                 "NameIDFormat",
                 "NameIDFormat",
                 "AssertionConsumerService",

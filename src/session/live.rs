@@ -11,8 +11,8 @@ use crate::identity::{Field, Identity};
 use crate::policy::MeetsRoute;
 use crate::replay::{FirstUse, Marks, ProviderMark, SessionId};
 
-use super::Sealed;
 use super::codec::whole;
+use super::{NameThere, Sealed};
 
 /// How often a session's cookie is sealed anew while it is used.
 const REFRESH_EVERY: Duration = Duration::from_secs(60);
@@ -43,13 +43,15 @@ pub enum Ended {
     Lifetime,
 }
 
-/// What a session is made with, beside its proofs.
-#[derive(Clone, Debug)]
+/// What a session is made with, beside its proofs. It has no `Debug`: it may hold a name.
+#[derive(Clone)]
 pub struct SessionParams<'a> {
     /// A new id: never one from before the login (T50).
     pub id: SessionId,
     /// What the provider calls the person and their session there: what a logout of theirs names.
     pub at_provider: Vec<ProviderMark>,
+    /// The same as an order of ours to end it there must say it; none where there is nobody to send one to.
+    pub there: Option<NameThere>,
     /// Who verified the person.
     pub provider: ProviderId,
     /// The same, as the world knows them.
@@ -199,7 +201,15 @@ pub fn open_session(who: &Identity, meets: MeetsRoute, once: FirstUse, params: S
         seen: params.now,
         // Not beyond the provider's own session, where it tells of one.
         ends: who.session_ends().map_or(lifetime, |ends| ends.min(lifetime)),
-        fields: Held::Here(Fields(params.keep.iter().filter(|field| is_kept(**field)).filter_map(kept).collect())),
+        fields: Held::Here(Fields(
+            params
+                .keep
+                .iter()
+                .filter(|field| is_kept(**field))
+                .filter_map(kept)
+                .chain(params.there.into_iter().flat_map(NameThere::into_fields))
+                .collect(),
+        )),
         fetched: None,
     }
 }
@@ -307,15 +317,22 @@ impl Session {
         match field {
             Field::Loa => Some(&self.loa),
             Field::Eid => Some(self.eid.as_str()),
-            field => {
-                let fields = match &self.fields {
-                    Held::Here(fields) => Some(fields),
-                    Held::InStore => self.fetched.as_deref(),
-                };
-                let found = fields?.0.iter().find(|(name, _)| name == field.name());
-                found.map(|(_, value)| value.as_str())
-            }
+            field => self.kept(field.name()),
         }
+    }
+
+    fn kept(&self, name: &str) -> Option<&str> {
+        let fields = match &self.fields {
+            Held::Here(fields) => Some(fields),
+            Held::InStore => self.fetched.as_deref(),
+        };
+        let found = fields?.0.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// What its provider calls the person and their session, where an order to end it can be sent there.
+    pub fn there(&self) -> Option<NameThere> {
+        NameThere::from_fields(|name| self.kept(name))
     }
 
     /// Whether its fields are in the shared store and have not been fetched.

@@ -6,6 +6,7 @@ pub mod locale;
 pub mod login;
 pub mod maker;
 pub mod names;
+pub mod there;
 
 pub use crate::replay::Instance;
 pub use codec::{CookieKey, CookieSealer, SealError, Sealed};
@@ -14,3 +15,4 @@ pub use locale::Locale;
 pub use login::{Handle, LoginState, Sent, StepUpFrom};
 pub use maker::Maker;
 pub use names::CookieNames;
+pub use there::NameThere;

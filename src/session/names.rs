@@ -9,6 +9,7 @@ use crate::base::ServiceId;
 pub struct CookieNames {
     session: String,
     confirm: String,
+    fresh: String,
     last: String,
     secure: bool,
 }
@@ -17,10 +18,10 @@ impl CookieNames {
     /// `secure` is false on a loopback `http` base_url only.
     pub fn new(service: &ServiceId, secure: bool) -> Self {
         let session = format!("{}eid-{service}", if secure { "__Host-" } else { "" });
-        let confirm = format!("{session}-confirm");
+        let (confirm, fresh) = (format!("{session}-confirm"), format!("{session}-fresh"));
         // Not of the family of the others, which all begin with the session's name.
         let last = format!("{}last-eid-{service}", if secure { "__Host-" } else { "" });
-        Self { session, confirm, last, secure }
+        Self { session, confirm, fresh, last, secure }
     }
 
     /// The session's cookie.
@@ -38,6 +39,11 @@ impl CookieNames {
         &self.last
     }
 
+    /// The cookie that says that this browser's next login must be a fresh one: somebody logged out in it.
+    pub fn fresh(&self) -> &str {
+        &self.fresh
+    }
+
     /// The cookie of a begun login.
     pub fn login(&self, handle: &Handle) -> String {
         format!("{}-{handle}", self.session)
@@ -50,7 +56,8 @@ impl CookieNames {
 
     /// Whether `name` is one of our cookies: the e-service neither sees nor sets it.
     pub fn is_ours(&self, name: &str) -> bool {
-        [&self.session, &self.confirm, &self.last].iter().any(|own| *own == name) || self.login_handle(name).is_some()
+        let own = [&self.session, &self.confirm, &self.fresh, &self.last];
+        own.iter().any(|own| *own == name) || self.login_handle(name).is_some()
     }
 
     /// Whether they carry `Secure`.
@@ -75,7 +82,7 @@ mod tests {
         let name = names.login(&handle);
         assert_eq!(name, format!("__Host-eid-etjanst-{handle}"));
         assert_eq!(names.login_handle(&name), Some(handle));
-        for ours in [names.session(), names.confirm(), names.last(), &name] {
+        for ours in [names.session(), names.confirm(), names.fresh(), names.last(), &name] {
             assert!(names.is_ours(ours), "{ours}");
         }
         for other in ["__Host-eid-etjanst-x", "__Host-eid-etjanst2", "eid-etjanst", "sid", ""] {

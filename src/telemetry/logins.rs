@@ -234,12 +234,15 @@ pub struct ProviderLogoutRefused<'a> {
     pub code: &'static str,
     /// What met what. Never personal data.
     pub detail: &'a str,
+    /// What the page bears, where there is one.
+    pub reference: Option<&'a str>,
 }
 
 impl Event for ProviderLogoutRefused<'_> {
     fn tell(self, metrics: &Metrics) {
         let provider = self.provider.map_or(NO_PROVIDER, ProviderId::as_str);
         metrics.logins.provider_logouts.with_label_values(&[provider, "refused"]).inc();
-        warn!(event = "provider_logout_refused", code = self.code, provider, detail = self.detail);
+        let reference = self.reference.unwrap_or_default();
+        warn!(event = "provider_logout_refused", code = self.code, provider, detail = self.detail, reference);
     }
 }

@@ -307,6 +307,16 @@ reasons! {
     /// An attribute that the route requires is missing.
     RequiredAttributeMissing = "required_attribute_missing",
 
+    // --- single logout (SAML Core 3.7; SAML Profiles 4.4) ---
+    /// The document element is no LogoutRequest or LogoutResponse.
+    NotALogout = "not_a_logout",
+    /// A LogoutRequest that names more sessions than anybody has.
+    LogoutTooManySessions = "logout_too_many_sessions",
+    /// A LogoutRequest past its NotOnOrAfter.
+    LogoutExpired = "logout_expired",
+    /// A LogoutResponse to no request of ours, or to one of too long ago.
+    LogoutUnasked = "logout_unasked",
+
     // --- single use and the login's own state ---
     /// This assertion was used before.
     Replayed = "replayed",

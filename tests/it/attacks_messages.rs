@@ -58,13 +58,18 @@ fn sources(folder: &Path, out: &mut Vec<PathBuf>) {
     }
 }
 
-/// What is never inflated cannot swell. Whoever needs to inflate something brings limits, and a line here.
+/// What is never inflated cannot swell. Whoever needs to inflate something brings limits, and a line here: messages of
+/// single logout come deflated in a query (SAML Bindings 3.4.4.1), and `inflate` in that file has the limit of a message.
+const INFLATES: &str = "src/verify/saml/carried.rs";
+
 #[test]
-fn t28_no_code_of_ours_inflates() {
+fn t28_no_code_of_ours_inflates_but_in_one_place() {
     let mut files = Vec::new();
     sources(&root().join("src"), &mut files);
     assert!(files.len() > 100);
-    for file in files {
+    let place = root().join(INFLATES);
+    assert_eq!(std::fs::read_to_string(&place).unwrap().matches("DeflateDecoder::new").count(), 1);
+    for file in files.into_iter().filter(|file| *file != place) {
         let text = std::fs::read_to_string(&file).unwrap();
         let own = text.split("#[cfg(test)]").next().unwrap();
         let is_test = file.file_name().unwrap().to_str().unwrap().contains("tests");

@@ -53,6 +53,7 @@ mod replicas;
 mod saml_vectors;
 #[cfg(feature = "peers")]
 mod sent_documents;
+mod single_logout;
 mod smuggling;
 mod streams;
 mod support;

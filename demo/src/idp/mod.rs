@@ -13,6 +13,7 @@ use http::{Method, Request as HttpRequest, StatusCode};
 use crate::demo_idp::DemoIdp;
 use crate::form;
 use crate::key::new_id;
+use crate::logout::Said;
 use crate::metadata::Feed;
 use crate::names::loa_uri;
 use crate::outcome::Outcome;
@@ -93,6 +94,14 @@ impl IdpSite {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/sso") => self.redirect(request.uri().query().unwrap_or_default()),
             (&Method::POST, "/sso") => self.post(&form::parse(&body())),
+            (&Method::GET, "/slo") => {
+                self.logout(|service| service.logout_by_redirect(request.uri().query().unwrap_or_default()))
+            }
+            (&Method::POST, "/slo") => self.logout(|service| {
+                let fields = form::parse(&body());
+                let field = form::get(&fields, "SAMLRequest").or_else(|| form::get(&fields, "SAMLResponse"));
+                service.logout_by_post(field.unwrap_or_default())
+            }),
             (&Method::POST, "/answer") => self.answer(&form::parse(&body())),
             (&Method::GET, "/metadata") => xml(Feed::new().idp(&self.shared.idp).build()),
             (&Method::GET, "/") => html(StatusCode::OK, page::about(&self.shared.likeness)),
@@ -116,6 +125,27 @@ impl IdpSite {
         let message = form::get(fields, "SAMLRequest").unwrap_or_default();
         match self.service().and_then(|service| service.post(message, &self.shared.idp.sso_url())) {
             Ok(request) => self.ask(request, form::get(fields, "RelayState").map(str::to_owned)),
+            Err(bad) => self.refuse(&bad),
+        }
+    }
+
+    /// Takes the service's order to end a session, and answers it: there is no session here to end, each login is new.
+    /// Its answer to an order of ours is only shown.
+    fn logout(&self, read: impl FnOnce(&KnownService) -> Result<Said, BadRequest>) -> Answer {
+        let taken = self.service().and_then(|service| Ok((read(&service)?, service.slo.clone())));
+        match taken {
+            Ok((said, Some(slo))) if said.kind == "LogoutRequest" && said.destination == self.shared.idp.slo_url() => {
+                let answer = self.shared.idp.logout_response(&slo, &said.id, true, self.shared.clock.now());
+                let key = self.shared.idp.key();
+                let back = format!("{slo}?{}", answer.query(said.relay_state.as_deref(), key));
+                let mut out = text(StatusCode::SEE_OTHER, "");
+                if let Ok(back) = http::HeaderValue::from_str(&back) {
+                    out.headers_mut().insert(http::header::LOCATION, back);
+                }
+                out
+            }
+            Ok((said, _)) if said.kind == "LogoutResponse" => html(StatusCode::OK, page::about(&self.shared.likeness)),
+            Ok((said, _)) => self.refuse(&BadRequest::WrongDestination(said.destination)),
             Err(bad) => self.refuse(&bad),
         }
     }

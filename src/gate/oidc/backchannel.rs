@@ -26,7 +26,7 @@ impl Gate {
         let done = self.by_token(token.as_bytes(), &mut provider).await;
         done.map_err(|denial| {
             let (code, detail) = (denial.code(), denial.detail());
-            self.telemetry.emit(ProviderLogoutRefused { provider: provider.as_ref(), code, detail });
+            self.telemetry.emit(ProviderLogoutRefused { provider: provider.as_ref(), code, detail, reference: None });
             LogoutRefused(denial)
         })
     }

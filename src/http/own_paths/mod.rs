@@ -3,7 +3,9 @@
 mod login;
 mod oidc;
 mod session;
+mod slo;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,7 +18,7 @@ use super::query::Query;
 use super::respond::{self, Asked, Fault};
 use crate::base::ProviderId;
 use crate::crypto::digest::Random;
-use crate::gate::{Cookies, Gate, Reference};
+use crate::gate::{Cookies, Gate, IdentityHeaders, Reference};
 
 /// The style sheet, compiled in.
 pub(in crate::http) const STYLE: &str = include_str!("../../../assets/style.css");
@@ -39,6 +41,8 @@ pub enum OwnPath {
     Extend,
     /// `saml/acs`, and the addresses of `acs_aliases`
     Acs,
+    /// `saml/logout`
+    SingleLogout,
     /// `saml/metadata`
     Metadata,
     /// `oidc/callback/{provider id}`: the provider by its place among those of logins by OpenID Connect.
@@ -64,6 +68,7 @@ impl OwnPath {
             "session" => Self::Session,
             "session/extend" => Self::Extend,
             "saml/acs" => Self::Acs,
+            "saml/logout" => Self::SingleLogout,
             "saml/metadata" => Self::Metadata,
             "oidc/backchannel" => Self::Backchannel,
             "jwks.json" => Self::Jwks,
@@ -81,6 +86,8 @@ impl OwnPath {
             Self::Callback(_) => "GET",
             Self::Confirm | Self::Extend | Self::Acs | Self::Backchannel => "POST",
             Self::Logout => "GET, HEAD, POST",
+            // A look at the headers alone must not carry out an order.
+            Self::SingleLogout => "GET, POST",
             Self::Unknown => "",
         }
     }
@@ -90,8 +97,9 @@ impl OwnPath {
     }
 
     /// Whether its form is read: the caller reads no other body.
-    pub const fn has_form(self) -> bool {
-        matches!(self, Self::Acs | Self::Confirm | Self::Backchannel)
+    pub fn has_form(self, method: &Method) -> bool {
+        let takes_one = matches!(self, Self::Acs | Self::Confirm | Self::Backchannel | Self::SingleLogout);
+        takes_one && method == Method::POST
     }
 
     /// Whether a change is made in the name of whoever sends the cookies: only our own origin may ask for it.
@@ -111,6 +119,14 @@ pub struct OwnRequest<'r> {
     pub query: Query<'r>,
     /// The cookies.
     pub cookies: Cookies<'r>,
+    /// How the e-service is told that a session is over.
+    pub e_service: &'r dyn EService,
+}
+
+/// The e-service, as far as our own paths speak to it.
+pub trait EService: Sync {
+    /// Tells it that the session of `headers` is over. Gives whether it took that.
+    fn told<'a>(&'a self, headers: Arc<IdentityHeaders>) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 }
 
 /// Our own paths, ready to answer.
@@ -192,6 +208,7 @@ impl OwnPaths {
             OwnPath::Confirm => self.confirm(request, form).await,
             OwnPath::Logout if request.method == Method::POST => self.logout(request).await,
             OwnPath::Logout => self.logout_ask(request),
+            OwnPath::SingleLogout => Box::pin(self.single_logout(request, form)).await,
             OwnPath::Session => self.session(request),
             OwnPath::Extend => self.extend(request),
             OwnPath::Metadata => respond::document("application/samlmetadata+xml", self.gate.sp_metadata()),
@@ -249,6 +266,7 @@ mod tests {
             ("session", OwnPath::Session, "GET, HEAD"),
             ("session/extend", OwnPath::Extend, "POST"),
             ("saml/acs", OwnPath::Acs, "POST"),
+            ("saml/logout", OwnPath::SingleLogout, "GET, POST"),
             ("saml/metadata", OwnPath::Metadata, "GET, HEAD"),
             ("oidc/backchannel", OwnPath::Backchannel, "POST"),
             ("jwks.json", OwnPath::Jwks, "GET, HEAD"),
@@ -274,5 +292,6 @@ mod tests {
         assert!(OwnPath::Confirm.same_origin_only(&Method::POST));
         assert!(!OwnPath::Logout.same_origin_only(&Method::GET), "a link may lead to the question");
         assert!(!OwnPath::Acs.same_origin_only(&Method::POST), "the provider posts from its own site");
+        assert!(!OwnPath::SingleLogout.same_origin_only(&Method::POST), "and its signature says who it is");
     }
 }

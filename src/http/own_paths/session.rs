@@ -14,17 +14,24 @@ impl OwnPaths {
         let asked = self.asked(request);
         // Back from a logout at the provider.
         if request.query.flag("done") && self.gate.session_info(&request.cookies).is_none() {
-            return pages::logged_out(asked.view(&self.site), None);
+            return pages::logged_out(asked.view(&self.site), &pages::LoggedOut::default());
         }
         pages::logout_ask(asked.view(&self.site))
     }
 
     /// Ends the session, and says what was ended and what was not.
     pub(super) async fn logout(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
-        let ended = self.gate.logout(&request.cookies).await;
+        let mut ended = self.gate.logout(&request.cookies).await;
+        let untold = match ended.tell.take() {
+            Some(headers) => !request.e_service.told(headers).await,
+            None => false,
+        };
         let asked = self.asked(request);
         let mut out = if asked.page {
-            pages::logged_out(asked.view(&self.site), Some(&ended))
+            let session = if ended.was_signed_in { pages::Session::Ended } else { pages::Session::None };
+            let (at_provider, spreading) = (ended.at_provider.as_ref(), !ended.everywhere);
+            let said = pages::LoggedOut { session, at_provider, spreading, untold, ..Default::default() };
+            pages::logged_out(asked.view(&self.site), &said)
         } else {
             let mut out = respond::document("application/json", Bytes::new());
             out.headers_mut().remove(http::header::CONTENT_TYPE);

@@ -6,12 +6,39 @@ use askama::Template;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::page;
 use super::post::PostPage;
-use super::site::{Frame, Link, View, other};
-use crate::gate::Logout;
+use super::site::{Frame, Link, Site, View, other};
+use super::{forms_from, page, with_forms_to};
+use crate::gate::AtProvider;
 use crate::http::text::{fill, words};
 use crate::session::Locale;
+
+/// What became of the session here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Session {
+    /// This logout ended it.
+    Ended,
+    /// There was none.
+    None,
+    /// It was over before: the person comes back from the provider, or the provider ended it.
+    #[default]
+    Over,
+}
+
+/// What there is to say after a logout.
+#[derive(Clone, Copy, Default)]
+pub struct LoggedOut<'a> {
+    /// What became of the session here.
+    pub session: Session,
+    /// Where the login may live on, which the person can end.
+    pub at_provider: Option<&'a AtProvider>,
+    /// What a provider said of its own session: the e-ID's label, and whether it is over.
+    pub there: Option<(&'a str, bool)>,
+    /// Other replicas do not know yet.
+    pub spreading: bool,
+    /// The e-service should have been told, and could not be.
+    pub untold: bool,
+}
 
 #[derive(Template)]
 #[template(path = "logged_out.html")]
@@ -21,18 +48,16 @@ struct LoggedOutPage<'a> {
     other: Said,
     tag: &'static str,
     home: &'a str,
-    /// Where the login at the provider can be ended.
-    at_provider: Option<&'a str>,
+    at_provider: Option<&'a AtProvider>,
 }
 
 /// The matter of the page, in one language.
 struct Said {
     title: &'static str,
     /// What was ended, or that there was nothing to end.
-    ended: String,
-    spreading: Option<&'static str>,
+    ended: Vec<Cow<'static, str>>,
     left_title: &'static str,
-    /// What goes on elsewhere.
+    /// What was not, and goes on.
     left: Vec<Cow<'static, str>>,
     /// What ends the login at the provider.
     there: &'static str,
@@ -41,42 +66,56 @@ struct Said {
     language: &'static str,
 }
 
-/// After logging out: what was ended, and what was not. None: the person comes back from logging out at the provider.
-pub fn logged_out(view: View<'_>, logout: Option<&Logout>) -> Response<Bytes> {
-    let there = logout.and_then(|logout| logout.at_provider.as_ref());
-    let said = |locale: Locale| {
+impl Said {
+    fn of(what: &LoggedOut<'_>, site: &Site, locale: Locale) -> Self {
         let words = words(locale);
-        let ended = match logout {
-            None => words.back_from_provider,
-            Some(logout) if logout.was_signed_in => words.ended,
-            Some(_) => words.nothing_ended,
+        let eid = |text: &'static str, label: &str| Cow::Owned(fill(text, &[("eid", label)]));
+        let here = match what.session {
+            Session::Ended => words.ended,
+            Session::None => words.nothing_ended,
+            Session::Over => words.back_from_provider,
         };
-        let left_eid = match there {
-            Some(there) => Some(fill(words.left_there, &[("eid", &there.label)]).into()),
-            None => logout.is_some().then_some(Cow::Borrowed(words.left_eid)),
-        };
-        Said {
+        let mut ended = vec![Cow::Owned(fill(here, &[("service", site.service_name.get(locale))]))];
+        let mut left: Vec<Cow<'static, str>> = Vec::new();
+        match (what.at_provider, what.there) {
+            (_, Some((label, true))) => ended.push(eid(words.ended_there, label)),
+            (_, Some((label, false))) => left.push(eid(words.not_ended_there, label)),
+            (Some(there), None) => left.push(eid(words.left_there, &there.label)),
+            (None, None) if what.session != Session::Over => left.push(words.left_eid.into()),
+            (None, None) => {}
+        }
+        left.push(words.left_services.into());
+        left.extend(what.spreading.then_some(Cow::Borrowed(words.spreading)));
+        left.extend(what.untold.then_some(Cow::Borrowed(words.untold)));
+        Self {
             title: words.logged_out_title,
-            ended: fill(ended, &[("service", view.site.service_name.get(locale))]),
-            spreading: logout.is_some_and(|logout| !logout.everywhere).then_some(words.spreading),
+            ended,
             left_title: words.left_title,
-            left: left_eid.into_iter().chain([words.left_services.into()]).collect(),
+            left,
             there: words.logout_there,
             close: words.close,
             to_service: words.to_service,
             language: words.this_language,
         }
-    };
+    }
+}
+
+/// After a logout: what was ended, and what was not.
+pub fn logged_out(view: View<'_>, what: &LoggedOut<'_>) -> Response<Bytes> {
     let other = other(view.locale);
     let out = LoggedOutPage {
         frame: Frame::new(view),
-        said: said(view.locale),
-        other: said(other),
+        said: Said::of(what, view.site, view.locale),
+        other: Said::of(what, view.site, other),
         tag: other.tag(),
         home: &view.site.home,
-        at_provider: there.map(|there| there.location.as_str()),
+        at_provider: what.at_provider,
     };
-    page(StatusCode::OK, &out)
+    let answer = page(StatusCode::OK, &out);
+    match what.at_provider.filter(|there| !there.fields.is_empty()) {
+        Some(there) => with_forms_to(answer, forms_from(&there.location)),
+        None => answer,
+    }
 }
 
 /// Asks whether to log out: a link from anywhere may lead here, and only the button logs out.

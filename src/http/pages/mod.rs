@@ -20,7 +20,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use crate::crypto::digest::sha256;
 
 pub use choose::{Offer, choose};
-pub use logout::{logged_out, logout_ask};
+pub use logout::{LoggedOut, Session, logged_out, logout_ask};
 pub use post::{confirm, repost, to_provider};
 pub use problem::{Ways, problem};
 pub use site::{Site, View};

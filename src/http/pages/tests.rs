@@ -9,7 +9,7 @@ use super::*;
 use crate::base::{EidId, ProviderId, UnixTime};
 use crate::config::{Localised, Logo, Notice, Pages};
 use crate::crypto::digest::SystemRandom;
-use crate::gate::{AtProvider, CannotUse, Choice, Confirm, Logout, Reference, Trouble, Unfit, Why};
+use crate::gate::{AtProvider, CannotUse, Choice, Confirm, Reference, Trouble, Unfit, Why};
 use crate::http::text::Problem;
 use crate::session::Locale;
 
@@ -77,22 +77,26 @@ fn asks() -> Confirm {
     }
 }
 
-fn ended(was_signed_in: bool, everywhere: bool) -> Logout {
-    Logout { was_signed_in, everywhere, at_provider: None, set_cookies: vec![] }
-}
-
 fn every_page(locale: Locale) -> Vec<Response<Bytes>> {
     let site = site();
     let view = view(&site, locale);
     let reference = Reference::new(&SystemRandom::new()).unwrap();
     let options = [option("bankid", "BankID", None), option("freja", "Freja", Some(Trouble::Down))];
     let location = "https://op.example.se/logout?a=b&c=\"><script>1</script>".to_owned();
-    let elsewhere = Logout { at_provider: Some(AtProvider { label: "<Freja>".into(), location }), ..ended(true, true) };
+    let elsewhere = AtProvider { label: "<Freja>".into(), location, fields: Vec::new() };
+    let by_form = AtProvider {
+        label: "<BankID>".into(),
+        location: "https://idp.example.se/slo?a=\"><script>1</script>".into(),
+        fields: vec![("SAMLRequest", "\"><script>1</script>".into())],
+    };
+    let at =
+        |at_provider| LoggedOut { session: Session::Ended, at_provider: Some(at_provider), ..LoggedOut::default() };
+    let all = LoggedOut { there: Some(("<BankID>", false)), spreading: true, untold: true, ..at(&by_form) };
     let mut pages = vec![
         choose(view, &offer(&options, &Why::Open)),
-        logged_out(view, Some(&ended(true, true))),
-        logged_out(view, Some(&elsewhere)),
-        logged_out(view, None),
+        logged_out(view, &LoggedOut::default()),
+        logged_out(view, &at(&elsewhere)),
+        logged_out(view, &all),
         logout_ask(view),
         confirm(view, &asks()),
         to_provider(view, "https://idp.example.se:8443/sso", &[("SAMLRequest", "abc")]),
@@ -377,45 +381,82 @@ fn a_problem_leads_on_keeps_the_place_and_is_said_in_both_languages() {
     assert!(!html.contains("class=\"button") && !html.contains("<form"), "{html}");
 }
 
+/// What the page after a logout says was ended, and what was not.
+fn after(what: &LoggedOut<'_>) -> (Vec<String>, Vec<String>) {
+    let html = body(&logged_out(view(&site(), Locale::Sv), what));
+    assert!(html.contains("Stäng webbläsaren om du delar datorn"), "{html}");
+    let (own, other) = html.split_once("<details class=\"language\" lang=\"en\">").unwrap();
+    assert!(other.contains("You are logged out") && other.contains("This has not been ended"), "{other}");
+    let (_, left) = own.split_once("<h2>Det här har inte avslutats</h2>").unwrap();
+    let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect();
+    (owned(all(own, "<p class=\"lead\">", "</p>")), owned(all(left, "<li>", "</li>")))
+}
+
 #[test]
 fn logging_out_says_what_was_ended_and_what_was_not() {
-    let site = site();
-    for (logout, ended, spreading) in [
-        (ended(true, true), "Din inloggning i Tjänst &#38; &#60;b&#62;Co&#60;/b&#62; är avslutad.", false),
-        (ended(true, false), "Din inloggning i", true),
-        (ended(false, true), "Det fanns ingen inloggning att avsluta.", false),
+    let at =
+        AtProvider { label: "Freja".into(), location: "https://op.example.se/logout?a".into(), fields: Vec::new() };
+    let here = LoggedOut { session: Session::Ended, ..LoggedOut::default() };
+    let services = "Inloggningar i andra tjänster, även om du använde samma e-legitimation.";
+    let eid = "Din inloggning hos e-legitimationen, om den fortfarande gäller. Den avslutar du där.";
+    let still = "Du kan fortfarande vara inloggad hos Freja.";
+    let name = "Tjänst &#38; &#60;b&#62;Co&#60;/b&#62;";
+    let ended = format!("Din inloggning i {name} är avslutad.");
+    for (what, expected, left) in [
+        (here, vec![ended.clone()], vec![eid, services]),
+        (
+            LoggedOut { session: Session::None, ..here },
+            vec![format!("Du var inte inloggad i {name}. Det fanns ingen inloggning att avsluta.")],
+            vec![eid, services],
+        ),
+        (LoggedOut { at_provider: Some(&at), ..here }, vec![ended.clone()], vec![still, services]),
+        (
+            LoggedOut { spreading: true, untold: true, ..here },
+            vec![ended],
+            vec![
+                eid,
+                services,
+                "Det kan dröja en kort stund innan utloggningen gäller på alla våra servrar.",
+                "Tjänsten kunde inte nås. Det som du hade öppet där kan ligga kvar en stund.",
+            ],
+        ),
+        (LoggedOut::default(), vec![format!("Du är utloggad från {name}.")], vec![services]),
+        (
+            LoggedOut { there: Some(("Freja", true)), ..LoggedOut::default() },
+            vec![format!("Du är utloggad från {name}."), "Du är utloggad även hos Freja.".to_owned()],
+            vec![services],
+        ),
+        (
+            LoggedOut { there: Some(("Freja", false)), ..LoggedOut::default() },
+            vec![format!("Du är utloggad från {name}.")],
+            vec![
+                "Freja kunde inte avsluta allt. Du kan fortfarande vara inloggad där eller i andra tjänster.",
+                services,
+            ],
+        ),
     ] {
-        let html = body(&logged_out(view(&site, Locale::Sv), Some(&logout)));
-        assert!(html.contains(ended), "{html}");
-        assert_eq!(html.contains("på alla våra servrar"), spreading);
-        for said in [
-            "<h2>Det här har inte avslutats</h2>",
-            "Din inloggning hos e-legitimationen, om den fortfarande gäller.",
-            "Inloggningar i andra tjänster",
-            "Stäng webbläsaren om du delar datorn",
-            "<details class=\"language\" lang=\"en\">",
-            "You are logged out",
-        ] {
-            assert!(html.contains(said), "{said}: {html}");
-        }
+        let (said_ended, said_left) = after(&what);
+        assert_eq!(said_ended, expected);
+        assert_eq!(said_left, left);
     }
 }
 
 #[test]
 fn a_login_that_lives_on_at_the_provider_can_be_ended_there() {
     let site = site();
-    let there = AtProvider { label: "Freja".into(), location: "https://op.example.se/logout?a=b".into() };
-    let html =
-        body(&logged_out(view(&site, Locale::Sv), Some(&Logout { at_provider: Some(there), ..ended(true, true) })));
-    assert!(html.contains("<li>Du kan fortfarande vara inloggad hos Freja.</li>"), "{html}");
-    assert!(
-        html.contains("class=\"button\" href=\"https://op.example.se/logout?a=b\">Logga ut även där</a>"),
-        "{html}"
-    );
-    // Back from there, nothing is said of it any more.
-    let html = body(&logged_out(view(&site, Locale::Sv), None));
-    assert!(html.contains("Du är utloggad från Tjänst") && !html.contains("hos e-legitimationen"), "{html}");
-    assert!(html.contains("Inloggningar i andra tjänster"), "{html}");
+    let by = |fields| AtProvider { label: "Freja".into(), location: "https://op.example.se/logout?a=b".into(), fields };
+    let shown = |at: &AtProvider| {
+        let what = LoggedOut { session: Session::Ended, at_provider: Some(at), ..LoggedOut::default() };
+        let answer = logged_out(view(&site, Locale::Sv), &what);
+        (answer.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned(), body(&answer))
+    };
+    let (policy, html) = shown(&by(Vec::new()));
+    assert!(html.contains("href=\"https://op.example.se/logout?a=b\">Logga ut även där</a>"), "{html}");
+    assert!(policy.contains("form-action 'self';"), "{policy}");
+    let (policy, html) = shown(&by(vec![("SAMLRequest", "abc".to_owned())]));
+    assert!(html.contains("<form method=\"post\" action=\"https://op.example.se/logout?a=b\">"), "{html}");
+    assert!(html.contains("type=\"submit\">Logga ut även där</button>"), "{html}");
+    assert!(policy.contains("form-action 'self' https:;"), "{policy}");
 }
 
 #[test]

@@ -109,6 +109,8 @@ problems! {
     NotSent = "problem.not_sent";
     /// A form was posted with a session that is not enough for it.
     NotSentLevel = "problem.not_sent_level";
+    /// A message of single logout was refused.
+    LogoutFailed = "problem.logout_failed";
     /// Not logged in.
     NotSignedIn = "problem.not_signed_in";
 }
@@ -287,6 +289,12 @@ words! {
         nothing_ended = "logged_out.nothing";
         /// Back from the provider, where the person logged out too: `{service}`.
         back_from_provider = "logged_out.back";
+        /// The provider says that its own session is over: `{eid}`.
+        ended_there = "logged_out.ended_there";
+        /// The provider could not end its session, or not everything that hangs on it: `{eid}`.
+        not_ended_there = "logged_out.not_there";
+        /// The e-service could not be told.
+        untold = "logged_out.untold";
         /// Other replicas do not know it yet.
         spreading = "logged_out.spreading";
         /// Over what was not ended.

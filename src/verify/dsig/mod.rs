@@ -6,4 +6,5 @@
 mod shape;
 mod signed;
 
+pub(in crate::verify) use signed::verify_detached;
 pub use signed::{SignedChildren, SignedElement, verify};

@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 
 use super::shape;
-use crate::crypto::trusted::{NotVerified, PublicKey};
+use crate::crypto::trusted::{NotVerified, PublicKey, SignatureAlgorithm};
 use crate::verify::xml::canonical::{self, DigestSink, Options};
 use crate::verify::xml::document::Children;
-use crate::verify::xml::{Element, ns};
+use crate::verify::xml::{Document, Element, ns};
 use crate::verify::{Reason, Reject};
 
 /// An element that a trusted key signed, or one that stands within such an element.
 ///
 /// The Signature that vouches for it is out of reach: that part it does not cover. No function makes one but [`verify`],
-/// and what opens an encrypted part of one.
+/// what verifies the signature of a query, and what opens an encrypted part of one.
 ///
 /// ```compile_fail,E0451
 /// use grindvakt::verify::{dsig::SignedElement, xml::Element};
@@ -134,28 +134,7 @@ pub fn verify<'d>(element: Element<'d>, keys: &[PublicKey]) -> Result<SignedElem
     let mut info = Vec::with_capacity(1024);
     let options = Options { without: None, comments: parts.info_comments, inclusive: &parts.info_prefixes };
     canonical::write(parts.signed_info, &options, &mut info);
-    // One by one until one fits; a key of another type costs nothing.
-    let mut refused = NotVerified::KeyType;
-    let vouched = keys.iter().any(|key| match key.verify(parts.algorithm, &info, &parts.value) {
-        Ok(()) => true,
-        Err(NotVerified::KeyType) => false,
-        Err(NotVerified::Signature) => {
-            refused = NotVerified::Signature;
-            false
-        }
-    });
-    if !vouched {
-        return Err(match refused {
-            NotVerified::KeyType => Reject::new(
-                Reason::SignatureKeyType,
-                format_args!("none of the issuer's {} keys is of the type of {:?}", keys.len(), parts.algorithm),
-            ),
-            NotVerified::Signature => Reject::new(
-                Reason::SignatureInvalid,
-                format_args!("none of the issuer's {} keys made the signature of {name}", keys.len()),
-            ),
-        });
-    }
+    made_by_one_of(keys, parts.algorithm, &info, &parts.value, name)?;
 
     let mut sink = DigestSink::new(parts.digest);
     // A Reference by `#id` selects no comments, whatever the transform says (XMLDSig 4.4.3.3).
@@ -165,6 +144,61 @@ pub fn verify<'d>(element: Element<'d>, keys: &[PublicKey]) -> Result<SignedElem
         return Err(Reject::new(Reason::DigestMismatch, format_args!("{name} is not what was signed")));
     }
     Ok(SignedElement { element, signature: Some(signature) })
+}
+
+/// The document element of a message whose signature stands beside it, in the query that it came in (SAML Bindings
+/// 3.4.4.1): `signed` are the very octets of that query, and the document was read from what they carry, which is the
+/// caller's word. No Signature may stand within.
+///
+/// # Errors
+/// `signature_misplaced`, `id_malformed`, `id_ambiguous`, `signature_key_type`, `signature_invalid`.
+pub(in crate::verify) fn verify_detached<'d>(
+    document: &'d Document<'d>,
+    keys: &[PublicKey],
+    algorithm: SignatureAlgorithm,
+    signed: &[u8],
+    signature: &[u8],
+) -> Result<SignedElement<'d>, Reject> {
+    let element = document.root();
+    if document.elements().any(|element| element.is(ns::DS, "Signature")) {
+        let detail = "a Signature within a message that its query signs (SAML Bindings 3.4.4.1)";
+        return Err(Reject::new(Reason::SignatureMisplaced, detail));
+    }
+    own_id(element)?;
+    made_by_one_of(keys, algorithm, signed, signature, element.local_name())?;
+    Ok(SignedElement { element, signature: None })
+}
+
+/// One by one until one fits; a key of another type costs nothing.
+fn made_by_one_of(
+    keys: &[PublicKey],
+    algorithm: SignatureAlgorithm,
+    signed: &[u8],
+    signature: &[u8],
+    name: &str,
+) -> Result<(), Reject> {
+    let mut refused = NotVerified::KeyType;
+    let vouched = keys.iter().any(|key| match key.verify(algorithm, signed, signature) {
+        Ok(()) => true,
+        Err(NotVerified::KeyType) => false,
+        Err(NotVerified::Signature) => {
+            refused = NotVerified::Signature;
+            false
+        }
+    });
+    if vouched {
+        return Ok(());
+    }
+    Err(match refused {
+        NotVerified::KeyType => Reject::new(
+            Reason::SignatureKeyType,
+            format_args!("none of the issuer's {} keys is of the type of {algorithm:?}", keys.len()),
+        ),
+        NotVerified::Signature => Reject::new(
+            Reason::SignatureInvalid,
+            format_args!("none of the issuer's {} keys made the signature of {name}", keys.len()),
+        ),
+    })
 }
 
 /// The element's `ID`, and that no other attribute could be taken for it (T4).

@@ -3,7 +3,7 @@
 //! Everything here takes a [`SignedElement`]: what the signature does not cover cannot be read.
 
 use super::rules::{in_response_to, not_reached, recent, same_issuer};
-use super::schema::{instant, issuer, required, required_instant, schema, sequence, uri_text, version};
+use super::schema::{Readable, instant, issuer, required, required_instant, schema, sequence, uri_text, version};
 use super::{Assertion, Attribute, Binding, Expect, NameId, Profile};
 use crate::base::UnixTime;
 use crate::verify::dsig::SignedElement;
@@ -26,8 +26,8 @@ pub(super) fn read(assertion: SignedElement<'_>, expect: &Expect<'_>, now: UnixT
 
     let issuer =
         issuer(parts.issuer.ok_or_else(|| Reject::new(Reason::IssuerMissing, "the Assertion has no Issuer"))?)?;
-    same_issuer(&issuer, expect)?;
-    recent(issue_instant, "the Assertion", expect, now)?;
+    same_issuer(&issuer, expect.idp)?;
+    recent(issue_instant, "the Assertion", expect.window(), now)?;
 
     let conditions_end = conditions(parts.conditions, expect, now)?;
     let subject = parts.subject.ok_or_else(|| Reject::new(Reason::SubjectMissing, "the Assertion has no Subject"))?;
@@ -212,16 +212,21 @@ fn subject_of(
     }
     let missing = || Reject::new(Reason::NameIdMissing, "the Subject has no NameID");
     let element = name_id.ok_or_else(missing)?;
-    let attribute = |name| element.attribute(name).map(std::borrow::Cow::into_owned);
-    let name_id = NameId {
-        value: element.text().filter(|t| !t.trim().is_empty()).ok_or_else(missing)?.into_owned(),
-        format: attribute("Format"),
-        name_qualifier: attribute("NameQualifier"),
-        sp_name_qualifier: attribute("SPNameQualifier"),
-    };
+    let name_id = name_id_of(element).ok_or_else(missing)?;
     let confirmed = confirmed?;
     let until = longest.map_or(confirmed.until, |longest| longest.max(confirmed.until));
     Ok((name_id, Confirmation { until, ..confirmed }))
+}
+
+/// A NameID with its qualifiers (SAML Core 2.2.3); none when it names nobody.
+pub(super) fn name_id_of<'d>(element: impl Readable<'d>) -> Option<NameId> {
+    let attribute = |name| element.attribute(name).map(std::borrow::Cow::into_owned);
+    Some(NameId {
+        value: element.text().filter(|t| !t.trim().is_empty())?.into_owned(),
+        format: attribute("Format"),
+        name_qualifier: attribute("NameQualifier"),
+        sp_name_qualifier: attribute("SPNameQualifier"),
+    })
 }
 
 /// A bearer SubjectConfirmation (SAML Profiles 4.1.4.2).

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::IdpMetadata;
+use super::rules::Window;
 use crate::base::UnixTime;
 use crate::crypto::encryption::UnwrapKey;
 
@@ -80,4 +81,10 @@ pub struct Expect<'a> {
     pub clock_skew: Duration,
     /// The oldest IssueInstant that is taken, skew apart.
     pub max_age: Duration,
+}
+
+impl Expect<'_> {
+    pub(super) const fn window(&self) -> Window {
+        Window { clock_skew: self.clock_skew, max_age: self.max_age }
+    }
 }

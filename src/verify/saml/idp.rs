@@ -16,6 +16,8 @@ pub struct IdpMetadata {
     pub refused_keys: Vec<String>,
     /// SingleSignOnService endpoints that we can use.
     pub sso: Vec<Endpoint>,
+    /// SingleLogoutService endpoints that we can use.
+    pub slo: Vec<SloEndpoint>,
     /// WantAuthnRequestsSigned.
     pub want_authn_requests_signed: bool,
     /// assurance-certification: the levels that it may assert.
@@ -48,6 +50,17 @@ pub struct Endpoint {
     pub binding: SsoBinding,
     /// Where to.
     pub location: String,
+}
+
+/// Where messages of single logout go (SAML Metadata 2.2.2). The addresses are https, or http on loopback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SloEndpoint {
+    /// How.
+    pub binding: SsoBinding,
+    /// Where requests go.
+    pub location: String,
+    /// Where answers go: ResponseLocation, else the same.
+    pub response_location: String,
 }
 
 /// A shibmd:Scope.

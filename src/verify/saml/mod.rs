@@ -1,10 +1,12 @@
 //! SAML 2.0: Responses, assertions and metadata (SAML Core, Profiles 4.1, Metadata; the Swedish profile).
 
 pub mod assertion;
+pub mod carried;
 mod claims;
 pub mod expect;
 pub mod idp;
 mod layout;
+pub mod logout;
 pub mod metadata;
 pub mod response;
 mod rules;
@@ -12,6 +14,8 @@ mod schema;
 mod status;
 
 pub use assertion::{Assertion, Attribute, NameId};
+pub use carried::Carried;
 pub use expect::{Binding, Expect, Profile, Signed};
-pub use idp::{Endpoint, IdpMetadata, Scope, SsoBinding};
+pub use idp::{Endpoint, IdpMetadata, Scope, SloEndpoint, SsoBinding};
+pub use logout::{LogoutExpect, LogoutMessage, LogoutRequest, LogoutResponse, ReceivedLogout};
 pub use response::Received;

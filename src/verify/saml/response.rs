@@ -73,7 +73,7 @@ impl<'a> Received<'a> {
         let found = Layout::of_response(&self.document)?;
         // A refusal needs no signature: an answer by someone else than was asked is told as such, and fetches no keys.
         if let Some(name) = root.children().find(|e| e.is(ns::SAML, "Issuer")).and_then(|e| e.text()) {
-            same_issuer(&name, expect)?;
+            same_issuer(&name, expect.idp)?;
         }
         if expect.idp.signing_keys.is_empty() {
             return Err(Reject::new(Reason::ProviderWithoutKeys, "the provider has no signing key"));
@@ -181,7 +181,7 @@ fn check_response<'d, E: Readable<'d>>(
         ],
     )?;
     match issuer_element.map(issuer).transpose()? {
-        Some(name) => same_issuer(&name, expect)?,
+        Some(name) => same_issuer(&name, expect.idp)?,
         // SAML Profiles 4.1.4.2 lets it be left out where the Response is not signed; the Swedish profile does not.
         None if signed || expect.profile == Profile::Federation => {
             return Err(Reject::new(Reason::IssuerMissing, "the Response has no Issuer"));
@@ -189,7 +189,7 @@ fn check_response<'d, E: Readable<'d>>(
         None => {}
     }
     let issued = required_instant(response, "IssueInstant")?;
-    recent(issued, "the Response", expect, now)?;
+    recent(issued, "the Response", expect.window(), now)?;
     destination(response, expect, signed)?;
     in_response_to(response.attribute("InResponseTo").as_deref(), expect, !signed)?;
 

@@ -1,25 +1,37 @@
 //! Rules that a Response and its Assertion share.
 
+use std::time::Duration;
+
 use super::schema::{Readable, instant};
-use super::{Binding, Expect};
+use super::{Binding, Expect, IdpMetadata};
 use crate::base::UnixTime;
 use crate::verify::{Reason, Reject};
 
 /// The issuer is the one that was asked, compared exactly.
-pub(super) fn same_issuer(name: &str, expect: &Expect<'_>) -> Result<(), Reject> {
-    if name == expect.idp.entity_id {
+pub(super) fn same_issuer(name: &str, idp: &IdpMetadata) -> Result<(), Reject> {
+    if name == idp.entity_id {
         return Ok(());
     }
-    let detail = format_args!("the issuer is {name:?}; {:?} was asked", expect.idp.entity_id);
+    let detail = format_args!("the issuer is {name:?}; {:?} was asked", idp.entity_id);
     Err(Reject::new(Reason::IssuerMismatch, detail))
 }
 
+/// How old a message may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    /// How far clocks may differ.
+    pub(super) clock_skew: Duration,
+    /// The oldest IssueInstant that is taken, skew apart.
+    pub(super) max_age: Duration,
+}
+
 /// IssueInstant: not in the future, and not too old (profile 7.1, 19).
-pub(super) fn recent(issued: UnixTime, what: &str, expect: &Expect<'_>, now: UnixTime) -> Result<(), Reject> {
-    if issued > now.plus(expect.clock_skew) {
+pub(super) fn recent(issued: UnixTime, what: &str, window: Window, now: UnixTime) -> Result<(), Reject> {
+    let Window { clock_skew, max_age } = window;
+    if issued > now.plus(clock_skew) {
         return Err(Reject::new(Reason::IssuedInFuture, format_args!("{what} was issued at {issued}; it is {now}")));
     }
-    if now > issued.plus(expect.max_age).plus(expect.clock_skew) {
+    if now > issued.plus(max_age).plus(clock_skew) {
         return Err(Reject::new(Reason::IssuedTooLongAgo, format_args!("{what} was issued at {issued}; it is {now}")));
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! One EntityDescriptor, cut down to an identity provider.
 
 use super::super::schema::{Readable, required, schema, uri_text};
-use super::super::{Endpoint, IdpMetadata, Scope, SsoBinding};
+use super::super::{Endpoint, IdpMetadata, Scope, SloEndpoint, SsoBinding};
 use super::validity::Validity;
 use crate::base::UnixTime;
 use crate::crypto::trusted::PublicKey;
@@ -45,6 +45,7 @@ pub(super) fn idp<'d, E: Readable<'d>>(
         signing_keys,
         refused_keys,
         sso: sso(role)?,
+        slo: slo(role),
         want_authn_requests_signed: matches!(role.attribute("WantAuthnRequestsSigned").as_deref(), Some("true" | "1")),
         loa: Vec::new(),
         entity_categories: Vec::new(),
@@ -154,6 +155,24 @@ fn sso<'d>(role: impl Readable<'d>) -> Result<Vec<Endpoint>, Reject> {
         out.push(Endpoint { binding, location });
     }
     Ok(out)
+}
+
+/// The SingleLogoutService endpoints that a browser can be sent to. Nobody's login hangs on one: an address that no
+/// browser should be sent to is left out, where a sign-on address like it refuses the entity.
+fn slo<'d>(role: impl Readable<'d>) -> Vec<SloEndpoint> {
+    let services = role.children().filter(|e| e.is(ns::MD, "SingleLogoutService"));
+    let read = |service: _| {
+        let attribute = |name| Readable::attribute(&service, name).map(|text| text.into_owned());
+        let binding = match attribute("Binding")?.as_str() {
+            REDIRECT => SsoBinding::Redirect,
+            POST => SsoBinding::Post,
+            _ => return None,
+        };
+        let location = attribute("Location").filter(|location| is_safe_endpoint(location))?;
+        let response_location = attribute("ResponseLocation").unwrap_or_else(|| location.clone());
+        is_safe_endpoint(&response_location).then_some(SloEndpoint { binding, location, response_location })
+    };
+    services.filter_map(read).collect()
 }
 
 /// Whether a browser may be sent to `location`: https, or http on loopback, in plain printable ASCII (T33).

@@ -1,0 +1,232 @@
+//! Messages of SAML single logout that the browser brings from a provider: orders to end sessions, and answers to ours
+//! (SAML Profiles 4.4). No cookie is needed: what a session is called there is a mark that ends it (`replay::mark`).
+
+use std::sync::Arc;
+
+use super::begin::Outgoing;
+use super::finish::{not_first, rejected};
+use super::{Cookies, Denial, Gate, IdentityHeaders, Reference, SetCookie};
+use crate::base::{ProviderId, UnixTime};
+use crate::config::SecondReader;
+use crate::crypto::digest::random_bytes;
+use crate::provider::{ProviderEntry, Snapshot};
+use crate::replay::{Mark, ProviderMark, ReplayKey};
+use crate::request::{self, LogoutResponse, LogoutStatus};
+use crate::session::Session;
+use crate::telemetry::{ProviderLogout, ProviderLogoutRefused};
+use crate::verify::saml::{
+    Carried, LogoutExpect, LogoutMessage, LogoutRequest, ReceivedLogout, SloEndpoint, SsoBinding,
+};
+use crate::verify::{Reason, Reject, Verified};
+
+/// What a message of single logout led to.
+pub enum SingleLogout {
+    /// Sessions were ended, and the provider gets its answer.
+    Ended(Ended),
+    /// The provider has answered: whether its own session is over, and every other that hung on it.
+    Answered {
+        /// The e-ID's label.
+        label: String,
+        /// Whether it could.
+        ended: bool,
+    },
+}
+
+/// Sessions that a provider has ended.
+pub struct Ended {
+    /// Its answer; none where its metadata names no address that takes one.
+    pub answer: Option<Answer>,
+    /// What the e-service is told, where the browser that brought the order had one of the sessions.
+    pub tell: Option<Arc<IdentityHeaders>>,
+    /// Cookies to expire.
+    pub set_cookies: Vec<SetCookie>,
+}
+
+/// How an answer goes back, by the browser.
+pub enum Answer {
+    /// To this address.
+    Redirect(String),
+    /// By this form.
+    Post {
+        /// The provider's address.
+        action: String,
+        /// The fields, unescaped.
+        fields: Vec<(&'static str, String)>,
+    },
+}
+
+/// A message of single logout that was refused. Nothing was ended.
+pub struct SingleLogoutRefused {
+    /// Why.
+    pub denial: Denial,
+    /// The same in our log.
+    pub reference: Reference,
+}
+
+impl Gate {
+    /// Takes a message of single logout; an error is one of its form, which `http` has found.
+    ///
+    /// # Errors
+    /// It was refused or used before, or nobody can remember it now: nothing was ended.
+    pub async fn single_logout(
+        &self,
+        carried: Result<Carried, Reject>,
+        cookies: &Cookies<'_>,
+    ) -> Result<SingleLogout, SingleLogoutRefused> {
+        let mut found = None;
+        let done = match carried {
+            Ok(carried) => self.by_message(&carried, cookies, &mut found).await,
+            Err(reject) => Err(Denial::Rejected(reject)),
+        };
+        done.map_err(|denial| {
+            let (reference, provider) = (self.reference(), found.as_ref());
+            let (code, detail) = (denial.code(), denial.detail());
+            self.telemetry.emit(ProviderLogoutRefused { provider, code, detail, reference: Some(reference.as_str()) });
+            SingleLogoutRefused { denial, reference }
+        })
+    }
+
+    async fn by_message(
+        &self,
+        carried: &Carried,
+        cookies: &Cookies<'_>,
+        found: &mut Option<ProviderId>,
+    ) -> Result<SingleLogout, Denial> {
+        let mut snapshot = self.registry.owned();
+        let id = self.sender(carried, &snapshot).map_err(Denial::Rejected)?;
+        *found = Some(id.clone());
+        let mut judged = self.judge_single_logout(carried, &id, &snapshot);
+        if let Err(reject) = &judged
+            && let Some(newer) = self.newer_keys(reject, &id, &snapshot).await
+        {
+            snapshot = newer;
+            judged = self.judge_single_logout(carried, &id, &snapshot);
+        }
+        let message = judged.map_err(Denial::Rejected)?.into_claims();
+        let provider = snapshot.by_id(&id).ok_or_else(|| rejected(Reason::IssuerUnknown, "no longer configured"))?;
+        match message {
+            LogoutMessage::Response(answer) => {
+                if !self.is_order(&answer.in_response_to, provider, self.clock.now()) {
+                    return Err(rejected(Reason::LogoutUnasked, "an answer to no order of ours of the last hour"));
+                }
+                Ok(SingleLogout::Answered { label: provider.config().label.clone(), ended: answer.ended })
+            }
+            LogoutMessage::Request(order) => {
+                self.carry_out(&order, carried.relay_state(), provider, cookies).await.map(SingleLogout::Ended)
+            }
+        }
+    }
+
+    /// Whom the message says to be from, which decides nothing but whose keys it is held against.
+    fn sender(&self, carried: &Carried, snapshot: &Snapshot) -> Result<ProviderId, Reject> {
+        let received = ReceivedLogout::parse(carried, self.second_reader())?;
+        let issuer = received.issuer_hint().ok_or_else(|| Reject::new(Reason::IssuerMissing, "no Issuer"))?;
+        let unknown = || Reject::new(Reason::IssuerUnknown, format_args!("no provider is called {issuer:?}"));
+        Ok(snapshot.by_entity_id(&issuer).ok_or_else(unknown)?.config().id.clone())
+    }
+
+    fn second_reader(&self) -> bool {
+        self.config.verification.second_reader == SecondReader::Always
+    }
+
+    fn judge_single_logout(
+        &self,
+        carried: &Carried,
+        id: &ProviderId,
+        snapshot: &Snapshot,
+    ) -> Result<Verified<LogoutMessage>, Reject> {
+        let gone = || Reject::new(Reason::IssuerUnknown, "the provider is no longer configured");
+        let now = self.clock.now();
+        let saml = snapshot.by_id(id).ok_or_else(gone)?.saml(now)?;
+        let (verification, here) = (&self.config.verification, self.config.slo_url());
+        let expect = LogoutExpect {
+            idp: saml.idp,
+            here: &here,
+            clock_skew: verification.clock_skew,
+            max_age: verification.max_age,
+        };
+        ReceivedLogout::parse(carried, self.second_reader())?.verify(&expect, now)
+    }
+
+    async fn carry_out(
+        &self,
+        order: &LogoutRequest,
+        relay_state: Option<&str>,
+        provider: &ProviderEntry,
+        cookies: &Cookies<'_>,
+    ) -> Result<Ended, Denial> {
+        let now = self.clock.now();
+        let line = self.lasting.store.line().await.map_err(Denial::StoreDown)?;
+        let once = [ReplayKey::assertion(&self.digest, &order.issuer, &order.id)];
+        // Shown again, it would end sessions that were opened since.
+        let used = self.lasting.store.consume(&once, &line.instance, order.acceptable_until, now).await;
+        drop(used.map_err(not_first)?);
+
+        let (key, issuer, name) = (&self.digest, order.issuer.as_str(), order.name_id.value.as_str());
+        let marks: Vec<ProviderMark> = if order.session_indexes.is_empty() {
+            vec![ProviderMark::name_id(key, issuer, name)]
+        } else {
+            let of = |index: &String| ProviderMark::session_index(key, issuer, name, index);
+            order.session_indexes.iter().map(of).collect()
+        };
+        // The browser that brings the order may be the person's own: what it holds is seen before it is over.
+        let here = self.live_session(cookies, now).ok().flatten().or_else(|| self.held_session(cookies, now));
+        let here = here.filter(|session| session.marks().at_provider.iter().any(|mark| marks.contains(mark)));
+        // None that it may mean lasts longer.
+        let until = now.plus(self.times.lifetime);
+        let orders: Vec<(Mark, UnixTime)> = marks.iter().map(|mark| (Mark::AtProvider(*mark), until)).collect();
+        // Where other replicas cannot be told yet they will be.
+        let everywhere = self.lasting.store.end(&orders, now).await.is_ok();
+        let by = if order.session_indexes.is_empty() { "name_id" } else { "session_index" };
+        self.telemetry.emit(ProviderLogout { provider: &provider.config().id, by, everywhere });
+
+        let (tell, set_cookies) = match &here {
+            Some(session) => self.ended_here(session, now),
+            None => (None, Vec::new()),
+        };
+        let status = if everywhere { LogoutStatus::Success } else { LogoutStatus::Partial };
+        let answer = self.answer(order, relay_state, provider, status, now).await?;
+        Ok(Ended { answer, tell, set_cookies })
+    }
+
+    fn ended_here(&self, session: &Session, now: UnixTime) -> (Option<Arc<IdentityHeaders>>, Vec<SetCookie>) {
+        let expired = std::iter::once(self.expire_cookie(self.names.session()));
+        (self.tells_e_service(session, now), expired.chain(self.cookies_of_the_e_service()).collect())
+    }
+
+    /// Our answer, signed off this thread. By Redirect where the provider takes it, which also goes through where it has
+    /// put us into a frame.
+    async fn answer(
+        &self,
+        order: &LogoutRequest,
+        relay_state: Option<&str>,
+        provider: &ProviderEntry,
+        status: LogoutStatus,
+        now: UnixTime,
+    ) -> Result<Option<Answer>, Denial> {
+        let saml = provider.saml(now).map_err(Denial::Rejected)?;
+        let Some(endpoint) = saml.logout_endpoint(SsoBinding::Redirect) else { return Ok(None) };
+        let SloEndpoint { binding, response_location: destination, .. } = endpoint.clone();
+        let random: [u8; 16] = random_bytes(&*self.random).map_err(|error| self.internal(&error))?;
+        let id = format!("_{}", random.map(|byte| format!("{byte:02x}")).concat());
+        let (keys, issuer) = (Arc::clone(&self.signing), self.config.service.entity_id.clone());
+        let (in_response_to, relay_state) =
+            (order.id.clone(), relay_state.filter(|s| !s.is_empty()).map(str::to_owned));
+        let job = move || {
+            let (destination, in_response_to) = (destination.as_str(), in_response_to.as_str());
+            let answer =
+                LogoutResponse { id: &id, in_response_to, issue_instant: now, destination, issuer: &issuer, status };
+            let key = keys.first()?;
+            Some(match binding {
+                SsoBinding::Redirect => request::redirect(&answer, relay_state.as_deref(), key).map(Outgoing::Redirect),
+                SsoBinding::Post => request::post(&answer, relay_state.as_deref(), key).map(Outgoing::Post),
+            })
+        };
+        match self.pool.run(job).await.map_err(|_| Denial::Overloaded)? {
+            Some(Ok(Outgoing::Redirect(location))) => Ok(Some(Answer::Redirect(location))),
+            Some(Ok(Outgoing::Post(form))) => Ok(Some(Answer::Post { action: form.action, fields: form.fields })),
+            Some(Err(error)) => Err(self.internal(&error)),
+            None => Err(self.internal(&"no signing key")),
+        }
+    }
+}
