@@ -26,7 +26,7 @@ fn every_dependency_has_its_reason() {
 fn documents(folder: &Path, out: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
         let name = entry.file_name().unwrap().to_str().unwrap().to_owned();
-        if entry.is_dir() && !matches!(name.as_str(), "target" | ".git" | "src") {
+        if entry.is_dir() && !matches!(name.as_str(), "target" | ".git" | "src" | "node_modules") {
             documents(&entry, out);
         } else if name.ends_with(".md") {
             out.push(entry);

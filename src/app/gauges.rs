@@ -15,6 +15,13 @@ impl Shared {
     pub(super) fn observe(&self, current: &Generation, now: UnixTime) {
         let metrics = current.telemetry.metrics();
         providers(&metrics.state, current, now);
+        let overrides = self.workshop.lasting.overrides();
+        metrics.state.provider_override.reset();
+        for provider in &current.config.providers {
+            if let Some(state) = overrides.forced(&provider.id, &current.config.overrides, now) {
+                metrics.state.provider_override.with_label_values(&[provider.id.as_str(), state.name()]).set(1);
+            }
+        }
         own_certificates(&metrics.state, current, now);
         metrics.state.stopping.set(i64::from(self.stopping.load(Ordering::Relaxed)));
         for (cache, entries) in current.gate.kept() {

@@ -1,5 +1,6 @@
 //! From a configuration to a running sidecar: the only place that knows everybody.
 
+mod control;
 mod gauges;
 mod generation;
 mod reload;
@@ -16,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::base::{Clock, SystemClock};
 use crate::config::{Config, MadeKeys, Problem};
@@ -32,6 +33,7 @@ use crate::provider::fetch::TlsSetup;
 use crate::replay::Store;
 use crate::replay::shared::{Shared as SharedStore, StoreObserver};
 use crate::telemetry::Telemetry;
+use control::Control;
 use generation::{Built, Generation, Workshop, tell_faults};
 use reload::{Newest, Watcher};
 use side::Side;
@@ -60,6 +62,9 @@ pub enum StartError {
     /// An address that cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
+    /// A control socket that cannot be listened on.
+    #[error("[listen] control: {0}")]
+    Control(String),
     /// A thread that cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -86,6 +91,7 @@ pub struct Running {
     threads: Vec<JoinHandle<Leftover>>,
     admin_threads: Vec<JoinHandle<Leftover>>,
     watcher: Option<Watcher>,
+    control: Option<Control>,
 }
 
 /// What all threads know.
@@ -96,6 +102,8 @@ struct Shared {
     stopping: AtomicBool,
     /// The configuration's paths; none: it came from elsewhere, and cannot be read again.
     paths: Vec<PathBuf>,
+    /// Somebody asked over the control socket to stop in order.
+    drain: Notify,
     /// Held while one reload runs.
     newest: Mutex<Newest>,
 }
@@ -160,6 +168,7 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
         workshop,
         stopping: AtomicBool::new(false),
         paths: paths.to_vec(),
+        drain: Notify::new(),
         newest: Mutex::new(newest),
     });
     let service = |core| Service { current: Arc::clone(&current), core };
@@ -171,6 +180,13 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
         .map_err(StartError::Thread)?;
     let watcher =
         if paths.is_empty() { None } else { Some(Watcher::start(Arc::clone(&shared)).map_err(StartError::Thread)?) };
+    let control = match &config.listen.control {
+        None => None,
+        Some(path) => {
+            let started = Control::start(path, Arc::clone(&shared), shared.workshop.side.handle());
+            Some(started.map_err(|e| StartError::Control(format!("{}: {e}", path.display())))?)
+        }
+    };
     Ok(Running {
         public: public_address,
         admin: admin_address,
@@ -180,6 +196,7 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
         threads,
         admin_threads,
         watcher,
+        control,
     })
 }
 
@@ -192,6 +209,11 @@ impl Running {
     /// Where operators look, with its real port.
     pub const fn admin(&self) -> SocketAddr {
         self.admin
+    }
+
+    /// Returns when somebody asks over the control socket to stop in order.
+    pub async fn drain_asked(&self) {
+        self.shared.drain.notified().await;
     }
 
     /// Reads the configuration again and puts it in force, whole. Blocks until then.
@@ -208,6 +230,7 @@ impl Running {
         self.shared.stopping.store(true, Ordering::Relaxed);
         // What changes now is of no use any more.
         drop(self.watcher);
+        drop(self.control);
         std::thread::sleep(self.shared.current.load().config.listen.shutdown_delay);
         self.phase.send_replace(Phase::Draining);
         let mut cut = Leftover::default();

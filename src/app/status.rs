@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Shared;
 use crate::base::UnixTime;
+use crate::config::Override;
 use crate::http::admin::AdminState;
 use crate::http::upstream::Upstream as _;
 use crate::provider::source::{Origin, Status};
@@ -31,6 +32,18 @@ fn feed_status(status: &Status) -> serde_json::Value {
             "detail": trouble.detail,
             "at": trouble.at.to_string(),
         })),
+    })
+}
+
+/// An operator's word as `/status` shows it.
+fn word_status(word: &Override) -> serde_json::Value {
+    let at = |instant: Option<UnixTime>| instant.map(|at| at.to_string());
+    json!({
+        "state": word.state.name(),
+        "from": at(word.from),
+        "until": at(word.until),
+        "who": word.who,
+        "why": word.why,
     })
 }
 
@@ -80,6 +93,7 @@ impl AdminState for Shared {
         let current = self.current.load_full();
         let config = &current.config;
         let snapshot = current.gate.providers();
+        let (given, words) = (self.workshop.lasting.overrides(), &config.overrides);
         let providers = snapshot.all().iter().map(|provider| {
             let config = provider.config();
             let why_not = provider.usable(now).err();
@@ -97,6 +111,8 @@ impl AdminState for Shared {
                 "detail": why_not.map(|why| why.to_string()),
                 "loa": loa,
                 "valid_until": provider.until().map(|at| at.to_string()),
+                // An operator's word, which counts before what its health looks like.
+                "override": given.on(&config.id, words, now).as_ref().map(word_status),
             })
         });
         let feeds = current.gate.refresher().map(|refresher| refresher.feeds().status(now)).unwrap_or_default();

@@ -13,6 +13,7 @@ use crate::base::{Clock as _, SystemClock, UnixTime};
 use crate::config::Problem;
 
 pub mod check;
+pub mod control;
 pub mod keys;
 pub mod metadata;
 pub mod run;
@@ -42,6 +43,7 @@ enum Command {
     Verify(verify::Args),
     Metadata(metadata::Args),
     Keys(keys::Args),
+    Control(control::Args),
 }
 
 /// Reads the command line and runs what it says.
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Metadata(args) => metadata::run(&args, SystemClock.now()),
         Command::Keys(args) => keys::run(&args),
+        Command::Control(args) => control::run(&args),
     }
 }
 

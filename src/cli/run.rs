@@ -69,6 +69,7 @@ fn wait(running: &Running) -> std::io::Result<&'static str> {
             tokio::select! {
                 _ = term.recv() => return Ok("SIGTERM"),
                 _ = int.recv() => return Ok("SIGINT"),
+                () = running.drain_asked() => return Ok("control"),
                 // How it went was told there. This thread does nothing else: it may wait for the files.
                 Some(()) = hup.recv() => drop(running.reload()),
             }

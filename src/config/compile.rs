@@ -7,8 +7,8 @@ use super::network::read_network;
 use super::reader::{Problems, Section};
 use super::tree::Table;
 use super::{
-    Config, Encryption, Environment, LogFormat, Problem, Provider, feed, notice, pages, provider, route, service,
-    session, store,
+    Config, Encryption, Environment, LogFormat, Problem, Provider, feed, notice, overrides, pages, provider, route,
+    service, session, store,
 };
 
 /// Compiles the whole.
@@ -73,6 +73,7 @@ fn read(table: Table, problems: &Problems, unfit: &mut Vec<Problem>) -> Option<C
         let (file, line) = (root.at().file.to_path_buf(), root.at().line);
         warnings.push(Problem { file, line, place: format!("provider {:?}", provider.id.as_str()), message });
     }
+    let words = overrides::read_overrides(&mut root, &providers);
     let forward = service.as_ref().map(|s| s.forward.clone()).unwrap_or_default();
     let prefix = service.as_ref().map_or("/eid", |s| s.prefix.as_str());
     let logout = session::read_logout(&mut root, prefix);
@@ -97,6 +98,7 @@ fn read(table: Table, problems: &Problems, unfit: &mut Vec<Problem>) -> Option<C
         network,
         metadata,
         providers,
+        overrides: words,
         routes,
         organisation,
         pages,

@@ -12,6 +12,7 @@ mod logo;
 pub mod model;
 mod network;
 mod notice;
+mod overrides;
 mod pages;
 mod print;
 mod problem;
@@ -41,6 +42,7 @@ pub use model::{
 };
 pub use network::{NoProxy, Outbound, ProxyAddress};
 pub use notice::Notice;
+pub use overrides::{Forced, Override};
 pub use pages::{Localised, Pages};
 pub use print::{print, printed_pages};
 pub use problem::Problem;

@@ -55,6 +55,9 @@ pub fn print(config: &Config) -> String {
     some(&mut listen, "forward_auth", config.listen.forward_auth.iter().map(|way| way.name().to_owned()).collect());
     listen.insert("keep_alive_timeout".into(), seconds(config.listen.keep_alive_timeout));
     listen.insert("shutdown_delay".into(), seconds(config.listen.shutdown_delay));
+    if let Some(path) = &config.listen.control {
+        listen.insert("control".into(), text(&format!("unix:{}", path.display())));
+    }
     listen.insert("drain_timeout".into(), seconds(config.listen.drain_timeout));
     root.insert("listen".into(), Value::Table(listen));
 

@@ -141,6 +141,7 @@ pub(super) fn read_listen(root: &mut Section<'_>, environment: Option<Environmen
         keep_alive_timeout: Duration::from_secs(75),
         shutdown_delay: Duration::from_secs(5),
         drain_timeout: Duration::from_secs(30),
+        control: None,
     };
     let Some(mut s) = root.section("listen") else { return listen };
     let address = |text: &str| text.parse().map_err(|_| format!("must be an address and a port, not {text:?}"));
@@ -177,7 +178,13 @@ pub(super) fn read_listen(root: &mut Section<'_>, environment: Option<Environmen
     }
     listen.shutdown_delay = s.duration("shutdown_delay", listen.shutdown_delay);
     listen.drain_timeout = s.duration("drain_timeout", listen.drain_timeout);
-    s.not_yet(&["control"]);
+    if let Some(text) = s.text("control") {
+        // Never on a network: whoever can reach it decides who may log in by what.
+        match text.text.strip_prefix("unix:").map(std::path::PathBuf::from) {
+            Some(path) if path.is_absolute() => listen.control = Some(path),
+            Some(_) | None => s.problem(&text.at, "`control` must be unix:/an/absolute/path"),
+        }
+    }
     s.finish();
     listen
 }

@@ -1,14 +1,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod pages;
+mod providers;
+
 use std::path::Path;
 
 use super::*;
-use crate::base::UnixTime;
-use crate::crypto::trusted::{AlgorithmSet, JwsAlgorithm};
 use crate::identity::Field;
 use crate::policy::Access;
 use crate::replay::shared::Topology;
-use crate::session::Locale;
 use crate::verify::saml::{Profile, Signed};
 
 const GOOD: &str = r#"environment = "production"
@@ -49,105 +49,6 @@ fn problems(text: &str) -> Vec<String> {
 
 fn read(text: &str) -> Result<Config, Vec<String>> {
     load_text(Path::new("dir/g.toml"), text).map_err(|p| p.iter().map(ToString::to_string).collect())
-}
-
-const OTHERS: &str = r#"
-[[provider]]
-id = "freja"
-eid = "freja"
-protocol = "oidc"
-issuer = "https://op.example.se"
-client_id = "etjanst"
-client_key = "client.pem"
-loa = ["loa3"]
-[[provider]]
-id = "api"
-protocol = "jwt"
-issuer = "https://as.example.se"
-audience = "https://etjanst.example.se/api"
-jwks_file = "as-jwks.json"
-"#;
-
-#[test]
-fn a_provider_speaks_one_of_three_protocols() {
-    let config = read(&format!("{GOOD}{OTHERS}")).unwrap();
-    let [saml, oidc, jwt] = &config.providers[..] else { panic!("{:?}", config.providers.len()) };
-    assert!(saml.saml().is_some() && saml.has_login());
-    let own = oidc.oidc().unwrap();
-    assert_eq!((own.profile, own.issuer.as_str()), (OidcProfile::Generic, "https://op.example.se"));
-    assert!(
-        matches!(&own.client, Some(ClientAuth::PrivateKeyJwt(KeySource::File(path))) if path == Path::new("dir/client.pem"))
-    );
-    assert!(oidc.has_login() && oidc.force_authn && oidc.loa.len() == 1);
-    assert_eq!((own.tokens.algorithms, own.encryption), (AlgorithmSet::ALL, Encryption::Optional));
-    let more = OTHERS.replacen(
-        "loa = [\"loa3\"]",
-        "loa = [\"loa3\"]\nalgorithms = [\"ES256\", \"EdDSA\"]\nclaims = { loa = \"level\", name = \"display\" }",
-        1,
-    );
-    let config = read(&format!("{GOOD}{more}")).unwrap();
-    let tokens = &config.providers[1].oidc().unwrap().tokens;
-    assert!(tokens.algorithms.contains(JwsAlgorithm::EdDsa) && !tokens.algorithms.contains(JwsAlgorithm::Rs256));
-    assert_eq!((tokens.loa_claim(), tokens.claims.len()), (Some("level"), 2));
-    let own = jwt.jwt().unwrap();
-    assert_eq!(own.audience, ["https://etjanst.example.se/api"]);
-    assert_eq!(own.published.jwks_file.as_deref(), Some(Path::new("dir/as-jwks.json")));
-    assert!(!jwt.has_login() && !own.require_at_jwt);
-    assert_eq!(jwt.eid.as_str(), "api", "nobody picks it");
-
-    let login = OTHERS.replacen(
-        "loa = [\"loa3\"]",
-        "loa = [\"loa3\"]\nscopes = [\"email\"]\nhosts = [\"Keys.Example.SE\"]\nmax_age = \"10m\"",
-        1,
-    );
-    let config = read(&format!("{GOOD}{login}")).unwrap();
-    let own = config.providers[1].oidc().unwrap();
-    assert_eq!((own.scope().as_str(), own.max_age), ("openid email", Some(std::time::Duration::from_secs(600))));
-    assert_eq!(own.published.discovery.as_str(), "https://op.example.se/.well-known/openid-configuration");
-    for (url, may) in [
-        ("https://op.example.se/keys", true),
-        ("https://op.example.se:8443/keys", false),
-        ("https://keys.example.se/1", true),
-        ("https://op.example.se.evil.example/keys", false),
-        ("https://evil.example/op.example.se", false),
-    ] {
-        assert_eq!(own.published.may_call(&RemoteUrl::parse(url).unwrap()), may, "{url}");
-    }
-
-    let public = read(&format!("{GOOD}{}", OTHERS.replacen("client_key = \"client.pem\"\n", "", 1))).unwrap();
-    assert!(public.providers[1].oidc().unwrap().client.is_none(), "a public client");
-
-    for (from, to, problem) in [
-        ("issuer = \"https://op", "issuer = \"http://op", "`issuer` must be an https address"),
-        ("issuer = \"https://op.example.se\"", "issuer = \"https://op.example.se?x\"", "`issuer` must hold no query"),
-        (
-            "client_key",
-            "client_secret_file = \"s\"\nclient_key",
-            "`client_key` and `client_secret_file` are both there",
-        ),
-        ("client_key = \"client.pem\"", "signed_requests = true", "`signed_requests` needs a `client_key`"),
-        ("client_key = \"client.pem\"", "client_key_id = \"x\"", "`client_key_id` is of a `client_key`"),
-        ("client_key", "hosts = [\"https://x\"]\nclient_key", "is no name of a host"),
-        ("client_key", "scopes = [\"a b\"]\nclient_key", "is no scope"),
-        ("client_key", "max_stale = 0\nclient_key", "`max_stale` must be above zero"),
-        ("client_key", "jwks_url = \"http://x.se\"\nclient_key", "`jwks_url` must be an https address"),
-        ("audience = \"https://etjanst.example.se/api\"\n", "", "`audience` is missing"),
-        ("audience", "entity_id = \"x\"\naudience", "`entity_id` is not known here"),
-        ("eid = \"freja\"\n", "", "`eid` is missing"),
-        (
-            "issuer = \"https://as.example.se\"\naudience = \"https://etjanst.example.se/api\"",
-            "issuer = \"https://op.example.se\"\naudience = [\"etjanst\"]",
-            "its ID tokens would pass for access tokens",
-        ),
-        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = [\"HS256\"]", "`algorithms`: \"HS256\" is not taken"),
-        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = [\"none\"]", "`algorithms`: \"none\" is not taken"),
-        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nalgorithms = []", "`algorithms` is an empty list"),
-        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nclaims = { shoe_size = \"x\" }", "`shoe_size` is no field"),
-        ("loa = [\"loa3\"]", "loa = [\"loa3\"]\nclaims = { eid = \"x\" }", "`eid` is no field"),
-    ] {
-        let problems = read(&format!("{GOOD}{}", OTHERS.replacen(from, to, 1))).unwrap_err();
-        assert!(problems.len() == 1 && problems[0].contains(problem), "{problem}: {problems:?}");
-    }
 }
 
 #[test]
@@ -595,83 +496,4 @@ fn a_feed_is_a_file_an_address_or_a_query_service() {
     );
     let config = with("url = \"https://md.example.se\"");
     assert!(warnings(&config)[0].contains("without `[state] dir` or a `seed`"), "{:?}", warnings(&config));
-}
-
-#[test]
-fn the_agencys_own_words_are_for_pages_in_both_languages() {
-    let with = |pages: &str| format!("{GOOD}[pages]\n{pages}\n");
-    let config = read(&with(
-        "service_name = { sv = \"Ansökan\", en = \"Application\" }\nowner = \"Myndigheten\"\nphone = \"0771-000 000\"\n\
-         privacy_url = { sv = \"https://example.se/p\" }",
-    ))
-    .unwrap();
-    let name = config.pages.service_name.as_ref().unwrap();
-    assert_eq!((name.get(Locale::Sv), name.get(Locale::En)), ("Ansökan", "Application"));
-    let owner = config.pages.owner.as_ref().unwrap();
-    assert_eq!((owner.get(Locale::Sv), owner.get(Locale::En)), ("Myndigheten", "Myndigheten"));
-    let printed = print(&config);
-    assert!(printed.contains("owner = \"Myndigheten\"") && printed.contains("en = \"Application\""), "{printed}");
-
-    for (pages, problem) in [
-        ("service_name = { en = \"Application\" }", "pages.service_name: `sv` is missing"),
-        ("service_name = { sv = \"A\", de = \"B\" }", "pages.service_name: `de` is not known here"),
-        ("owner = \" \"", "pages: `owner` is empty"),
-        ("privacy_url = \"javascript:alert(1)\"", "pages: `privacy_url` must be an https address"),
-        (
-            "privacy_url = { sv = \"https://a\", en = \"http://b\" }",
-            "pages.privacy_url: `privacy_url` must be an https",
-        ),
-        ("logo = \"none.svg\"", "pages: `logo`: dir/none.svg cannot be read"),
-        ("logos = \"none.svg\"", "pages: `logos` is not known here; did you mean `logo`?"),
-    ] {
-        let problems = read(&with(pages)).unwrap_err();
-        assert!(problems.len() == 1 && problems[0].contains(problem), "{problem}: {problems:?}");
-        let line = GOOD.lines().count() + 2;
-        assert!(problems[0].starts_with(&format!("dir/g.toml:{line}: ")), "{problems:?}");
-    }
-}
-
-#[test]
-fn maintenance_has_a_beginning_an_end_and_words_in_both_languages() {
-    const NOTICE: &str = "[[notice]]\nfrom = 2026-12-01T22:00:00+01:00\nuntil = \"2026-12-02T04:00:00Z\"\n\
-                          providers = [\"bankid-a\"]\nsv = \"Underhåll.\"\nen = \"Maintenance.\"\n";
-    let config = read(&format!("{GOOD}{NOTICE}")).unwrap();
-    let [notice] = &config.notices[..] else { panic!("{:?}", config.notices) };
-    let at = |text: &str| UnixTime::parse_saml(text).unwrap();
-    assert_eq!((notice.from, notice.until), (at("2026-12-01T21:00:00Z"), at("2026-12-02T04:00:00Z")));
-    for (now, shown, on) in [
-        ("2026-11-24T20:59:59Z", false, false),
-        ("2026-11-24T21:00:00Z", true, false),
-        ("2026-12-01T20:59:59Z", true, false),
-        ("2026-12-01T21:00:00Z", true, true),
-        ("2026-12-02T03:59:59Z", true, true),
-        ("2026-12-02T04:00:00Z", false, false),
-    ] {
-        assert_eq!((notice.is_shown(at(now)), notice.is_on(at(now))), (shown, on), "{now}");
-    }
-    let printed = print(&config);
-    for line in ["[[notice]]", "from = \"2026-12-01T21:00:00Z\"", "announce = \"604800s\"", "sv = \"Underhåll.\""] {
-        assert!(printed.contains(line), "{line}: {printed}");
-    }
-    let twice = read(&format!("{GOOD}{NOTICE}{NOTICE}")).unwrap();
-    assert_eq!(twice.notices.len(), 1);
-    assert!(twice.warnings.iter().any(|warning| warning.message.contains("twice")), "{:?}", twice.warnings);
-
-    for (from, to, problem) in [
-        ("from = 2026-12-01T22:00:00+01:00", "", "`from` is missing: an instant"),
-        ("+01:00", "", "`from` must be an instant with an offset"),
-        ("from = 2026-12-01T22:00:00+01:00", "from = 2026-12-01", "`from` must be an instant with an offset"),
-        ("\"2026-12-02T04:00:00Z\"", "\"i morgon\"", "`until` must be an instant with an offset"),
-        ("2026-12-02T04", "2026-12-01T04", "`until` must be after `from`"),
-        ("bankid-a", "bankid-b", "`providers`: no [[provider]] has the id \"bankid-b\""),
-        ("[\"bankid-a\"]", "[]", "`providers` is an empty list"),
-        ("[\"bankid-a\"]", "[\"bankid-a\", \"bankid-a\"]", "`providers` names \"bankid-a\" twice"),
-        ("en = \"Maintenance.\"\n", "", "`en` is missing"),
-        ("Underhåll.", "", "`sv` is empty"),
-        ("sv =", "se =", "`sv` is missing"),
-    ] {
-        let problems = read(&format!("{GOOD}{}", NOTICE.replacen(from, to, 1))).unwrap_err();
-        assert!(problems.iter().any(|said| said.contains(problem)), "{problem}: {problems:?}");
-        assert!(problems.iter().all(|said| said.contains(": notice 1: ")), "{problems:?}");
-    }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::authorize::meets;
 use super::cannot::{cannot_use, if_mapped};
-use super::pick::{Pick, pick};
+use super::pick::{Pick, View, pick};
 use super::relay::RelayState;
 use super::target::Targets;
 use super::{BeginLogin, Cookies, Denial, Gate, LoginStart, SameSite, SetCookie};
-use crate::base::UnixTime;
 use crate::base::limits::LOGINS_IN_FLIGHT;
+use crate::base::{ProviderId, UnixTime};
 use crate::policy::{Access, Route};
 use crate::provider::{ProviderEntry, Snapshot};
 use crate::request::{self, AuthnRequest, PostForm};
@@ -37,7 +37,8 @@ impl Gate {
         // Who is sent on while maintenance is going on would not have read of it.
         let choose = login.choose || (login.eid.is_none() && self.maintenance_on(&snapshot, route, now));
         let login = BeginLogin { choose, ..login };
-        match pick(&snapshot, route, &login, now)? {
+        let forced = |id: &ProviderId| self.forced(id, now);
+        match pick(&snapshot, route, &login, View { now, forced: &forced })? {
             Pick::Ask(options, why) => {
                 let (cannot, if_mapped) =
                     (cannot_use(&snapshot, route, &options, now), if_mapped(&snapshot, route, now));

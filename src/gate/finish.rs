@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::confirm::Pending;
-use super::pick::alternates;
+use super::pick::{View, alternates};
 use super::relay::RelayState;
 use super::target::Targets;
 use super::{Cookies, Denial, FinishLogin, Gate, LoginDone, Refusal, SetCookie};
-use crate::base::UnixTime;
 use crate::base::limits::RELAY_STATE_BYTES;
+use crate::base::{ProviderId, UnixTime};
 use crate::identity::{self, Field, Identity};
 use crate::policy::{self, MeetsRoute};
 use crate::provider::{ProviderEntry, Snapshot};
@@ -337,7 +337,11 @@ impl Gate {
         let alternates = match (state, provider.and_then(|id| self.config.providers.iter().find(|p| p.id == *id))) {
             (Some(state), Some(failed)) if retry.is_some() => {
                 let route = self.config.routes.find(Targets::path_of(&state.rd));
-                alternates(&self.registry.current(), route, &failed.eid, self.clock.now())
+                {
+                    let now = self.clock.now();
+                    let forced = |id: &ProviderId| self.forced(id, now);
+                    alternates(&self.registry.current(), route, &failed.eid, View { now, forced: &forced })
+                }
             }
             _ => Vec::new(),
         };

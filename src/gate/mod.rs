@@ -35,12 +35,12 @@ mod tests;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::base::{Clock, UnixTime};
-use crate::config::{Config, LoadedKeys};
+use crate::base::{Clock, ProviderId, UnixTime};
+use crate::config::{Config, Forced, LoadedKeys};
 use crate::crypto::digest::{HmacKey, NoRandomness, Random};
 use crate::crypto::own::SigningKey;
 use crate::identity::Field;
-use crate::provider::{Refresher, Registry, Snapshot};
+use crate::provider::{Overrides, Refresher, Registry, Snapshot};
 use crate::replay::Store;
 use crate::session::{CookieKey, CookieNames, CookieSealer, SessionTimes};
 use crate::telemetry::Telemetry;
@@ -83,6 +83,7 @@ pub enum GateError {
 /// What outlives a gate: another configuration makes another one, and what was used or ended stays so.
 pub struct Lasting {
     store: Store,
+    overrides: Overrides,
 }
 
 impl Lasting {
@@ -95,8 +96,13 @@ impl Lasting {
     }
 
     /// For a process whose uses and ended sessions are remembered by `store`.
-    pub const fn with(store: Store) -> Self {
-        Self { store }
+    pub fn with(store: Store) -> Self {
+        Self { store, overrides: Overrides::default() }
+    }
+
+    /// What operators have said of providers while the process runs.
+    pub const fn overrides(&self) -> &Overrides {
+        &self.overrides
     }
 
     /// What is remembered, and where.
@@ -260,6 +266,11 @@ impl Gate {
     /// The names of our cookies: `http` takes them off what the e-service sees, and off what it sets.
     pub const fn cookie_names(&self) -> &CookieNames {
         &self.names
+    }
+
+    /// What an operator holds a provider at.
+    fn forced(&self, provider: &ProviderId, now: UnixTime) -> Option<Forced> {
+        self.lasting.overrides.forced(provider, &self.config.overrides, now)
     }
 
     fn set_cookie(&self, name: &str, value: String, max_age: Option<Duration>, same_site: SameSite) -> SetCookie {

@@ -2,7 +2,8 @@
 
 use super::outcome::{Choice, Why};
 use super::{BeginLogin, Denial};
-use crate::base::{EidId, UnixTime};
+use crate::base::{EidId, ProviderId, UnixTime};
+use crate::config::Forced;
 use crate::policy::Route;
 use crate::provider::{ProviderEntry, Snapshot, Trouble};
 use crate::verify::{Reason, Reject};
@@ -15,19 +16,41 @@ pub(super) enum Pick<'a> {
     Ask(Vec<Choice>, Why),
 }
 
+/// What is known of providers beside what they are: at one instant.
+#[derive(Clone, Copy)]
+pub(super) struct View<'v> {
+    /// The instant.
+    pub(super) now: UnixTime,
+    /// What an operator holds a provider at.
+    pub(super) forced: &'v dyn Fn(&ProviderId) -> Option<Forced>,
+}
+
+impl View<'_> {
+    /// Why `provider` may not get a person of `route` through. Without keys no word of an operator's helps.
+    fn trouble(self, provider: &ProviderEntry, route: &Route) -> Option<Trouble> {
+        if !provider.can_begin(route, self.now) {
+            return Some(Trouble::WithoutKeys);
+        }
+        match (self.forced)(&provider.config().id) {
+            Some(Forced::Open) => Some(Trouble::Closed),
+            Some(Forced::Closed) | None => None,
+        }
+    }
+}
+
 /// Which provider: at once when the choice is clear, otherwise the person says.
 pub(super) fn pick<'a>(
     snapshot: &'a Snapshot,
     route: &Route,
     login: &BeginLogin<'_>,
-    now: UnixTime,
+    view: View<'_>,
 ) -> Result<Pick<'a>, Denial> {
-    let able = able(snapshot, route, now);
+    let able = able(snapshot, route, view.now);
     if able.is_empty() {
         let detail = format_args!("no configured provider can meet the route {}", route.name);
         return Err(Denial::Rejected(Reject::new(Reason::LoaNotCertified, detail)));
     }
-    let usable = |provider: &&&ProviderEntry| trouble(provider, route, now).is_none();
+    let usable = |provider: &&&ProviderEntry| view.trouble(provider, route).is_none();
     if !able.iter().any(|provider| usable(&provider)) {
         return Err(Denial::ProvidersDown);
     }
@@ -46,15 +69,15 @@ pub(super) fn pick<'a>(
     if let (Some(found), false) = (found, login.choose && named.is_none()) {
         return Ok(Pick::Begin(found));
     }
-    let options = choices(&able, route, now);
+    let options = choices(&able, route, view);
     let asked_for = options.iter().find(|option| Some(option.eid.as_str()) == wanted && option.trouble.is_some());
     let why = asked_for.map_or(Why::Open, |option| Why::InTrouble(option.clone()));
     Ok(Pick::Ask(options, why))
 }
 
 /// The e-IDs by which a person can log in for `route`, other than `failed`, for whoever comes back without a session.
-pub(super) fn alternates(snapshot: &Snapshot, route: &Route, failed: &EidId, now: UnixTime) -> Vec<Choice> {
-    let mut choices = choices(&able(snapshot, route, now), route, now);
+pub(super) fn alternates(snapshot: &Snapshot, route: &Route, failed: &EidId, view: View<'_>) -> Vec<Choice> {
+    let mut choices = choices(&able(snapshot, route, view.now), route, view);
     choices.retain(|choice| choice.usable && choice.eid != *failed);
     choices
 }
@@ -65,16 +88,12 @@ fn able<'a>(snapshot: &'a Snapshot, route: &Route, now: UnixTime) -> Vec<&'a Pro
     snapshot.for_route(route).into_iter().filter(on_offer).collect()
 }
 
-fn trouble(provider: &ProviderEntry, route: &Route, now: UnixTime) -> Option<Trouble> {
-    (!provider.can_begin(route, now)).then_some(Trouble::WithoutKeys)
-}
-
 /// One choice for each e-ID, in their order of preference, those in trouble last.
-fn choices(able: &[&ProviderEntry], route: &Route, now: UnixTime) -> Vec<Choice> {
+fn choices(able: &[&ProviderEntry], route: &Route, view: View<'_>) -> Vec<Choice> {
     let mut options: Vec<Choice> = Vec::new();
     for provider in able {
         let config = provider.config();
-        let trouble = trouble(provider, route, now);
+        let trouble = view.trouble(provider, route);
         let usable = trouble.is_none_or(Trouble::may_be_tried);
         match options.iter_mut().find(|option| option.eid == config.eid) {
             // The one in the least trouble is the one that would be used.

@@ -10,6 +10,7 @@ pub mod fetch;
 pub(crate) mod fixture;
 pub mod load;
 mod openid;
+mod overrides;
 pub mod refresher;
 pub mod registry;
 pub mod source;
@@ -17,6 +18,7 @@ pub mod tokens;
 pub mod trouble;
 
 pub use feeds::{FeedFault, Feeds, load};
+pub use overrides::Overrides;
 pub use refresher::Refresher;
 pub use registry::{Known, ProviderEntry, Registry, SamlEntry, Snapshot};
 pub use tokens::{JwtEntry, OidcEntry};

@@ -82,6 +82,8 @@ pub struct StateMetrics {
     pub provider_usable: IntGaugeVec,
     /// Seconds until a provider's keys may no longer be used; none where they have no end.
     pub provider_expiry: IntGaugeVec,
+    /// 1 for each provider that an operator holds open or closed, and at which.
+    pub provider_override: IntGaugeVec,
     /// Seconds until our own certificates end.
     pub own_expiry: IntGaugeVec,
     pub(super) reloads: IntCounterVec,
@@ -115,6 +117,13 @@ impl StateMetrics {
             "Seconds until what is known of the provider may no longer be used, by its feed's end or its own; 0 for a \
              provider without keys. Absent where there is no end.",
             &[Label::PROVIDER],
+        )?;
+        const STATE: Label =
+            Label::new("state", "`open` (nobody is sent there), `closed` (people are, whatever its health)");
+        let provider_override = families.gauges(
+            "grindvakt_provider_override",
+            "1 while an operator's word holds on a provider. Absent without one; `/status` tells whose it is, and why.",
+            &[Label::PROVIDER, STATE],
         )?;
         let own_expiry = families.gauges(
             "grindvakt_own_certificate_expiry_seconds",
@@ -155,6 +164,7 @@ impl StateMetrics {
         Ok(Self {
             provider_usable,
             provider_expiry,
+            provider_override,
             own_expiry,
             reloads,
             reload_good,

@@ -9,6 +9,7 @@ mod fetch;
 mod log;
 mod logins;
 mod metrics;
+mod overrides;
 mod requests;
 mod store;
 pub mod trace;
@@ -28,6 +29,7 @@ pub use logins::{
     SessionEnded, SessionStarted,
 };
 pub use metrics::{CacheCounters, CacheMetrics, Metrics, StateMetrics};
+pub use overrides::{OverrideGiven, OverrideTakenBack};
 pub use requests::{Outcome, PassedOn, RequestMetrics};
 pub use store::{StoreAsked, StoreConnected, StoreLost, StoreMetrics, StoreWarned};
 pub use verifications::{Judged, Stopwatch, VerifiedProtocol, VerifyMetrics};

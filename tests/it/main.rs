@@ -16,6 +16,7 @@ mod browser_pages;
 mod canonical_oracle;
 mod commands;
 mod contract;
+mod control;
 mod demo;
 mod dev_mode;
 mod encryption_oracle;
@@ -37,6 +38,9 @@ mod observed;
 mod oidc_confusion;
 mod oidc_documents;
 mod oidc_login;
+#[cfg(feature = "peers")]
+mod oidc_replicas;
+mod oidc_secrets;
 #[cfg(feature = "peers")]
 mod peer_oidc;
 #[cfg(feature = "peers")]

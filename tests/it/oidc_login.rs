@@ -125,6 +125,15 @@ async fn what_a_provider_demands_is_done_without_being_configured() {
         assert_eq!((asked.pushed, asked.signed), (pushed, signed), "{demand}");
         world.stop().await;
     }
+    // Who does not promise `iss` in its answers need not send it; where it comes, it must be its own (RFC 9207, 2.4).
+    let silent = |op: grindvakt_demo::DemoOp| op.says("authorization_response_iss_parameter_supported", json!(false));
+    let op = Op::new("silent", Dialect::Swedish, By::Key, silent).await;
+    let mut silent = world(&op, "oidc-sweden", "loa = [\"loa3\"]").await;
+    let done = op.log_in(&mut Client::new(silent.public()), "/ansokan/1", OpOutcome::Success).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{:?}", refused(&silent, "silent").await);
+    op.log_in(&mut Client::new(silent.public()), "/ansokan/1", OpOutcome::WrongIss).await;
+    assert_eq!(refused(&silent, "silent").await.into_keys().collect::<Vec<_>>(), ["issuer_mismatch"]);
+    silent.stop().await;
     // Who does not know the `claims` parameter is told by `acr_values`, and held to it all the same.
     let op =
         Op::new("older", Dialect::Swedish, By::Key, |op| op.says("claims_parameter_supported", json!(false))).await;

@@ -31,11 +31,11 @@ async fn demo_keys_open_nothing_outside_of_development() {
 
     let test = format!("{}{SINGLE}", demo.replace("environment = \"dev\"", "environment = \"test\""));
     let no_keys = |text: &str| {
-        let is_pem =
-            |line: &str| ["signing ", "decryption ", "identity_token "].iter().any(|key| line.starts_with(key));
+        let names = ["signing ", "decryption ", "identity_token ", "client_key "];
+        let is_pem = |line: &str| names.iter().any(|key| line.starts_with(key));
         text.lines().filter(|line| !is_pem(line)).collect::<Vec<_>>().join("\n")
     };
-    let own: Vec<String> = ["sp-signing.pem", "sp-decrypt.pem", "identity.pem"]
+    let own: Vec<String> = ["sp-signing.pem", "sp-decrypt.pem", "identity.pem", "freja-client.pem"]
         .iter()
         .map(|name| format!("{}: {OWN}", at(name).display()))
         .collect();
@@ -49,11 +49,20 @@ async fn demo_keys_open_nothing_outside_of_development() {
             format!("metadata \"demo\", {id}: demo_key: {id} signs with a key that grindvakt-demo made: {SENTENCE}")
         })
         .collect();
-    // Whatever is left of the demo: its pinned signer, its providers in a feed that is trusted as it is, our own keys.
+    let pinned = format!(
+        "metadata \"konto-api\", {}: demo_key: keys that grindvakt-demo made, whoever runs it logs in as anyone: they are for \
+         environment \"dev\"",
+        at("konto-jwks.json").display()
+    );
+    let no_feed =
+        |text: &str| text.replace("metadata.xml", "none.xml").replace("signer = [\"metadata-signer.crt\"]", "");
+    // Whatever is left of the demo: its pinned signer, its providers in a feed that is trusted as it is, its pinned
+    // key set, our own keys.
     for (name, text, expected) in [
         ("signer.toml", no_keys(&test), vec![signer]),
         ("idps.toml", no_keys(&test).replace("signer = [\"metadata-signer.crt\"]", ""), idps),
-        ("keys.toml", test.replace("metadata.xml", "none.xml").replace("signer = [\"metadata-signer.crt\"]", ""), own),
+        ("jwks.toml", no_feed(&no_keys(&test)), vec![pinned]),
+        ("keys.toml", no_feed(&test), own),
     ] {
         std::fs::write(at(name), text).unwrap();
         for command in ["check", "run"] {

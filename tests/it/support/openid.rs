@@ -32,7 +32,7 @@ pub enum By {
     Nothing,
 }
 
-const SECRET: &str = "en hemlighet: å+&%";
+pub const SECRET: &str = "en hemlighet: å+&%";
 
 /// A demo OpenID provider that listens, and what a sidecar needs to know of it.
 pub struct Op {
