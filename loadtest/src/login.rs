@@ -110,16 +110,31 @@ impl World {
         encrypted: bool,
         tell: &dyn Fn(usize),
     ) -> Result<VecDeque<Prepared>, Failed> {
+        self.prepare_logins_by(&self.idp, count, bytes, encrypted, tell).await
+    }
+
+    /// The same, answered by `idp`: the provider as it is with other keys.
+    ///
+    /// # Errors
+    /// As [`Self::begin_logins`].
+    pub async fn prepare_logins_by(
+        &self,
+        idp: &DemoIdp,
+        count: usize,
+        bytes: usize,
+        encrypted: bool,
+        tell: &dyn Fn(usize),
+    ) -> Result<VecDeque<Prepared>, Failed> {
         let to = self.service.encryption.clone().filter(|_| encrypted);
         if encrypted && to.is_none() {
             return Err(Failed::to("encrypted answers", "the sidecar's metadata has no key to encrypt to"));
         }
         let mut begun = self.begin_logins(count, tell).await?.into_iter().peekable();
-        let fillers = begun.peek().map_or(0, |first| fillers(&self.idp, &first.request, bytes));
+        let fillers = begun.peek().map_or(0, |first| fillers(idp, &first.request, bytes));
         let mut signing = JoinSet::new();
         while begun.peek().is_some() {
             let batch: Vec<Begun> = begun.by_ref().take(BATCH).collect();
-            let (idp, to) = (self.idp.clone(), to.clone());
+            let (idp, to) = (idp.clone(), to.clone());
             // The runtime has as many such threads as there are cores.
             signing
                 .spawn_blocking(move || batch.iter().map(|b| sign(&idp, b, fillers, to.as_ref())).collect::<Vec<_>>());
@@ -235,5 +250,21 @@ impl Traffic for Logins {
             (StatusCode::SEE_OTHER, false) => Verdict::Bad("no session cookie".into()),
             _ => Verdict::unexpected(answer),
         }
+    }
+}
+
+/// Prepared logins of which each must be refused: by the key that signed them.
+pub struct RefusedLogins(pub Logins);
+
+impl Traffic for RefusedLogins {
+    fn next(&self) -> Option<Shot> {
+        self.0.next()
+    }
+
+    fn judge(&self, _tag: u64, answer: &Answer) -> Verdict {
+        if answer.cookie(|name| name == SESSION).is_some() {
+            return Verdict::Bad("a session by a key that is withdrawn".into());
+        }
+        if answer.status == StatusCode::FORBIDDEN { Verdict::Good } else { Verdict::unexpected(answer) }
     }
 }

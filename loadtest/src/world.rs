@@ -54,6 +54,7 @@ pub struct World {
     /// Who runs where.
     pub cores: Cores,
     _upstream: Child,
+    operator: DemoKey,
     folder: TempDir,
 }
 
@@ -119,10 +120,21 @@ access = "anonymous"
     )
 }
 
-fn write_files(folder: &Path, idp: &DemoIdp, jwks: &str, upstream: SocketAddr) -> std::io::Result<()> {
-    let operator = DemoKey::rsa("Load test metadata signer");
-    let feed = Feed::new().valid_for(SystemClock.now(), 7 * DAY).idp(idp).build_signed(&operator);
-    std::fs::write(folder.join("feed.xml"), feed)?;
+/// Puts a feed with `idp` in place at once, as every careful publisher does.
+fn publish(folder: &Path, idp: &DemoIdp, operator: &DemoKey) -> std::io::Result<()> {
+    let feed = Feed::new().valid_for(SystemClock.now(), 7 * DAY).idp(idp).build_signed(operator);
+    std::fs::write(folder.join("feed.part"), feed)?;
+    std::fs::rename(folder.join("feed.part"), folder.join("feed.xml"))
+}
+
+fn write_files(
+    folder: &Path,
+    idp: &DemoIdp,
+    operator: &DemoKey,
+    jwks: &str,
+    upstream: SocketAddr,
+) -> std::io::Result<()> {
+    publish(folder, idp, operator)?;
     std::fs::write(folder.join("as-jwks.json"), jwks)?;
     std::fs::write(folder.join("operator.crt"), operator.certificate_pem())?;
     // The kinds of keys that `grindvakt keys generate` makes.
@@ -163,7 +175,9 @@ impl World {
         let idp = DemoIdp::new("https://bankid.example.com/idp", "https://bankid.example.com").named("BankID");
         let issuer = Issuer::new();
         let jwks = issuer.jwks()?;
-        write_files(folder.path(), &idp, &jwks, upstream_at).map_err(|e| Failed::to("writing the configuration", e))?;
+        let operator = DemoKey::rsa("Load test metadata signer");
+        let written = write_files(folder.path(), &idp, &operator, &jwks, upstream_at);
+        written.map_err(|e| Failed::to("writing the configuration", e))?;
 
         let log = folder.path().join("sidecar.log");
         let mut command = Command::new(sidecar);
@@ -187,6 +201,7 @@ impl World {
             first_answer_ms,
             cores,
             _upstream: upstream,
+            operator,
             folder,
         })
     }
@@ -198,6 +213,14 @@ impl World {
     pub async fn metric(&self, name: &str) -> Result<f64, Failed> {
         let page = text(self.admin, "/metrics").await?;
         sum(&page, name).ok_or_else(|| Failed::to("no such metric", name))
+    }
+
+    /// Publishes a feed with `idp` in it, in place of the one before.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn publish(&self, idp: &DemoIdp) -> Result<(), Failed> {
+        publish(self.folder.path(), idp, &self.operator).map_err(|e| Failed::to("publishing a feed", e))
     }
 
     /// The folder of configuration and logs, which goes when the world goes.

@@ -125,6 +125,21 @@ fn tokens_are_measured_seen_before_and_new() {
 }
 
 #[test]
+fn a_change_of_keys_turns_nobody_away() {
+    let out = tempfile::tempdir().unwrap();
+    let run = load(out.path(), "key-rollover --seconds 2 --warm-up 0.1 --rate 20");
+    assert!(run.status.success(), "{run:?}");
+    let report = report(out.path(), "key-rollover");
+    assert_eq!(report["failures"], serde_json::json!([]));
+    let phases = report["phases"].as_array().unwrap();
+    let names: Vec<&str> = phases.iter().map(|phase| phase["name"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+    for phase in phases {
+        assert_eq!(phase["lanes"][0]["good"], 20, "{phase}");
+    }
+}
+
+#[test]
 fn what_cannot_be_done_is_said() {
     let out = tempfile::tempdir().unwrap();
     for (arguments, code, said) in

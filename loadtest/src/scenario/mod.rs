@@ -3,6 +3,7 @@
 mod bearer;
 mod big_bodies;
 mod garbage;
+mod key_rollover;
 mod login_storm;
 mod replay_attack;
 mod slow_clients;
@@ -40,6 +41,7 @@ pub const ALL: &[&dyn Scenario] = &[
     &slow_clients::SlowClients,
     &big_bodies::BigBodies,
     &bearer::Bearer,
+    &key_rollover::KeyRollover,
 ];
 
 /// By its name.
