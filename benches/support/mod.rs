@@ -45,6 +45,7 @@ impl Saml {
             destination: idp.sso_url(),
             issue_instant: NOW,
             force_authn: true,
+            principal: Vec::new(),
             loa: loa.clone(),
         };
         Self { idp, metadata, keys: DecryptionKeys::default(), request, encrypt_to: None, acs: vec![ACS.into()], loa }

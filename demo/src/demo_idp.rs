@@ -31,6 +31,7 @@ pub struct DemoIdp {
     pub(crate) scopes: Vec<String>,
     pub(crate) want_requests_signed: bool,
     pub(crate) single_logout: bool,
+    pub(crate) principal_selection: Vec<String>,
     pub(crate) sign: Sign,
     pub(crate) key: Arc<DemoKey>,
     pub(crate) published: Vec<Arc<DemoKey>>,
@@ -53,6 +54,7 @@ impl DemoIdp {
             scopes: Vec::new(),
             want_requests_signed: true,
             single_logout: true,
+            principal_selection: Vec::new(),
             sign: Sign::Response,
             published: vec![key.clone()],
             key,
@@ -91,6 +93,13 @@ impl DemoIdp {
     #[must_use]
     pub const fn without_logout(mut self) -> Self {
         self.single_logout = false;
+        self
+    }
+
+    /// A provider whose metadata asks to be told whom to expect, by these attributes (RequestedPrincipalSelection).
+    #[must_use]
+    pub fn asks_whom_to_expect(mut self, attributes: &[&str]) -> Self {
+        self.principal_selection = attributes.iter().map(|name| (*name).to_owned()).collect();
         self
     }
 
@@ -150,6 +159,7 @@ impl DemoIdp {
             issue_instant: now,
             force_authn: false,
             loa: Vec::new(),
+            principal: Vec::new(),
         };
         ResponseBuilder::new(self, request)
     }

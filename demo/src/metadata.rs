@@ -108,9 +108,14 @@ fn entity(idp: &DemoIdp) -> Element {
 fn role(idp: &DemoIdp) -> Element {
     let names =
         ["sv", "en"].map(|language| element("mdui:DisplayName").attr("xml:lang", language).text(&idp.display_name));
+    let selection = (!idp.principal_selection.is_empty()).then(|| {
+        let values = idp.principal_selection.iter().map(|name| element("psc:MatchValue").attr("Name", name));
+        element("psc:RequestedPrincipalSelection").children(values)
+    });
     let extensions = element("md:Extensions")
         .children(idp.scopes.iter().map(|scope| element("shibmd:Scope").attr("regexp", "false").text(scope)))
-        .child(element("mdui:UIInfo").children(names));
+        .child(element("mdui:UIInfo").children(names))
+        .children(selection);
     let keys = idp.published.iter().map(|key| {
         let certificate = element("ds:X509Certificate").text(key.certificate_base64());
         element("md:KeyDescriptor")

@@ -27,6 +27,8 @@ pub struct Request {
     pub force_authn: bool,
     /// The levels that are asked for, as URIs.
     pub loa: Vec<String>,
+    /// Whom the service expects (PrincipalSelection): attributes by name, with their values.
+    pub principal: Vec<(String, String)>,
 }
 
 /// Why a provider does not take a request.
@@ -204,7 +206,13 @@ impl Request {
             .filter(|n| n.has_tag_name((namespace("saml"), "AuthnContextClassRef")))
             .map(text)
             .collect();
+        let principal = root
+            .descendants()
+            .filter(|n| n.has_tag_name((namespace("psc"), "MatchValue")))
+            .map(|n| (n.attribute("Name").unwrap_or_default().to_owned(), text(n)))
+            .collect();
         Ok(Self {
+            principal,
             id: attribute("ID")?,
             issuer,
             acs_url: attribute("AssertionConsumerServiceURL")?,

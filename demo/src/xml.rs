@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 /// The namespaces of the demo, each with the one prefix that stands for it.
-const NAMESPACES: [(&str, &str); 14] = [
+const NAMESPACES: [(&str, &str); 15] = [
     ("alg", "urn:oasis:names:tc:SAML:metadata:algsupport"),
     ("ds", "http://www.w3.org/2000/09/xmldsig#"),
     ("ec", "http://www.w3.org/2001/10/xml-exc-c14n#"),
@@ -16,6 +16,7 @@ const NAMESPACES: [(&str, &str); 14] = [
     ("mdattr", "urn:oasis:names:tc:SAML:metadata:attribute"),
     ("mdrpi", "urn:oasis:names:tc:SAML:metadata:rpi"),
     ("mdui", "urn:oasis:names:tc:SAML:metadata:ui"),
+    ("psc", "http://id.swedenconnect.se/authn/1.0/principal-selection/ns"),
     ("saml", "urn:oasis:names:tc:SAML:2.0:assertion"),
     ("samlp", "urn:oasis:names:tc:SAML:2.0:protocol"),
     ("shibmd", "urn:mace:shibboleth:metadata:1.0"),

@@ -29,6 +29,7 @@ fn request() -> Request {
         destination: "https://bankid.example.se/sso".to_owned(),
         issue_instant: now(),
         force_authn: true,
+        principal: Vec::new(),
         loa: vec![loa_uri("loa3"), loa_uri("uncertified-loa3")],
     }
 }

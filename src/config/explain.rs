@@ -37,6 +37,12 @@ pub fn explain(config: &Config, path: &str) -> Result<String, String> {
         [] => "nothing".to_owned(),
         fields => fields.iter().map(|f| f.name()).collect::<Vec<_>>().join(", "),
     };
+    if let Some(age) = route.max_age {
+        line("max_age", &format!("a login of {} s at the most: an older one is done again", age.as_secs()));
+    }
+    if route.background {
+        line("background", "requests for it keep no session alive");
+    }
     line("require", &names(&route.require));
     line("forward", &names(&route.forward));
     let headers: Vec<String> =

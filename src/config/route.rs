@@ -1,11 +1,15 @@
 //! `[[route]]`.
 
+use std::time::Duration;
+
 use super::Provider;
 use super::reader::{Section, Text};
 use super::service::fields;
 use crate::base::{EidId, ProviderId, RouteName};
 use crate::identity::{Field, Loa};
 use crate::policy::{Access, Route, Routes, normal_path};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 pub(super) fn read_routes(root: &mut Section<'_>, providers: &[Provider], forward: Vec<Field>, prefix: &str) -> Routes {
     let mut out: Vec<Route> = Vec::new();
@@ -21,9 +25,16 @@ pub(super) fn read_routes(root: &mut Section<'_>, providers: &[Provider], forwar
         let own = fields(&mut s, "forward").unwrap_or_else(|| forward.clone());
         let bearer = bearers(&mut s, providers);
         let scopes = scopes(&mut s, &bearer);
-        s.not_yet(&["background"]);
-        if access == Access::Anonymous && !(loa.is_empty() && require.is_empty() && eid.is_empty() && bearer.is_empty())
-        {
+        let max_age = max_age(&mut s);
+        let background = s.flag("background", false);
+        let demands = !(loa.is_empty() && require.is_empty() && eid.is_empty() && bearer.is_empty());
+        if max_age.is_some() && !bearer.is_empty() {
+            s.problem(
+                &s.at().clone(),
+                "`max_age` is about people's logins, and a program's token opens this route too",
+            );
+        }
+        if access == Access::Anonymous && (demands || max_age.is_some()) {
             s.problem(&s.at().clone(), "an anonymous route can demand nothing: take `access` or the demands away");
         }
         let Some(path) = path else {
@@ -34,7 +45,8 @@ pub(super) fn read_routes(root: &mut Section<'_>, providers: &[Provider], forwar
             s.problem(&path.at, message);
         }
         s.finish();
-        out.push(Route { name: RouteName::new(&path.text), access, loa, require, eid, bearer, scopes, forward: own });
+        let name = RouteName::new(&path.text);
+        out.push(Route { name, access, loa, require, eid, max_age, background, bearer, scopes, forward: own });
     }
     Routes::new(out, forward)
 }
@@ -59,6 +71,18 @@ fn path_fault(path: &Text, access: Access, known: &[Route], prefix: &str) -> Opt
     let guarded = |route: &&Route| route.access == Access::Session || access == Access::Session;
     let same = known.iter().filter(guarded).find(|route| Routes::clash(route.name.as_str(), text))?;
     Some(format!("`path` is for the same paths as {:?}: what is guarded is guarded in any case", same.name.as_str()))
+}
+
+/// How old a login may be. Under a minute nobody would get through: they come back from the provider first.
+fn max_age(s: &mut Section<'_>) -> Option<Duration> {
+    if !s.has("max_age") {
+        return None;
+    }
+    let age = s.duration("max_age", MINUTE);
+    if age < MINUTE {
+        s.problem(&s.at().clone(), "`max_age` must be a minute at the least");
+    }
+    Some(age)
 }
 
 /// A single name is a minimum within its family; several are the exact set.

@@ -1,9 +1,11 @@
 //! The decision on a request: the hot path. No await, no lock held, one look at the providers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::outcome::Leased;
 use super::{Cookies, Decision, Denial, Gate, Lease, Permit, Reference};
+use crate::base::UnixTime;
 use crate::identity::Loa;
 use crate::policy::{self, Access, MeetsRoute, Route};
 use crate::replay::ReplayError;
@@ -40,7 +42,7 @@ impl Gate {
         let now = self.clock.now();
         let needs_login = || Denial::NeedsLogin { route: route.name.clone() };
         let session = self.live_session(cookies, now)?.ok_or_else(needs_login)?;
-        meets(&session, route).map_err(|lacks| Denial::StepUp { route: route.name.clone(), lacks })?;
+        self.meets_now(&session, route, now).map_err(|lacks| Denial::StepUp { route: route.name.clone(), lacks })?;
         // Whoever logged out elsewhere may not be known here to have: what asks for more than usual waits until it is.
         if self.lasting.store.is_stale() && self.config.routes.asks_for_more(route) {
             return Err(Denial::StoreDown(ReplayError::Unavailable));
@@ -49,16 +51,23 @@ impl Gate {
             .headers
             .get(*session.id().bytes(), &session, route, &self.tokens, now)
             .map_err(|error| self.internal(&error))?;
-        let set_cookie = match session.refreshed(now, &self.times) {
+        // What a page asks for by itself keeps nobody's session alive.
+        let set_cookie = match session.refreshed(now, &self.times).filter(|_| !route.background) {
             Some(refreshed) => Some(self.session_cookie(&refreshed).map_err(|error| self.internal(&error))?),
             None => None,
         };
         let lease = Some(Lease(Leased::Session(session.without_person())));
         Ok(Permit { route: route.name.clone(), headers: Some(headers), lease, set_cookie })
     }
-}
 
-/// Whether a session meets a route: the same question as at login, asked of what the session kept.
-pub(super) fn meets(session: &Session, route: &Arc<Route>) -> Result<MeetsRoute, Reject> {
-    policy::meets(route, &Loa::from_uri(session.loa()), session.eid(), |field| session.field(field).is_some())
+    /// Whether a session meets a route: the same question as at login, asked of what the session kept.
+    pub(super) fn meets_now(&self, session: &Session, route: &Arc<Route>, now: UnixTime) -> Result<MeetsRoute, Reject> {
+        let age = self.age(session.authenticated_at(), now);
+        policy::meets(route, &Loa::from_uri(session.loa()), session.eid(), age, |field| session.field(field).is_some())
+    }
+
+    /// How long ago somebody logged in at a provider, at the least: its clock may differ from ours.
+    pub(super) fn age(&self, authenticated_at: UnixTime, now: UnixTime) -> Duration {
+        now.since(authenticated_at.plus(self.config.verification.clock_skew))
+    }
 }

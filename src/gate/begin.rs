@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::authorize::meets;
 use super::cannot::{cannot_use, if_mapped};
 use super::pick::{Pick, View, pick};
 use super::relay::RelayState;
+use super::step_up::{Principal, on_top};
 use super::target::Targets;
 use super::{BeginLogin, Cookies, Denial, Gate, LoginStart, SameSite, SetCookie};
 use crate::base::limits::LOGINS_IN_FLIGHT;
@@ -16,6 +16,7 @@ use crate::request::{self, AuthnRequest, PostForm};
 use crate::session::login::LOGIN_LIFETIME;
 use crate::session::{Handle, Instance, LoginState, Sent, Session, StepUpFrom};
 use crate::telemetry::LoginBegun;
+use crate::verify::Reject;
 use crate::verify::saml::SsoBinding;
 
 impl Gate {
@@ -29,16 +30,24 @@ impl Gate {
         let rd = self.targets.local(login.rd);
         let route = self.config.routes.find(Targets::path_of(&rd));
         let session = self.live_session(&login.cookies, now)?;
-        let opens = session.as_ref().is_some_and(|session| opens(session, route));
+        let lacks = session.as_ref().and_then(|session| self.lacks(session, route, now));
+        let opens = session.is_some() && lacks.is_none();
         if opens && !login.choose && login.eid.is_none() {
             return Ok(LoginStart::AlreadySignedIn { location: rd });
         }
         let snapshot = self.registry.owned();
-        // Who is sent on while maintenance is going on would not have read of it.
-        let choose = login.choose || (login.eid.is_none() && self.maintenance_on(&snapshot, route, now));
+        // Who is sent on while maintenance is going on would not have read of it. More of the same person is asked of who
+        // can give it.
+        let at_the_door = session.is_none() && login.eid.is_none();
+        let choose = login.choose || (at_the_door && self.maintenance_on(&snapshot, route, now));
         let login = BeginLogin { choose, ..login };
         let forced = |id: &ProviderId| self.forced(id, now);
-        match pick(&snapshot, route, &login, View { now, forced: &forced })? {
+        let choose = |login: &BeginLogin<'_>| pick(&snapshot, route, login, View { now, forced: &forced });
+        let picked = match (&session, &lacks) {
+            (Some(session), Some(lacks)) => on_top(&snapshot, route, &login, (session, lacks), now, &choose)?,
+            _ => choose(&login)?,
+        };
+        match picked {
             Pick::Ask(options, why) => {
                 let (cannot, if_mapped) =
                     (cannot_use(&snapshot, route, &options, now), if_mapped(&snapshot, route, now));
@@ -46,13 +55,12 @@ impl Gate {
                 Ok(LoginStart::Choose { options, why, cannot, if_mapped, last, rd })
             }
             Pick::Begin(provider) => {
-                let on_top_of = session.map(|session| StepUpFrom {
-                    session: session.id(),
-                    ends: session.ends(),
-                    // Someone who only wants more of what they have stays who they are.
-                    same_subject: (!opens).then(|| session.subject().to_owned()),
-                });
-                let start = self.send(provider, route, rd, on_top_of, &login, now).await?;
+                let begun = Begun {
+                    rd,
+                    on_top_of: session.as_ref().map(|session| self.bound_to(session, opens, provider)),
+                    principal: session.filter(|_| !opens).and_then(|session| self.principal(&session, provider, now)),
+                };
+                let start = self.send(provider, route, begun, &login, now).await?;
                 let asked = provider.asks(route, now).unwrap_or_default();
                 self.telemetry.emit(LoginBegun { provider: &provider.config().id, route: &route.name, asked: &asked });
                 Ok(start)
@@ -67,18 +75,26 @@ impl Gate {
             && on.any(|notice| snapshot.for_route(route).iter().any(|entry| notice.names(&entry.config().id)))
     }
 
+    /// What a session lacks for a route; none when it opens it.
+    fn lacks(&self, session: &Session, route: &Arc<Route>, now: UnixTime) -> Option<Reject> {
+        match route.access {
+            Access::Anonymous => None,
+            Access::Session => self.meets_now(session, route, now).err(),
+        }
+    }
+
     async fn send(
         &self,
         provider: &ProviderEntry,
-        route: &Route,
-        rd: String,
-        on_top_of: Option<StepUpFrom>,
+        route: &Arc<Route>,
+        begun: Begun,
         login: &BeginLogin<'_>,
         now: UnixTime,
     ) -> Result<LoginStart, Denial> {
         let Some(loa) = provider.asks(route, now).filter(|_| provider.can_begin(route, now)) else {
             return Err(Denial::ProvidersDown);
         };
+        let Begun { rd, on_top_of, principal } = begun;
         // Nobody is sent to a provider whose answer nobody could take.
         let line = self.lasting.store.line().await.map_err(Denial::StoreDown)?;
         let handle = Handle::new(&line.instance, &*self.random).map_err(|error| self.internal(&error))?;
@@ -92,7 +108,7 @@ impl Gate {
             issued_at: now,
             rd,
             loa,
-            force_authn: provider.config().force_authn || self.must_be_fresh(&login.cookies),
+            force_authn: provider.config().force_authn || self.wants_fresh(route, login),
             instance: line.instance,
             locale: login.locale,
             on_top_of,
@@ -107,7 +123,7 @@ impl Gate {
             let location = self.oidc_location(provider, &state, &relay_state, now).await?;
             return Ok(LoginStart::Redirect { location, set_cookies });
         }
-        match self.saml_request(provider, state, relay_state, now).await? {
+        match self.saml_request(provider, state, relay_state, principal, now).await? {
             Outgoing::Redirect(location) => Ok(LoginStart::Redirect { location, set_cookies }),
             Outgoing::Post(PostForm { action, fields }) => Ok(LoginStart::Post { action, fields, set_cookies }),
         }
@@ -119,10 +135,14 @@ impl Gate {
         provider: &ProviderEntry,
         state: LoginState,
         relay_state: String,
+        principal: Option<Principal>,
         now: UnixTime,
     ) -> Result<Outgoing, Denial> {
         let saml = provider.saml(now).map_err(|_| Denial::ProvidersDown)?;
-        let endpoint = saml.endpoint().ok_or(Denial::ProvidersDown)?;
+        // A person's number stands in no address: it goes by POST, or not at all.
+        let by_form = principal.as_ref().and_then(|_| saml.form_endpoint());
+        let principal = principal.filter(|_| by_form.is_some());
+        let endpoint = by_form.or_else(|| saml.endpoint()).ok_or(Denial::ProvidersDown)?;
         let words = provider.in_its_words(&state.loa);
         let (destination, binding) = (endpoint.location.clone(), endpoint.binding);
         let (keys, acs) = (Arc::clone(&self.signing), self.judge.acs.first().cloned().unwrap_or_default());
@@ -136,6 +156,7 @@ impl Gate {
                 issuer: &issuer,
                 force_authn: state.force_authn,
                 loa: &words,
+                principal: principal.as_ref().map(|known| (known.attribute, known.value.as_str())),
             };
             let key = keys.first()?;
             Some(match binding {
@@ -181,6 +202,9 @@ pub(super) enum Outgoing {
     Post(PostForm),
 }
 
-fn opens(session: &Session, route: &Arc<Route>) -> bool {
-    route.access == Access::Anonymous || meets(session, route).is_ok()
+/// A login on its way out.
+struct Begun {
+    rd: String,
+    on_top_of: Option<StepUpFrom>,
+    principal: Option<Principal>,
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::confirm::Pending;
 use super::pick::{View, alternates};
 use super::relay::RelayState;
+use super::step_up::is_another_person;
 use super::target::Targets;
 use super::{Cookies, Denial, FinishLogin, Gate, LoginDone, Refusal, SetCookie};
 use crate::base::limits::RELAY_STATE_BYTES;
@@ -160,9 +161,7 @@ impl Gate {
         now: UnixTime,
     ) -> Result<LoginDone, Denial> {
         let state = &begun.state;
-        if let Some(same) = state.on_top_of.as_ref().and_then(|on| on.same_subject.as_deref())
-            && same != who.subject().as_str()
-        {
+        if state.on_top_of.as_ref().is_some_and(|on| is_another_person(on, who.subject())) {
             return Err(Denial::OtherPerson);
         }
         let keys = [
@@ -253,15 +252,22 @@ impl Gate {
         let verified = self.verified(snapshot, provider, state, xml, now).await?;
         let rules = provider.saml(now).map_err(Denial::Rejected)?.identity_rules(&self.config);
         let who = identity::from_assertion(verified, &rules, &self.digest).map_err(Denial::Rejected)?;
-        let meets = self.meets(&who, provider, rd)?;
+        let meets = self.meets(&who, provider, rd, now)?;
         Ok((who, meets))
     }
 
     /// The proof that the route of `rd` is met.
-    pub(super) fn meets(&self, who: &Identity, provider: &ProviderEntry, rd: &str) -> Result<MeetsRoute, Denial> {
+    pub(super) fn meets(
+        &self,
+        who: &Identity,
+        provider: &ProviderEntry,
+        rd: &str,
+        now: UnixTime,
+    ) -> Result<MeetsRoute, Denial> {
         let route = self.config.routes.find(Targets::path_of(rd));
+        let age = self.age(who.authenticated_at(), now);
         let has = |field| field == Field::Eid || who.field(field).is_some();
-        policy::meets(route, who.loa(), &provider.config().eid, has).map_err(Denial::Rejected)
+        policy::meets(route, who.loa(), &provider.config().eid, age, has).map_err(Denial::Rejected)
     }
 
     fn open(
@@ -410,6 +416,7 @@ fn ends_login(denial: &Denial) -> bool {
                 | R::PridMalformed
                 | R::PridCountryMismatch
                 | R::LoaNotAllowed
+                | R::LoginTooOld
                 | R::EidNotAllowed
                 | R::RequiredAttributeMissing
                 | R::LoginOtherInstance

@@ -63,6 +63,12 @@ eid = ["freja"]
 path = "/eidas/*"
 loa = ["eidas-nf-sub"]
 [[route]]
+path = "/farsk"
+max_age = "5m"
+[[route]]
+path = "/puls"
+background = true
+[[route]]
 path = "/om/*"
 access = "anonymous"
 "#;

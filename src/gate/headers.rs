@@ -310,6 +310,8 @@ mod tests {
             require: Vec::new(),
             eid: Vec::new(),
             bearer: Vec::new(),
+            max_age: None,
+            background: false,
             scopes: Vec::new(),
             forward: forward.to_vec(),
         }

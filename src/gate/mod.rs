@@ -23,6 +23,7 @@ mod relay;
 mod sessions;
 mod slo;
 mod sp;
+mod step_up;
 mod stored;
 mod target;
 mod token;

@@ -71,7 +71,18 @@ mod tests {
     fn route(pattern: &str) -> Route {
         let (loa, require, eid, forward) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (bearer, scopes) = (Vec::new(), Vec::new());
-        Route { name: RouteName::new(pattern), access: Access::Session, loa, require, eid, bearer, scopes, forward }
+        Route {
+            name: RouteName::new(pattern),
+            access: Access::Session,
+            loa,
+            require,
+            eid,
+            bearer,
+            scopes,
+            forward,
+            max_age: None,
+            background: false,
+        }
     }
 
     #[test]

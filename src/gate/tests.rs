@@ -91,6 +91,29 @@ fn a_session_ends_by_idle_time_and_by_lifetime_and_is_refreshed_once_a_minute() 
 }
 
 #[test]
+fn what_a_page_asks_for_by_itself_keeps_no_session_alive() {
+    let world = world();
+    let browser = world.signed_in(&person(LOA3));
+    world.clock.advance(Duration::from_secs(60));
+    let permit = decide(&world, &browser, "/puls").unwrap();
+    assert!(permit.set_cookie.is_none() && permit.headers.is_some());
+    assert!(decide(&world, &browser, "/x").unwrap().set_cookie.is_some(), "a person's own request does");
+}
+
+#[test]
+fn a_login_that_has_grown_old_is_not_enough_for_a_route_that_says_so() {
+    let world = world();
+    let browser = world.signed_in(&person(LOA3));
+    // The provider's clock may be ahead by a minute.
+    world.clock.advance(Duration::from_secs(5 * 60 + 60));
+    assert_eq!(code(decide(&world, &browser, "/farsk")), "permit");
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(code(decide(&world, &browser, "/farsk")), "login_too_old");
+    assert!(matches!(decide(&world, &browser, "/farsk"), Err(Denial::StepUp { .. })));
+    assert_eq!(code(decide(&world, &browser, "/x")), "permit");
+}
+
+#[test]
 fn a_tampered_foreign_or_planted_cookie_opens_nothing() {
     let world = world();
     let mut browser = world.signed_in(&person(LOA3));

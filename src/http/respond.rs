@@ -81,6 +81,7 @@ fn judge(denial: &Denial) -> Verdict {
 const fn lacking(reason: Reason) -> Problem {
     match reason {
         Reason::RequiredAttributeMissing => Problem::Attribute,
+        Reason::LoginTooOld => Problem::Fresh,
         _ => Problem::Level,
     }
 }
@@ -104,6 +105,7 @@ const fn rejected(reason: Reason) -> Verdict {
         Reason::StatusFraud | Reason::StatusPossibleFraud => verdict(StatusCode::FORBIDDEN, Problem::Stopped),
         Reason::Replayed | Reason::LoginConsumed => verdict(StatusCode::FORBIDDEN, Problem::Used),
         Reason::RequiredAttributeMissing => verdict(StatusCode::FORBIDDEN, Problem::Attribute),
+        Reason::LoginTooOld => verdict(StatusCode::FORBIDDEN, Problem::Fresh),
         Reason::LoaNotAllowed
         | Reason::LoaNotRequested
         | Reason::LoaNotCertified
@@ -345,7 +347,9 @@ fn answer(
             if let Some(reference) = reference {
                 members.insert("reference".into(), reference.as_str().into());
             }
-            if matches!(status, StatusCode::UNAUTHORIZED) || matches!(problem, Problem::Level | Problem::Attribute) {
+            if matches!(status, StatusCode::UNAUTHORIZED)
+                || matches!(problem, Problem::Level | Problem::Attribute | Problem::Fresh)
+            {
                 members.insert("login".into(), site.path("login").into());
             }
         }

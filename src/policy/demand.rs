@@ -1,6 +1,7 @@
 //! What a route demands of a person, and the proof that it was met.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Route;
 use crate::base::{EidId, ProviderId};
@@ -34,15 +35,31 @@ impl MeetsRoute {
     }
 }
 
-/// Whether a person with the level `loa`, by the e-ID `eid`, of whom `has` is known, meets `route`.
+/// Whether a person with the level `loa`, by the e-ID `eid`, who logged in `age` ago at the least, of whom `has` is known,
+/// meets `route`.
 ///
 /// # Errors
-/// `eid_not_allowed`, `loa_not_allowed`, `required_attribute_missing`.
-pub fn meets(route: &Arc<Route>, loa: &Loa, eid: &EidId, has: impl Fn(Field) -> bool) -> Result<MeetsRoute, Reject> {
+/// `eid_not_allowed`, `loa_not_allowed`, `required_attribute_missing`, `login_too_old`: the one that a fresh login alone
+/// would mend comes last.
+pub fn meets(
+    route: &Arc<Route>,
+    loa: &Loa,
+    eid: &EidId,
+    age: Duration,
+    has: impl Fn(Field) -> bool,
+) -> Result<MeetsRoute, Reject> {
     if !route.eid.is_empty() && !route.eid.contains(eid) {
         return Err(Reject::new(Reason::EidNotAllowed, format_args!("the route {} does not take {eid}", route.name)));
     }
-    holds(route, loa, has)
+    let met = holds(route, loa, has)?;
+    match route.max_age {
+        Some(most) if age > most => {
+            let (name, most, age) = (&route.name, most.as_secs(), age.as_secs());
+            let detail = format_args!("the route {name} takes a login of {most} s at the most; it was {age} s ago");
+            Err(Reject::new(Reason::LoginTooOld, detail))
+        }
+        _ => Ok(met),
+    }
 }
 
 /// Whether a bearer token of `provider` with these scopes (`scope`, RFC 6749, 3.3), which speaks of someone with the level
@@ -99,14 +116,22 @@ mod tests {
             loa: vec![loa("loa3"), loa("uncertified-loa3")],
             require: vec![Field::PersonalNumber],
             eid: vec![eid("bankid"), eid("freja")],
+            max_age: Some(Duration::from_secs(300)),
+            background: false,
             bearer: Vec::new(),
             scopes: Vec::new(),
             forward: Vec::new(),
         });
-        let verdict = |level, by, number: bool| {
-            meets(&route, &loa(level), &eid(by), |field| number && field == Field::PersonalNumber)
-                .map_err(|r| r.reason())
+        let aged = |age, level, by, number: bool| {
+            meets(&route, &loa(level), &eid(by), Duration::from_secs(age), |field| {
+                number && field == Field::PersonalNumber
+            })
+            .map_err(|r| r.reason())
         };
+        let verdict = |level, by, number| aged(0, level, by, number);
+        assert_eq!(aged(300, "loa3", "bankid", true).err(), None);
+        assert_eq!(aged(301, "loa3", "bankid", true).err(), Some(Reason::LoginTooOld));
+        assert_eq!(aged(301, "loa2", "bankid", true).err(), Some(Reason::LoaNotAllowed), "what takes more comes first");
         assert_eq!(verdict("loa3", "bankid", true).unwrap().route().name, route.name);
         assert!(verdict("uncertified-loa3", "freja", true).is_ok());
         assert_eq!(verdict("loa2", "bankid", true).err(), Some(Reason::LoaNotAllowed));

@@ -1,6 +1,7 @@
 //! Routes: the longest that matches wins, and a path that none names needs a session.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::path::folded;
 use crate::base::{EidId, ProviderId, RouteName};
@@ -28,6 +29,11 @@ pub struct Route {
     pub require: Vec<Field>,
     /// The e-IDs that it takes, in order of preference; empty takes all.
     pub eid: Vec<EidId>,
+    /// How long ago a person may have logged in at the provider, give or take what clocks may differ; none: as long as
+    /// the session lasts.
+    pub max_age: Option<Duration>,
+    /// Requests for it are made by a page and not by a person: they keep no session alive.
+    pub background: bool,
     /// The providers whose bearer tokens open it, beside sessions.
     pub bearer: Vec<ProviderId>,
     /// What a bearer token must be allowed.
@@ -115,6 +121,8 @@ impl Routes {
             loa: Vec::new(),
             require: Vec::new(),
             eid: Vec::new(),
+            max_age: None,
+            background: false,
             bearer: Vec::new(),
             scopes: Vec::new(),
             forward,
@@ -135,7 +143,7 @@ impl Routes {
         folded(one) == folded(two)
     }
 
-    /// Whether `route` asks for a higher level than another route with a session: one that people step up to. A level is
+    /// Whether `route` asks for a higher level or a fresher login than another route with a session: one that people step up to. A level is
     /// compared within its family only, and a route that takes any level takes the lowest.
     pub fn asks_for_more(&self, route: &Route) -> bool {
         let less = |other: &Route| {
@@ -145,8 +153,9 @@ impl Routes {
             };
             other.loa.is_empty() || other.loa.iter().any(below)
         };
+        // A path that no route names takes a login of any age.
         let mut others = self.routes.iter().map(|(_, other)| other).filter(|other| other.access == Access::Session);
-        !route.loa.is_empty() && others.any(|other| less(other))
+        route.max_age.is_some() || others.any(|other| !route.loa.is_empty() && less(other))
     }
 
     /// Every route, longest pattern first, the one for all other paths last.
@@ -166,6 +175,8 @@ mod tests {
             loa: Vec::new(),
             require: Vec::new(),
             eid: Vec::new(),
+            max_age: None,
+            background: false,
             bearer: Vec::new(),
             scopes: Vec::new(),
             forward: Vec::new(),

@@ -35,6 +35,7 @@ pub(crate) fn idp(entity_id: &str, levels: &[&str], bindings: &[SsoBinding]) -> 
         want_authn_requests_signed: true,
         loa: loa(levels),
         entity_categories: Vec::new(),
+        principal_selection: Vec::new(),
         scopes: Vec::new(),
         display_names: Vec::new(),
         valid_until: Some(NOW.plus(Duration::from_secs(24 * 3600))),

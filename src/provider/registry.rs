@@ -253,6 +253,12 @@ impl<'a> SamlEntry<'a> {
         }
     }
 
+    /// Where to send the browser by POST; none where it is not offered, or where the configuration says Redirect.
+    pub fn form_endpoint(self) -> Option<&'a Endpoint> {
+        let by_post = self.idp.sso.iter().find(|endpoint| endpoint.binding == SsoBinding::Post);
+        by_post.filter(|_| self.own.binding != Some(SsoBinding::Redirect))
+    }
+
     /// Whether whoever logs out here is offered to log out there.
     pub const fn offers_logout(self) -> bool {
         self.own.logout_at_provider
@@ -402,6 +408,8 @@ mod tests {
             loa: levels.iter().map(|name| Loa::parse(name).unwrap()).collect(),
             require: Vec::new(),
             eid: eid.iter().map(|name| EidId::new(name).unwrap()).collect(),
+            max_age: None,
+            background: false,
             bearer: Vec::new(),
             scopes: Vec::new(),
             forward: Vec::new(),

@@ -21,6 +21,8 @@ pub struct AuthnRequest<'a> {
     pub force_authn: bool,
     /// The levels that will do, each by its exact identifier: there is no "at least" (profile 1.2). Empty names none.
     pub loa: &'a [String],
+    /// Who is expected to log in: the name and the value of an attribute that the provider's metadata asks for (PSC).
+    pub principal: Option<(&'a str, &'a str)>,
 }
 
 impl Message for AuthnRequest<'_> {
@@ -53,6 +55,10 @@ impl Message for AuthnRequest<'_> {
         );
         w.leaf("saml:Issuer", &[("saml", ns::SAML)], &[], self.issuer);
         w.written(signature);
+        if let Some((attribute, value)) = self.principal {
+            w.open("samlp:Extensions", &[], &[]).open("psc:PrincipalSelection", &[("psc", ns::PSC)], &[]);
+            w.leaf("psc:MatchValue", &[], &[("Name", attribute)], value).close().close();
+        }
         // No NameIDPolicy: the provider's default is persistent (profile 3.1), and a broker that has only transient
         // ones would refuse a wish.
         if !self.loa.is_empty() {
@@ -100,6 +106,7 @@ pub(crate) mod tests {
         fn t34_whatever_the_strings_hold_the_tree_is_the_same(
             id in hostile(), destination in hostile(), acs in hostile(), issuer in hostile(),
             loa in proptest::collection::vec(hostile(), 0..3),
+            principal in proptest::option::of((hostile(), hostile())),
         ) {
             let request = AuthnRequest {
                 id: &id,
@@ -109,6 +116,7 @@ pub(crate) mod tests {
                 issuer: &issuer,
                 force_authn: true,
                 loa: &loa,
+                principal: principal.as_ref().map(|(name, value)| (name.as_str(), value.as_str())),
             };
             let xml = request.to_xml();
             let document = roxmltree::Document::parse(&xml).unwrap();
@@ -121,10 +129,21 @@ pub(crate) mod tests {
             prop_assert_eq!(root.attribute("IssueInstant"), Some("2026-03-01T10:00:00Z"));
             prop_assert_eq!(root.attributes().len(), 8);
             let children: Vec<_> = root.children().collect();
-            prop_assert_eq!(children.len(), if loa.is_empty() { 1 } else { 2 });
+            let context = 1 + usize::from(principal.is_some());
+            prop_assert_eq!(children.len(), context + usize::from(!loa.is_empty()));
+            if let Some((name, value)) = &principal {
+                let selection = children[1].children().next().unwrap();
+                prop_assert!(children[1].has_tag_name((ns::SAMLP, "Extensions")));
+                prop_assert!(selection.has_tag_name((ns::PSC, "PrincipalSelection")));
+                let matches: Vec<_> = selection.children().collect();
+                prop_assert_eq!(matches.len(), 1);
+                prop_assert!(matches[0].has_tag_name((ns::PSC, "MatchValue")));
+                prop_assert_eq!(matches[0].attribute("Name"), Some(name.as_str()));
+                prop_assert_eq!(text(matches[0]), value.as_str());
+            }
             prop_assert!(children[0].has_tag_name((ns::SAML, "Issuer")));
             prop_assert_eq!(text(children[0]), issuer);
-            if let Some(context) = children.get(1) {
+            if let Some(context) = children.get(context) {
                 prop_assert!(context.has_tag_name((ns::SAMLP, "RequestedAuthnContext")));
                 prop_assert_eq!(context.attribute("Comparison"), Some("exact"));
                 let said: Vec<String> = context.children().map(text).collect();

@@ -159,6 +159,7 @@ mod tests {
             issuer: "https://e.example.se/sp?a=1&b=2",
             force_authn: true,
             loa,
+            principal: None,
         }
     }
 

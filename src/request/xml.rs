@@ -14,6 +14,7 @@ pub(crate) mod ns {
     pub(crate) const MDATTR: &str = "urn:oasis:names:tc:SAML:metadata:attribute";
     pub(crate) const MDUI: &str = "urn:oasis:names:tc:SAML:metadata:ui";
     pub(crate) const MDORGEXT: &str = "http://id.swedenconnect.se/authn/1.0/md-org-ext/ns";
+    pub(crate) const PSC: &str = "http://id.swedenconnect.se/authn/1.0/principal-selection/ns";
     pub(crate) const XENC11: &str = "http://www.w3.org/2009/xmlenc11#";
     pub(crate) const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
 }

@@ -304,6 +304,8 @@ reasons! {
     LoaNotAllowed = "loa_not_allowed",
     /// An e-ID that the route does not take.
     EidNotAllowed = "eid_not_allowed",
+    /// A login that is older than the route takes.
+    LoginTooOld = "login_too_old",
     /// An attribute that the route requires is missing.
     RequiredAttributeMissing = "required_attribute_missing",
 

@@ -1,9 +1,14 @@
 //! Logins by OpenID Connect as a real browser goes through them (feature `peers`): the provider is on a site of its own,
 //! the sidecar speaks to it behind the browser's back.
 
-use grindvakt_demo::op::Dialect;
+use std::path::Path;
+use std::time::Duration;
 
-use crate::support::browser::{Browser, Profile};
+use grindvakt_demo::op::Dialect;
+use grindvakt_demo::sidecar::Sidecar;
+use grindvakt_demo::stage::Stage;
+
+use crate::support::browser::{Browser, Browsers, Profile};
 use crate::support::openid::{By, Op, ready, refused};
 use crate::support::web::{SERVICE, demo_world, story};
 use crate::support::{Client, World};
@@ -119,4 +124,43 @@ async fn whoever_logs_out_is_led_to_the_provider_and_back() {
         assert!(!metrics.contains("195006262546"));
     })
     .await;
+}
+
+/// The demo as a visitor meets it, on plain http: the provider's answer comes by a link, so to say, and the login's cookie
+/// comes along with it.
+#[tokio::test]
+async fn on_plain_localhost_the_demo_logs_in_by_openid_and_its_accounts_open_little() {
+    let browsers = Browsers::default();
+    let started = browsers.clone();
+    let told = async move {
+        let stage = Stage::set_up(0).await.unwrap();
+        let _sidecar = Sidecar::start(Path::new(env!("CARGO_BIN_EXE_grindvakt")), &stage.config(), true).unwrap();
+        stage.introduce(Duration::from_secs(20)).await.unwrap();
+        for scripts in [true, false] {
+            let profile = Profile { scripts, ..Profile::default() };
+            let browser = started.start("localhost-openid", &profile, &[], None).await;
+            browser.open(&stage.url("/ansokan?steg=2")).await;
+            assert_eq!(
+                browser.all("a.choice").await,
+                ["BankID (demo)", "Freja (demo)", "Freja, OpenID Connect (demo)"]
+            );
+            browser.press("a.choice[href*='eid=freja-oidc']").await;
+            browser.shows("h1", "Logga in med demo-Freja").await;
+            browser.press("button[type=submit]").await;
+            browser.arrives(&stage.url("/ansokan?steg=2")).await;
+            browser.shows("main p strong", "Åsa Märta Öberg").await;
+            assert_eq!(browser.cookie_names().await, ["eid-etjanst"]);
+        }
+        let browser = started.start("localhost-account", &Profile::default(), &[], None).await;
+        browser.open(&stage.url("/")).await;
+        browser.press("a.choice[href*='eid=konto']").await;
+        browser.shows("h1", "Logga in med demo-Exempelkommunens konto").await;
+        browser.press("button[type=submit]").await;
+        browser.arrives(&stage.url("/")).await;
+        assert!(!browser.source().await.contains("195006262546"));
+        browser.open(&stage.url("/ansokan")).await;
+        browser.shows("h1", "Välj hur du vill logga in").await;
+        assert_eq!(browser.all("a.choice[href*='eid=konto']").await, [""; 0], "the account is not enough here");
+    };
+    browsers.watch(told).await;
 }

@@ -59,6 +59,7 @@ mod saml_vectors;
 mod sent_documents;
 mod single_logout;
 mod smuggling;
+mod step_up;
 mod streams;
 mod support;
 mod websocket;

@@ -162,11 +162,14 @@ async fn an_agencys_own_account_opens_what_its_level_opens_and_no_more() {
     let above = client.get("/ansokan/1").await;
     assert_eq!(above.status, StatusCode::SEE_OTHER, "on to a login that is enough");
 
-    // Nobody can tell that the account and a person by number are one: who wants more logs out first, and is told so.
-    let before = client.cookies.clone();
+    // Nobody can tell that the account and a person by number are one: who comes with a number has a session of their own,
+    // and the account's is over.
+    let before = client.clone();
     let risen = client.log_in(&world, "/ansokan/1").await;
-    assert!(risen.status == StatusCode::FORBIDDEN && risen.body.contains("Logga ut först"), "{}", risen.body);
-    assert_eq!(client.cookies.get(SESSION), before.get(SESSION), "the account's session goes on");
+    assert_eq!((risen.status, risen.header("location")), (StatusCode::SEE_OTHER, "/ansokan/1"), "{}", risen.body);
+    assert_eq!(client.get("/ansokan/1").await.status, StatusCode::OK);
+    assert!(world.seen().one("x-eid-subject").starts_with("personal-number:"));
+    assert_eq!(before.clone().xhr().get("/hem").await.status, StatusCode::UNAUTHORIZED);
 
     // The same account is the same subject; another one is not.
     let mut client = Client::new(world.public());

@@ -117,7 +117,7 @@ impl Judge {
         let acs = self.config.acs_urls();
         let verified = received.verify(&saml.expect(&self.config, &acs, binding, &self.decryption), now)?;
         let identity = from_assertion(verified, &saml.identity_rules(&self.config), &self.key)?;
-        self.on_route(&identity, entry, question)?;
+        self.on_route(&identity, entry, question, now)?;
         self.once(&identity, now).await?;
         Ok(identity)
     }
@@ -128,11 +128,13 @@ impl Judge {
         identity: &Identity,
         entry: &ProviderEntry,
         question: &Question<'_>,
+        now: UnixTime,
     ) -> Result<(), Reject> {
         let Some(route) = self.route(question)? else { return Ok(()) };
         let eid = &entry.config().eid;
+        let age = now.since(identity.authenticated_at().plus(self.config.verification.clock_skew));
         let has = |field| field == Field::Eid || identity.field(field).is_some();
-        meets(route, identity.loa(), eid, has).map(drop)
+        meets(route, identity.loa(), eid, age, has).map(drop)
     }
 
     /// The route that is asked about.

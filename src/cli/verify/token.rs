@@ -59,7 +59,7 @@ impl Judge {
                 return Err(Reject::new(Reason::ProtocolUnsupported, "a token from a provider that speaks SAML"));
             }
         };
-        self.on_route(&identity, entry, question)?;
+        self.on_route(&identity, entry, question, now)?;
         // An ID token logs in once; an access token may be used until it ends.
         self.once(&identity, now).await?;
         Ok(identity)

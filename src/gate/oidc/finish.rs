@@ -152,7 +152,7 @@ impl Gate {
         let provider = last.by_id(&state.provider).ok_or_else(gone)?;
         let rules = provider.oidc(now).map_err(Denial::Rejected)?.claim_rules(&self.config);
         let who = from_claims(id_token, userinfo, &rules, &self.digest).map_err(Denial::Rejected)?;
-        let meets = self.meets(&who, provider, &state.rd)?;
+        let meets = self.meets(&who, provider, &state.rd, now)?;
         self.sign_in(who, meets, provider, begun, now).await
     }
 

@@ -85,6 +85,8 @@ problems! {
     Level = "problem.level";
     /// An attribute that the route requires did not come.
     Attribute = "problem.attribute";
+    /// The route takes a fresher login.
+    Fresh = "problem.fresh";
     /// A step-up by another person than the session's.
     OtherPerson = "problem.other_person";
     /// No provider can be used.
@@ -158,7 +160,7 @@ impl Problem {
             Self::Cancelled => Way::Choose,
             Self::Failed | Self::ProviderFailed | Self::Level | Self::Attribute => Way::ChooseOther,
             Self::Elsewhere | Self::Lost | Self::Used => Way::Begin,
-            Self::NotSignedIn | Self::NotSent => Way::LogIn,
+            Self::NotSignedIn | Self::NotSent | Self::Fresh => Way::LogIn,
             Self::NotSentLevel => Way::ChooseOther,
             Self::OtherPerson => Way::LogOut,
             _ => Way::Again,

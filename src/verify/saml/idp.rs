@@ -24,6 +24,8 @@ pub struct IdpMetadata {
     pub loa: Vec<String>,
     /// Entity categories.
     pub entity_categories: Vec<String>,
+    /// psc:RequestedPrincipalSelection: names of attributes that tell it whom to expect (PSC).
+    pub principal_selection: Vec<String>,
     /// shibmd:Scope values.
     pub scopes: Vec<Scope>,
     /// mdui:DisplayName, else OrganizationDisplayName: (language, text).

@@ -40,6 +40,8 @@ pub mod ns {
     pub const MDUI: &str = "urn:oasis:names:tc:SAML:metadata:ui";
     /// Registration and publication in metadata.
     pub const MDRPI: &str = "urn:oasis:names:tc:SAML:metadata:rpi";
+    /// Principal selection (PSC).
+    pub const PSC: &str = "http://id.swedenconnect.se/authn/1.0/principal-selection/ns";
     /// Shibboleth's metadata extensions: scopes.
     pub const SHIBMD: &str = "urn:mace:shibboleth:metadata:1.0";
     /// XML Signature.

@@ -49,6 +49,7 @@ pub(super) fn idp<'d, E: Readable<'d>>(
         want_authn_requests_signed: matches!(role.attribute("WantAuthnRequestsSigned").as_deref(), Some("true" | "1")),
         loa: Vec::new(),
         entity_categories: Vec::new(),
+        principal_selection: Vec::new(),
         scopes: Vec::new(),
         display_names: Vec::new(),
         valid_until: validity.until,
@@ -62,6 +63,9 @@ pub(super) fn idp<'d, E: Readable<'d>>(
                 // A pattern could match more than anyone meant; none is in use in the federation.
                 let pattern = matches!(extension.attribute("regexp").as_deref(), Some("true" | "1"));
                 idp.scopes.extend(uri_text(extension).filter(|_| !pattern).map(|value| Scope { value }));
+            } else if extension.is(ns::PSC, "RequestedPrincipalSelection") {
+                let names = extension.children().filter(|e| e.is(ns::PSC, "MatchValue"));
+                idp.principal_selection.extend(names.filter_map(|e| e.attribute("Name").map(|name| name.into_owned())));
             } else if extension.is(ns::MDUI, "UIInfo") {
                 let names = extension.children().filter(|e| e.is(ns::MDUI, "DisplayName"));
                 idp.display_names.extend(names.filter_map(in_language));
