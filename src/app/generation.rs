@@ -88,7 +88,7 @@ impl Workshop {
         let aliases = &config.service.acs_aliases;
         let callbacks = config.providers.iter().filter(|provider| provider.oidc().is_some());
         let callbacks = callbacks.map(|provider| provider.id.clone()).collect();
-        let own = OwnPaths::new(Arc::clone(&gate), Arc::clone(&site), Arc::clone(&self.random), aliases, callbacks);
+        let own = OwnPaths::new(Arc::clone(&gate), Arc::clone(&site), aliases, callbacks);
         let address = PublicAddress::new(base, config.listen.trusted_proxies.clone());
         let proxy = Proxy {
             identity: Arc::new(IdentityNames::new(&config.headers)),

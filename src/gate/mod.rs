@@ -36,6 +36,9 @@ mod tests;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
+use crate::base::limits::ENCRYPTED_LOGOUTS_AT_ONCE;
 use crate::base::{Clock, ProviderId, UnixTime};
 use crate::config::{Config, Forced, LoadedKeys};
 use crate::crypto::digest::{HmacKey, NoRandomness, Random};
@@ -162,6 +165,8 @@ pub struct Gate {
     /// Bearer tokens that held, by this configuration's rules.
     tokens_seen: Tokens,
     pool: Pool,
+    /// Room for encrypted logout tokens, which anybody can send: a few of the pool's places.
+    sealed_logouts: Semaphore,
 }
 
 impl Gate {
@@ -203,13 +208,14 @@ impl Gate {
             targets: Targets::new(base.origin(), base.path(), &service.prefix),
             times: SessionTimes { idle: config.session.idle_timeout, lifetime: config.session.lifetime },
             decryption_certificate: keys.decryption.published().map(<[u8]>::to_vec),
-            clients: Arc::new(Clients::new(keys.clients)),
+            clients: Arc::new(Clients::new(&config.providers, keys.clients)),
             judge: Arc::new(Judge { config: Arc::clone(&config), acs: config.acs_urls(), decryption: keys.decryption }),
             keep,
             lasting,
             headers: HeaderCache::new(telemetry.metrics().caches.headers.clone()),
             tokens_seen: Tokens::default(),
             pool: Pool::default(),
+            sealed_logouts: Semaphore::new(ENCRYPTED_LOGOUTS_AT_ONCE),
             clock,
             random,
             telemetry,

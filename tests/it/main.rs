@@ -35,14 +35,20 @@ mod known_persons;
 mod login;
 mod metadata_vectors;
 mod observed;
+mod oidc_attacks;
 mod oidc_confusion;
 mod oidc_documents;
 mod oidc_login;
-#[cfg(feature = "peers")]
 mod oidc_replicas;
 mod oidc_secrets;
 #[cfg(feature = "peers")]
+mod peer_image;
+#[cfg(feature = "peers")]
+mod peer_kubernetes;
+#[cfg(feature = "peers")]
 mod peer_oidc;
+#[cfg(feature = "peers")]
+mod peer_prometheus;
 #[cfg(feature = "peers")]
 mod peer_proxies;
 #[cfg(feature = "peers")]

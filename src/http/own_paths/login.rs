@@ -32,11 +32,7 @@ impl OwnPaths {
                 pages::choose(asked.view(&self.site), &offer)
             }
             Ok(LoginStart::AlreadySignedIn { location }) => respond::see_other(&location),
-            Err(denial) => {
-                // What was asked for goes back into the link: the gate looks at it again, as it did now.
-                let asked = Asked { target: rd.as_deref().unwrap_or(&self.site.home), ..asked };
-                respond::denied(&self.site, &asked, &denial, self.reference())
-            }
+            Err(refusal) => self.refused(&asked, &refusal),
         }
     }
 

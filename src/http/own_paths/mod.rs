@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use http::{HeaderMap, HeaderValue, Method, Response};
 
 use super::navigation;
@@ -17,8 +17,7 @@ use super::pages::Site;
 use super::query::Query;
 use super::respond::{self, Asked, Fault};
 use crate::base::ProviderId;
-use crate::crypto::digest::Random;
-use crate::gate::{Cookies, Gate, IdentityHeaders, Reference};
+use crate::gate::{Cookies, Gate, IdentityHeaders};
 
 /// The style sheet, compiled in.
 pub(in crate::http) const STYLE: &str = include_str!("../../../assets/style.css");
@@ -133,7 +132,6 @@ pub trait EService: Sync {
 pub struct OwnPaths {
     gate: Arc<Gate>,
     site: Arc<Site>,
-    random: Arc<dyn Random>,
     /// The paths of `acs_aliases`.
     acs_aliases: Vec<String>,
     /// Providers of logins by OpenID Connect: each has an address of its own.
@@ -143,16 +141,10 @@ pub struct OwnPaths {
 impl OwnPaths {
     /// Puts them together. `acs_aliases` are full addresses on our origin, or paths; `callbacks` are the providers of
     /// logins by OpenID Connect.
-    pub fn new(
-        gate: Arc<Gate>,
-        site: Arc<Site>,
-        random: Arc<dyn Random>,
-        acs_aliases: &[String],
-        callbacks: Vec<ProviderId>,
-    ) -> Self {
+    pub fn new(gate: Arc<Gate>, site: Arc<Site>, acs_aliases: &[String], callbacks: Vec<ProviderId>) -> Self {
         let acs_aliases =
             acs_aliases.iter().map(|alias| alias.strip_prefix(&site.origin).unwrap_or(alias).to_owned()).collect();
-        Self { gate, site, random, acs_aliases, callbacks }
+        Self { gate, site, acs_aliases, callbacks }
     }
 
     /// Which of ours `path` is, in normal form; none when it belongs to the e-service.
@@ -203,7 +195,7 @@ impl OwnPaths {
         match path {
             OwnPath::Login => self.login(request).await,
             OwnPath::Acs => self.acs(request, form).await,
-            OwnPath::Callback(place) => self.callback(place, request).await,
+            OwnPath::Callback(place) => without_address(self.callback(place, request).await),
             OwnPath::Backchannel => self.backchannel(form).await,
             OwnPath::Confirm => self.confirm(request, form).await,
             OwnPath::Logout if request.method == Method::POST => self.logout(request).await,
@@ -240,10 +232,13 @@ impl OwnPaths {
             now: self.gate.now(),
         }
     }
+}
 
-    fn reference(&self) -> Reference {
-        Reference::new(&*self.random).unwrap_or(Reference::NONE)
-    }
+/// The address of a callback holds a code and a state: a page that is shown there tells it to nobody, not even to the
+/// e-service that its links lead to (RFC 9700, 4.2.4).
+fn without_address(mut answer: Response<Bytes>) -> Response<Bytes> {
+    answer.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
+    answer
 }
 
 /// It holds nothing of anyone's: it may be kept for an hour.
