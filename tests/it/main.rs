@@ -39,6 +39,7 @@ mod oidc_attacks;
 mod oidc_confusion;
 mod oidc_documents;
 mod oidc_login;
+#[cfg(feature = "peers")]
 mod oidc_replicas;
 mod oidc_secrets;
 #[cfg(feature = "peers")]
