@@ -46,6 +46,20 @@ pub const FEED: XmlLimits = XmlLimits {
     skip_outer_instructions: true,
 };
 
+/// An agency's logo: a picture of a few hundred pixels. It is on every page of ours.
+pub const LOGO_BYTES: u64 = 128 * 1024;
+
+/// The same as SVG: what drawing programs write stays well under it.
+pub const SVG: XmlLimits = XmlLimits {
+    bytes: 128 * 1024,
+    depth: 64,
+    nodes: 20_000,
+    attributes: 64,
+    namespaces_in_scope: 64,
+    namespaces_in_document: 256,
+    skip_outer_instructions: true,
+};
+
 /// Headers of one request, all together (nginx: 4 × 8 KiB).
 pub const HEADER_BLOCK_BYTES: usize = 32 * 1024;
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::cannot::{cannot_use, if_mapped};
 use super::finish::Context;
 use super::pick::Pick;
 use super::relay::RelayState;
@@ -57,6 +58,11 @@ impl Gate {
         if opens && !login.choose && login.eid.is_none() {
             return Ok(LoginStart::AlreadySignedIn { location: rd });
         }
+        // Who is sent on while maintenance is going on would not have read of it. More of the same person is asked of who
+        // can give it.
+        let at_the_door = session.is_none() && login.eid.is_none();
+        let choose = login.choose || (at_the_door && self.maintenance_on(snapshot, route, now));
+        let login = &BeginLogin { choose, ..*login };
         let past = self.past(&login.cookies, session.as_ref(), now);
         let choose = |login: &BeginLogin<'_>| self.pick(snapshot, route, login, &past, now);
         let choice = match (&session, &lacks) {
@@ -64,7 +70,11 @@ impl Gate {
             _ => choose(login)?,
         };
         match choice {
-            Pick::Ask(options, why) => Ok(LoginStart::Choose { options, why, rd }),
+            Pick::Ask(options, why) => {
+                let (cannot, if_mapped) = (cannot_use(snapshot, route, &options, now), if_mapped(snapshot, route, now));
+                let last = self.last_eid(&login.cookies);
+                Ok(LoginStart::Choose { options, why, cannot, if_mapped, last, rd })
+            }
             Pick::Begin(provider) => {
                 *picked = Some(provider);
                 let begun = Begun {
@@ -79,6 +89,13 @@ impl Gate {
                 Ok(start)
             }
         }
+    }
+
+    /// Whether announced maintenance concerns a provider of the route at `now`.
+    fn maintenance_on(&self, snapshot: &Snapshot, route: &Route, now: UnixTime) -> bool {
+        let mut on = self.config.notices.iter().filter(|notice| notice.is_on(now)).peekable();
+        on.peek().is_some()
+            && on.any(|notice| snapshot.for_route(route).iter().any(|entry| notice.names(&entry.config().id)))
     }
 
     /// What a session lacks for a route; none when it opens it.

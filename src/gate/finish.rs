@@ -183,7 +183,7 @@ impl Gate {
             let _ = self.end_session(old.session, old.ends, now, "new login").await;
         }
         self.tell_finished(&session, &state.rd, Some(now.since(state.issued_at)));
-        let mut set_cookies = vec![cookie, self.expire_login(&begun.cookie)];
+        let mut set_cookies = vec![cookie, self.remember_eid(&session), self.expire_login(&begun.cookie)];
         if state.force_authn && !provider.config().force_authn {
             // What asked for it is done with.
             set_cookies.push(self.expire_cookie(self.names.fresh()));

@@ -6,6 +6,7 @@
 mod authorize;
 mod bearer;
 mod begin;
+mod cannot;
 mod confirm;
 pub mod cookies;
 pub mod denial;
@@ -65,8 +66,8 @@ pub use denial::{Denial, Reference, Refusal};
 pub use headers::{IdentityHeader, IdentityHeaders};
 pub use oidc::LogoutRefused;
 pub use outcome::{
-    AtProvider, BeginLogin, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, FinishOidc, Lease, LoginDone,
-    LoginStart, Logout, Permit, SessionInfo, Why,
+    AtProvider, BeginLogin, CannotUse, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, FinishOidc, Lease,
+    LoginDone, LoginStart, Logout, Permit, SessionInfo, Unfit, Why,
 };
 pub use slo::{Answer, Ended, SingleLogout, SingleLogoutRefused};
 pub use sp::service_metadata;
@@ -256,6 +257,11 @@ impl Gate {
     /// The providers in force: for the status page and readiness.
     pub fn providers(&self) -> Arc<Snapshot> {
         self.registry.owned()
+    }
+
+    /// The instant, by the gate's clock.
+    pub fn now(&self) -> UnixTime {
+        self.clock.now()
     }
 
     /// What is kept now so as not to be made again: identity headers, bearer tokens, sessions from the store.

@@ -151,6 +151,14 @@ impl ProviderEntry {
         }
     }
 
+    /// The levels that it may assert, as far as that is known now.
+    pub fn levels(&self, now: UnixTime) -> Vec<&str> {
+        match self.saml(now) {
+            Ok(saml) => saml.certified().collect(),
+            Err(_) => self.config.loa.iter().map(String::as_str).collect(),
+        }
+    }
+
     /// The levels to ask for on `route`: what it takes and the provider may assert, since an answer is one of the
     /// listed or an error (profile 1.2). A route that takes any level asks for all of them. None when there is a demand
     /// that the provider cannot meet, and when it has no valid keys.
