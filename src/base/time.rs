@@ -83,6 +83,13 @@ impl UnixTime {
         Ok(Self(stamp.as_millisecond()))
     }
 
+    /// Reads a date of HTTP (RFC 9110, 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`. None for anything else; the two obsolete
+    /// forms are not read.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let stamp = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self(stamp.as_millisecond()))
+    }
+
     /// This instant plus `d`, stopping at the end of time.
     #[must_use]
     pub const fn plus(self, d: Duration) -> Self {
