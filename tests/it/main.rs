@@ -11,6 +11,8 @@ mod browser_login;
 #[cfg(feature = "peers")]
 mod browser_oidc;
 #[cfg(feature = "peers")]
+mod browser_pages;
+#[cfg(feature = "peers")]
 mod canonical_oracle;
 mod commands;
 mod contract;
@@ -35,9 +37,11 @@ mod known_persons;
 mod login;
 mod metadata_vectors;
 mod observed;
+mod oidc_attacks;
 mod oidc_confusion;
 mod oidc_documents;
 mod oidc_login;
+#[cfg(feature = "peers")]
 mod oidc_replicas;
 mod oidc_secrets;
 #[cfg(feature = "peers")]
