@@ -16,6 +16,7 @@ pub mod check;
 pub mod control;
 pub mod keys;
 pub mod metadata;
+mod rotate;
 pub mod run;
 pub mod verify;
 
@@ -61,7 +62,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Metadata(args) => metadata::run(&args, SystemClock.now()),
-        Command::Keys(args) => keys::run(&args),
+        Command::Keys(args) => keys::run(&args, SystemClock.now()),
         Command::Control(args) => control::run(&args),
     }
 }

@@ -29,6 +29,7 @@ mod hostile_limits;
 mod http2;
 mod jose_practices;
 mod jose_vectors;
+mod key_rotation;
 mod known_persons;
 mod login;
 mod metadata_vectors;

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, Method, Response};
 
 use super::navigation;
@@ -22,6 +22,9 @@ use crate::gate::{Cookies, Gate, IdentityHeaders, Reference};
 
 /// The style sheet, compiled in.
 const STYLE: &str = include_str!("../../../assets/style.css");
+
+/// What an e-service may put into its pages, compiled in.
+const SESSION_SCRIPT: &str = include_str!("../../../assets/session.js");
 
 /// One of our own paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,8 @@ pub enum OwnPath {
     Jwks,
     /// `assets/style.css`
     Style,
+    /// `assets/session.js`
+    Script,
     /// Anything else under the prefix.
     Unknown,
 }
@@ -68,6 +73,7 @@ impl OwnPath {
             "oidc/backchannel" => Self::Backchannel,
             "jwks.json" => Self::Jwks,
             "assets/style.css" => Self::Style,
+            "assets/session.js" => Self::Script,
             _ => Self::Unknown,
         }
     }
@@ -75,7 +81,7 @@ impl OwnPath {
     /// What it takes, as the `Allow` header writes it.
     const fn allow(self) -> &'static str {
         match self {
-            Self::Login | Self::Session | Self::Metadata | Self::Jwks | Self::Style => "GET, HEAD",
+            Self::Login | Self::Session | Self::Metadata | Self::Jwks | Self::Style | Self::Script => "GET, HEAD",
             // A look at the headers alone must not spend the code.
             Self::Callback(_) => "GET",
             Self::Confirm | Self::Extend | Self::Acs | Self::Backchannel => "POST",
@@ -207,7 +213,8 @@ impl OwnPaths {
             OwnPath::Extend => self.extend(request),
             OwnPath::Metadata => respond::document("application/samlmetadata+xml", self.gate.sp_metadata()),
             OwnPath::Jwks => respond::document("application/jwk-set+json", self.gate.jwks()),
-            OwnPath::Style => style(),
+            OwnPath::Style => lasting("text/css; charset=utf-8", STYLE),
+            OwnPath::Script => lasting("text/javascript; charset=utf-8", SESSION_SCRIPT),
             OwnPath::Unknown => respond::fault(&self.site, &self.asked(request), Fault::NotFound, None),
         }
     }
@@ -228,11 +235,10 @@ impl OwnPaths {
     }
 }
 
-/// The style sheet holds nothing of anyone's: it may be kept for an hour.
-fn style() -> Response<Bytes> {
-    let mut out = respond::document("text/css; charset=utf-8", STYLE);
+/// What holds nothing of anyone's may be kept for an hour.
+fn lasting(media_type: &'static str, text: &'static str) -> Response<Bytes> {
+    let mut out = respond::document(media_type, text);
     out.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
-    out.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
     out
 }
 
@@ -254,6 +260,7 @@ mod tests {
             ("oidc/backchannel", OwnPath::Backchannel, "POST"),
             ("jwks.json", OwnPath::Jwks, "GET, HEAD"),
             ("assets/style.css", OwnPath::Style, "GET, HEAD"),
+            ("assets/session.js", OwnPath::Script, "GET, HEAD"),
         ] {
             assert_eq!(OwnPath::named(name), path);
             for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
