@@ -28,7 +28,7 @@ pub(super) struct Args {
     #[command(subcommand)]
     step: Step,
     /// Configuration file or folder; repeat it to merge several.
-    #[arg(long, required = true, value_name = "PATH", global = true)]
+    #[arg(long, value_name = "PATH", global = true)]
     config: Vec<PathBuf>,
     /// Which key.
     #[arg(long, value_enum, default_value = "signing", global = true)]
@@ -185,6 +185,10 @@ impl Plan {
 
 /// Runs the command. Exit status: 0 done, 1 refused, 64 a file that cannot be read, 78 configuration.
 pub(super) fn run(args: &Args, now: UnixTime) -> ExitCode {
+    // One of every step and not of the first alone: the library has no way to demand that of it.
+    if args.config.is_empty() {
+        return super::usage("--config is missing: name the configuration file or folder");
+    }
     let config = match config::load(&args.config) {
         Ok(config) => config,
         Err(problems) => return super::problems(&problems),
