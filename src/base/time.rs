@@ -99,6 +99,13 @@ impl UnixTime {
         Ok(Self(stamp.as_millisecond()))
     }
 
+    /// Reads a date of HTTP (RFC 9110, 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`. None for anything else; the two obsolete
+    /// forms are not read.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let stamp = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self(stamp.as_millisecond()))
+    }
+
     /// What a clock in Sweden shows then: what people there go by, whatever clock the sidecar has. The rules of summer time
     /// are those of Directive 2000/84/EC: from the last Sunday of March to the last of October, at 01:00 UTC.
     pub fn in_sweden(self) -> Option<WallTime> {

@@ -46,6 +46,9 @@ struct SpMetadata {
     /// Configuration file or folder; repeat it to merge several.
     #[arg(long, required = true, value_name = "PATH")]
     config: Vec<PathBuf>,
+    /// Hold it against the joining rules of Sweden Connect first: everything that is missing is said, and nothing printed.
+    #[arg(long)]
+    federation: bool,
 }
 
 /// Print the JWKS to hand to an OpenID provider: the key that shows who we are, and the one to encrypt to.
@@ -160,6 +163,11 @@ fn sp_metadata(args: &SpMetadata) -> ExitCode {
     if config.keys.signing.is_empty() {
         let what = "[keys] names no `signing`: what is published must be the key that will sign. `grindvakt keys generate` makes one";
         super::warn(format_args!("grindvakt: {what}"));
+        return ExitCode::from(super::CONFIG);
+    }
+    let missing = if args.federation { super::joining::missing(&config) } else { Vec::new() };
+    if !missing.is_empty() {
+        missing.iter().for_each(super::warn);
         return ExitCode::from(super::CONFIG);
     }
     match load_keys(&config, &SystemRandom::new(), &mut MadeKeys::default()) {

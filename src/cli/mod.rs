@@ -14,6 +14,8 @@ use crate::config::Problem;
 
 pub mod check;
 pub mod control;
+pub mod doctor;
+mod joining;
 pub mod keys;
 pub mod metadata;
 mod rotate;
@@ -41,6 +43,7 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Check(check::Args),
+    Doctor(doctor::Args),
     Verify(verify::Args),
     Metadata(metadata::Args),
     Keys(keys::Args),
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Metadata(args) => metadata::run(&args, SystemClock.now()),
         Command::Keys(args) => keys::run(&args, SystemClock.now()),

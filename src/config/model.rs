@@ -244,6 +244,16 @@ pub enum FeedPlace {
     },
 }
 
+impl FeedPlace {
+    /// What is fetched; none for a file.
+    pub const fn remote(&self) -> Option<&Remote> {
+        match self {
+            Self::File(_) => None,
+            Self::Url(remote) | Self::Mdq { remote, .. } => Some(remote),
+        }
+    }
+}
+
 /// What is fetched, and what stands in for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remote {
@@ -281,6 +291,8 @@ pub struct Organisation {
     pub entity_categories: Vec<String>,
     /// Contacts.
     pub contacts: Vec<Contact>,
+    /// The service's logo: address, width and height in pixels.
+    pub logo: Option<(String, u32, u32)>,
 }
 
 /// A contact in the SP metadata.

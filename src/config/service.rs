@@ -245,6 +245,7 @@ pub(super) fn read_organisation(root: &mut Section<'_>) -> Option<Organisation> 
         service_name: by_language(&mut s, "service_name"),
         entity_categories: s.texts("entity_categories").unwrap_or_default().into_iter().map(|t| t.text).collect(),
         contacts: Vec::new(),
+        logo: s.section("logo").map(read_logo),
     };
     for mut contact in s.sections("contact") {
         let kinds = ["technical", "support", "administrative", "billing", "other"].map(|k| (k, k));
@@ -263,6 +264,25 @@ pub(super) fn read_organisation(root: &mut Section<'_>) -> Option<Organisation> 
     }
     s.finish();
     Some(out)
+}
+
+/// A picture that a provider shows: it takes the address and both sizes, so that its page need not wait for it.
+fn read_logo(mut logo: Section<'_>) -> (String, u32, u32) {
+    let url = logo.required("url", "the address of a picture").map(|url| {
+        if !url.text.starts_with("https://") || url.text.contains(char::is_whitespace) {
+            logo.problem(&url.at, "`url` must be an https address");
+        }
+        url.text
+    });
+    for key in ["width", "height"] {
+        if !logo.has(key) {
+            logo.missing(key, "pixels");
+        }
+    }
+    let pixels = |logo: &mut Section<'_>, key| u32::try_from(logo.number(key, 1, 1..=4096)).unwrap_or(1);
+    let size = (pixels(&mut logo, "width"), pixels(&mut logo, "height"));
+    logo.finish();
+    (url.unwrap_or_default(), size.0, size.1)
 }
 
 /// What oauth2-proxy sends to the application.

@@ -29,7 +29,7 @@ pub fn service_metadata(config: &Config, signing: &[SigningKey], encryption: Opt
         slo: Some(&slo),
         entity_categories,
         display_names: by_language(&organisation.service_name),
-        logo: None,
+        logo: organisation.logo.as_ref().map(|(url, width, height)| (url.as_str(), *width, *height)),
         organisation: described(organisation, config.service.base_url.as_str()),
         contacts: organisation
             .contacts

@@ -19,6 +19,7 @@ mod contract;
 mod control;
 mod demo;
 mod dev_mode;
+mod doctor;
 mod encryption_oracle;
 #[cfg(feature = "peers")]
 mod examples;
@@ -29,6 +30,7 @@ mod grpc;
 mod hostile_http2;
 mod hostile_limits;
 mod http2;
+mod joining;
 mod jose_practices;
 mod jose_vectors;
 mod key_rotation;

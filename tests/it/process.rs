@@ -15,7 +15,7 @@ use crate::support::process::Process;
 use crate::support::service::{
     Body, H2, Service, coming, data, h1, h1_request, next, nothing, ok, read, request, whole,
 };
-use crate::support::{Client, World, eventually};
+use crate::support::{Client, World, eventually, metric};
 
 const PIECE: usize = 64 * 1024;
 
@@ -180,6 +180,74 @@ async fn sigterm_cuts_nothing_before_the_deadline_and_says_what_it_cut_then() {
         (&1.into(), &1.into(), &1.into()),
         "{told}"
     );
+    eventually(5, "it ends", || {
+        let ended = process.ended();
+        async move { ended.is_some_and(|status| status.success()) }
+    })
+    .await;
+}
+
+/// Two hundred connections, each with something on its way: none is cut, and the program ends as soon as all have ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_cuts_none_of_two_hundred_connections() {
+    const LATE: usize = 100;
+    const UPLOADS: usize = 50;
+    const SOCKETS: usize = 50;
+    let service = busy().await;
+    let mut world = World::with_upstream("", service.address).await;
+    world.configure(|text| text.replacen("drain_timeout = \"5s\"", "drain_timeout = \"30s\"", 1)).await;
+    let client = Client::new(world.public());
+    let mut process = Process::start(world.folder.path());
+    let asks = |target: &str| h1_request(&client, target);
+
+    let mut uploads = Vec::new();
+    for _ in 0..UPLOADS {
+        let (sender, body) = coming();
+        let asked = asks("/om/upload").method(Method::POST).body(body).unwrap();
+        uploads.push((sender.clone(), tokio::spawn(h1(process.public, asked))));
+        sender.send(data("first")).await.unwrap();
+    }
+    let mut sockets = Vec::new();
+    for _ in 0..SOCKETS {
+        let opening = Request::builder()
+            .uri("ws://etjanst.example.se/om/ws")
+            .header("host", "etjanst.example.se")
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        let stream = TcpStream::connect(process.public).await.unwrap();
+        sockets.push(client_async(opening.body(()).unwrap(), stream).await.unwrap().0);
+    }
+    let late: Vec<_> =
+        (0..LATE).map(|_| tokio::spawn(h1(process.public, asks("/om/late").body(nothing()).unwrap()))).collect();
+    let admin = process.admin;
+    eventually(10, "all are on their way", || async {
+        // A WebSocket that is open has its answer.
+        metric(admin, "grindvakt_upstream_in_flight").await >= (LATE + UPLOADS) as f64
+    })
+    .await;
+
+    process.terminate();
+    eventually(5, "new connections are refused", || async { TcpStream::connect(process.public).await.is_err() }).await;
+    for request in late {
+        let (status, _, body, _) = read(request.await.unwrap()).await;
+        assert_eq!((status, &body[..]), (StatusCode::OK, &b"late"[..]));
+    }
+    for (sender, uploading) in uploads {
+        sender.send(data("second")).await.unwrap();
+        drop(sender);
+        let (status, _, body, _) = read(uploading.await.unwrap()).await;
+        assert_eq!((status, &body[..]), (StatusCode::OK, &b"11"[..]));
+    }
+    for socket in &mut sockets {
+        // What the e-service says back is what it was sent, mask and all: that something comes is what counts.
+        socket.send(Message::binary(&b"echo"[..])).await.unwrap();
+    }
+    assert!(process.ended().is_none(), "it waits for the WebSockets");
+    drop(sockets);
+    process.wait_for("stopped");
+    assert!(process.has_told("drained") && !process.has_told("drain_deadline_passed"));
     eventually(5, "it ends", || {
         let ended = process.ended();
         async move { ended.is_some_and(|status| status.success()) }

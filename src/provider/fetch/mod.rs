@@ -89,7 +89,12 @@ impl Fetcher {
         let request = Request::get(url).within(times);
         let probe = async move {
             let (answer, certificate, _driver) = inner.answer(&request, inner.end(&request)).await?;
-            Ok(Probe { status: answer.status(), issuer: issuer_of(certificate.as_ref()) })
+            let date = answer.headers().get(header::DATE).and_then(|date| date.to_str().ok());
+            Ok(Probe {
+                status: answer.status(),
+                issuer: issuer_of(certificate.as_ref()),
+                date: date.and_then(UnixTime::parse_http_date),
+            })
         };
         self.apart(probe).await
     }
@@ -111,6 +116,8 @@ pub struct Probe {
     pub status: StatusCode,
     /// Who issued its certificate; none on plain http.
     pub issuer: Option<String>,
+    /// What its clock says.
+    pub date: Option<UnixTime>,
 }
 
 /// Who issued a certificate that was accepted.

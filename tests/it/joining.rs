@@ -1,0 +1,101 @@
+//! The SP metadata that is handed to the federation: held against its joining rules before it is printed, and whole then.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const CONFIG: &str = r#"environment = "production"
+[service]
+id = "etjanst"
+entity_id = "https://etjanst.example.se/sp"
+base_url = "https://etjanst.example.se"
+upstream = "http://127.0.0.1:8000"
+[store]
+single_replica = true
+[keys]
+signing = ["sp-signing.pem"]
+decryption = ["sp-decrypt.pem"]
+sealing = ["session.key"]
+digest = "digest.key"
+identity_token = "identity.pem"
+[[metadata]]
+id = "federation"
+file = "feed.xml"
+[[provider]]
+id = "bankid"
+eid = "bankid"
+label = "BankID"
+protocol = "saml"
+entity_id = "https://idp.example.se/saml"
+metadata = "federation"
+"#;
+
+/// As docs/sweden-connect.md has it.
+fn organisation() -> String {
+    let document = include_str!("../../docs/sweden-connect.md");
+    let from = document.find("[organisation]\n").expect("the example of docs/sweden-connect.md");
+    document[from..].split("```").next().unwrap().to_owned()
+}
+
+fn sp_metadata(folder: &Path, config: &str, federation: bool) -> Output {
+    std::fs::write(folder.join("grindvakt.toml"), config).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_grindvakt"));
+    command.args(["keys", "sp-metadata", "--config", "grindvakt.toml"]).current_dir(folder);
+    if federation {
+        command.arg("--federation");
+    }
+    command.output().unwrap()
+}
+
+#[test]
+fn the_federation_gets_what_its_rules_ask_for_or_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let generated = Command::new(env!("CARGO_BIN_EXE_grindvakt"))
+        .args(["keys", "generate", "--out", "."])
+        .current_dir(folder.path())
+        .status()
+        .unwrap();
+    assert!(generated.success());
+    // A provider outside of the federation asks for none of it.
+    assert!(sp_metadata(folder.path(), CONFIG, false).status.success());
+    let bare = sp_metadata(folder.path(), CONFIG, true);
+    let said = String::from_utf8_lossy(&bare.stderr).into_owned();
+    assert_eq!((bare.status.code(), bare.stdout.len()), (Some(78), 0), "{said}");
+    assert!(said.lines().count() >= 12, "everything at once: {said}");
+
+    let whole = format!("{CONFIG}{}", organisation());
+    let printed = sp_metadata(folder.path(), &whole, true);
+    assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+    let text = String::from_utf8(printed.stdout).unwrap();
+    let document = roxmltree::Document::parse(&text).unwrap();
+    let texts = |name: &str| -> Vec<&str> {
+        document.descendants().filter(|e| e.tag_name().name() == name).filter_map(|e| e.text()).collect()
+    };
+    assert_eq!(texts("OrganizationNumber").len(), 1, "{text}");
+    assert_eq!((texts("OrganizationName").len(), texts("DisplayName").len(), texts("Logo").len()), (2, 2, 1), "{text}");
+    assert_eq!(document.descendants().filter(|e| e.tag_name().name() == "ContactPerson").count(), 2);
+    for category in ["public-sector-sp", "loa3-pnr", "contract/sc/sweden-connect"] {
+        assert!(texts("AttributeValue").iter().any(|value| value.ends_with(category)), "{category}: {text}");
+    }
+    for purpose in ["signing", "encryption"] {
+        assert!(document.descendants().any(|e| e.attribute("use") == Some(purpose)), "{purpose}");
+    }
+
+    // Each thing that is taken away is missed, by its name.
+    for (line, named) in [
+        ("number ", "`number`"),
+        ("logo ", "`logo`"),
+        ("service_name ", "`service_name`"),
+        ("= \"technical\"", "\"technical\""),
+        ("public-sector-sp", "private-sector-sp"),
+        ("loa3-pnr", "service entity category"),
+        ("contract/", "no contract"),
+    ] {
+        let without: String =
+            whole.lines().filter(|text| !text.contains(line)).map(|text| format!("{text}\n")).collect();
+        assert_ne!(without.lines().count(), whole.lines().count(), "the example has no line with {line}");
+        let refused = sp_metadata(folder.path(), &without, true);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(78), "{line}: {said}");
+        assert!(said.contains(named), "{line}: {said}");
+    }
+}
