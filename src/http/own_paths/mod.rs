@@ -25,6 +25,9 @@ pub(in crate::http) const STYLE: &str = include_str!("../../../assets/style.css"
 /// What a picture may do that is opened by itself: draw.
 const LOGO_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'";
 
+/// What an e-service may put into its pages, compiled in.
+const SESSION_SCRIPT: &str = include_str!("../../../assets/session.js");
+
 /// One of our own paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnPath {
@@ -52,6 +55,8 @@ pub enum OwnPath {
     Jwks,
     /// `assets/style.css`
     Style,
+    /// `assets/session.js`
+    Script,
     /// `assets/logo`, where there is one.
     Logo,
     /// Anything else under the prefix.
@@ -72,6 +77,7 @@ impl OwnPath {
             "oidc/backchannel" => Self::Backchannel,
             "jwks.json" => Self::Jwks,
             "assets/style.css" => Self::Style,
+            "assets/session.js" => Self::Script,
             "assets/logo" => Self::Logo,
             _ => Self::Unknown,
         }
@@ -80,7 +86,9 @@ impl OwnPath {
     /// What it takes, as the `Allow` header writes it.
     const fn allow(self) -> &'static str {
         match self {
-            Self::Login | Self::Session | Self::Metadata | Self::Jwks | Self::Style | Self::Logo => "GET, HEAD",
+            Self::Login | Self::Session | Self::Metadata | Self::Jwks | Self::Style | Self::Logo | Self::Script => {
+                "GET, HEAD"
+            }
             // A look at the headers alone must not spend the code.
             Self::Callback(_) => "GET",
             Self::Confirm | Self::Extend | Self::Acs | Self::Backchannel => "POST",
@@ -207,6 +215,7 @@ impl OwnPaths {
             OwnPath::Jwks => respond::document("application/jwk-set+json", self.gate.jwks()),
             OwnPath::Style => asset("text/css; charset=utf-8", Bytes::from_static(STYLE.as_bytes())),
             OwnPath::Logo => self.logo(request),
+            OwnPath::Script => asset("text/javascript; charset=utf-8", Bytes::from_static(SESSION_SCRIPT.as_bytes())),
             OwnPath::Unknown => self.fault(&self.asked(request), Fault::NotFound),
         }
     }
@@ -272,6 +281,7 @@ mod tests {
             ("oidc/backchannel", OwnPath::Backchannel, "POST"),
             ("jwks.json", OwnPath::Jwks, "GET, HEAD"),
             ("assets/style.css", OwnPath::Style, "GET, HEAD"),
+            ("assets/session.js", OwnPath::Script, "GET, HEAD"),
             ("assets/logo", OwnPath::Logo, "GET, HEAD"),
         ] {
             assert_eq!(OwnPath::named(name), path);
