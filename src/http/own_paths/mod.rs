@@ -179,7 +179,7 @@ impl OwnPaths {
     /// # Errors
     /// The answer: 404, 405 or 403.
     pub fn admit(&self, path: OwnPath, request: &OwnRequest<'_>) -> Result<(), Box<Response<Bytes>>> {
-        let refuse = |fault| Err(Box::new(respond::fault(&self.site, &self.asked(request), fault, None)));
+        let refuse = |fault| Err(Box::new(self.fault(&self.asked(request), fault)));
         if path == OwnPath::Unknown {
             return refuse(Fault::NotFound);
         }
@@ -216,13 +216,19 @@ impl OwnPaths {
             OwnPath::Style => asset("text/css; charset=utf-8", Bytes::from_static(STYLE.as_bytes())),
             OwnPath::Logo => self.logo(request),
             OwnPath::Script => asset("text/javascript; charset=utf-8", Bytes::from_static(SESSION_SCRIPT.as_bytes())),
-            OwnPath::Unknown => respond::fault(&self.site, &self.asked(request), Fault::NotFound, None),
+            OwnPath::Unknown => self.fault(&self.asked(request), Fault::NotFound),
         }
+    }
+
+    /// Answers a fault. A person can quote the page's reference; a program has the code.
+    fn fault(&self, asked: &Asked<'_>, fault: Fault) -> Response<Bytes> {
+        let reference = asked.page.then(|| self.gate.tell_fault(fault.code()));
+        respond::fault(&self.site, asked, fault, reference)
     }
 
     fn logo(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
         let Some(logo) = &self.site.own.logo else {
-            return respond::fault(&self.site, &self.asked(request), Fault::NotFound, None);
+            return self.fault(&self.asked(request), Fault::NotFound);
         };
         let mut out = asset(logo.media_type, logo.bytes.clone());
         // Also where somebody opens it by itself, nothing in it runs or loads.

@@ -70,6 +70,8 @@ struct Option_<'a> {
     /// What is said beside it.
     notes: Vec<&'static str>,
     health: Health,
+    /// The person has been told something of it, and goes on all the same.
+    told: bool,
 }
 
 impl Option_<'_> {
@@ -113,7 +115,7 @@ pub fn choose(view: View<'_>, offer: &Offer<'_>) -> Response<Bytes> {
             let mapped = offer.if_mapped.contains(eid).then_some(words.only_with_number);
             let last = (offer.last == Some(eid)).then_some(words.last_used);
             let notes = health.note(words).into_iter().chain(mapped).chain(last).collect();
-            Option_ { eid: eid.as_str(), text, notes, health }
+            Option_ { eid: eid.as_str(), text, notes, health, told: choice.trouble.is_some() }
         })
         .collect();
     // Stable: within the same health the route's order of preference stands, but for the one that was used last.
