@@ -86,7 +86,11 @@ impl World {
         Ok(begun)
     }
 
-    fn begun(&self, answer: &Answer) -> Result<Begun, Failed> {
+    /// A login of which the sidecar's answer is at hand.
+    ///
+    /// # Errors
+    /// When it is not the way to the provider.
+    pub fn begun(&self, answer: &Answer) -> Result<Begun, Failed> {
         let location = answer.headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
         let (here, query) = location.split_once('?').unwrap_or_default();
         let cookie = answer.cookie(is_login_cookie);
@@ -145,6 +149,11 @@ impl World {
             tell(prepared.len());
         }
         Ok(prepared)
+    }
+
+    /// A begun login, answered by the provider in as few bytes as it takes.
+    pub fn answered(&self, begun: &Begun) -> Prepared {
+        sign(&self.idp, begun, 0, None)
     }
 
     /// Logs in `count` times and returns the sessions' cookies, `name=value`.

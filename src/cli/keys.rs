@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::base::Secret;
+use crate::base::{Secret, UnixTime};
 use crate::config::{self, ClientCredential, MadeKeys, load_clients, load_decryption, load_keys};
 use crate::crypto::digest::{SystemRandom, random_bytes};
 use crate::crypto::own::{generate_p256_pem, generate_rsa_pem};
@@ -26,6 +26,7 @@ enum Command {
     Generate(Generate),
     SpMetadata(SpMetadata),
     ClientJwks(ClientJwks),
+    Rotate(super::rotate::Args),
 }
 
 /// Make every key of the service in a folder, and print the [keys] section that names them.
@@ -62,7 +63,7 @@ struct ClientJwks {
 }
 
 /// Runs the command. Exit status: 0 done, 1 a file is in the way or cannot be written, 78 configuration.
-pub fn run(args: &Args) -> ExitCode {
+pub fn run(args: &Args, now: UnixTime) -> ExitCode {
     match &args.command {
         Command::Generate(args) => match generate(args) {
             Ok(section) => super::print(&section),
@@ -73,6 +74,7 @@ pub fn run(args: &Args) -> ExitCode {
         },
         Command::SpMetadata(args) => sp_metadata(args),
         Command::ClientJwks(args) => client_jwks(args),
+        Command::Rotate(args) => super::rotate::run(args, now),
     }
 }
 
@@ -112,7 +114,7 @@ fn generate(args: &Generate) -> Result<String, String> {
 }
 
 /// Writes a file that only its owner can read, from its first byte on, and puts it in place whole.
-fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
+pub(super) fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     let part = path.with_extension("part");
     let _ = std::fs::remove_file(&part);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;

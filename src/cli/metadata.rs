@@ -61,7 +61,7 @@ pub fn run(args: &Args, now: UnixTime) -> ExitCode {
     }
 }
 
-fn signer(path: &std::path::Path) -> Result<Vec<PublicKey>, String> {
+pub(super) fn signer(path: &std::path::Path) -> Result<Vec<PublicKey>, String> {
     let pem = std::fs::read(path).map_err(|e| e.to_string())?;
     let mut keys = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(&pem) {

@@ -18,6 +18,7 @@ pub mod doctor;
 mod joining;
 pub mod keys;
 pub mod metadata;
+mod rotate;
 pub mod run;
 pub mod verify;
 
@@ -65,7 +66,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Metadata(args) => metadata::run(&args, SystemClock.now()),
-        Command::Keys(args) => keys::run(&args),
+        Command::Keys(args) => keys::run(&args, SystemClock.now()),
         Command::Control(args) => control::run(&args),
     }
 }

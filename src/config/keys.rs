@@ -75,6 +75,8 @@ pub struct KeyFiles {
     pub digest: Option<KeySource>,
     /// Key of X-Eid-Assertion.
     pub identity_token: Option<KeySource>,
+    /// Keys that are published beside it: the one to come, or the one before.
+    pub identity_token_also: Vec<KeySource>,
 }
 
 /// Keys, ready to use. No `Debug`.
@@ -89,6 +91,8 @@ pub struct LoadedKeys {
     pub digest: Secret<[u8; 32]>,
     /// Key of X-Eid-Assertion: P-256.
     pub identity_token: SigningKey,
+    /// Keys that are published beside it: P-256.
+    pub identity_token_also: Vec<SigningKey>,
     /// How we show OpenID providers that we are their client. One that is not here knows us as a public client.
     pub clients: Vec<(ProviderId, ClientCredential)>,
     /// What was made at start because the configuration names none.
@@ -126,6 +130,7 @@ pub(super) fn read_keys(root: &mut Section<'_>) -> KeyFiles {
         sealing: many(&mut s, "sealing", "sealing_env"),
         digest: source(&mut s, "digest", "digest_env"),
         identity_token: source(&mut s, "identity_token", "identity_token_env"),
+        identity_token_also: many(&mut s, "identity_token_also", "identity_token_also_env"),
     };
     s.finish();
     keys
@@ -181,7 +186,7 @@ pub fn load_keys(config: &Config, random: &dyn Random, made: &mut MadeKeys) -> R
                 None
             }
         });
-    let token = config.keys.identity_token.as_ref().and_then(|source| {
+    let mut for_tokens = |source: &KeySource| {
         let key =
             pem(config, source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string()));
         match key {
@@ -195,7 +200,9 @@ pub fn load_keys(config: &Config, random: &dyn Random, made: &mut MadeKeys) -> R
                 None
             }
         }
-    });
+    };
+    let token = config.keys.identity_token.as_ref().and_then(&mut for_tokens);
+    let identity_token_also: Vec<SigningKey> = config.keys.identity_token_also.iter().filter_map(for_tokens).collect();
     let clients = match load_clients(config) {
         Ok(clients) => clients,
         Err(more) => {
@@ -248,7 +255,7 @@ pub fn load_keys(config: &Config, random: &dyn Random, made: &mut MadeKeys) -> R
             pem_key(&mut made.identity_token, generate_p256_pem)?
         }
     };
-    Ok(LoadedKeys { signing, decryption, sealing, digest, identity_token, clients, warnings })
+    Ok(LoadedKeys { signing, decryption, sealing, digest, identity_token, identity_token_also, clients, warnings })
 }
 
 /// Reads what shows OpenID providers that we are their client, and nothing else.
@@ -316,7 +323,7 @@ pub fn demo_keys(config: &Config) -> Vec<Problem> {
         return Vec::new();
     }
     let keys = &config.keys;
-    let pem = keys.signing.iter().chain(&keys.decryption).chain(&keys.identity_token);
+    let pem = keys.signing.iter().chain(&keys.decryption).chain(&keys.identity_token).chain(&keys.identity_token_also);
     let pem = pem.filter(|source| read(source).is_ok_and(|text| is_demo_pem(&text)));
     let clients = config.providers.iter().filter_map(|provider| match &provider.oidc()?.client {
         Some(ClientAuth::PrivateKeyJwt(source)) => Some(source),

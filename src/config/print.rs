@@ -82,6 +82,9 @@ pub fn print(config: &Config) -> String {
     keys.insert("sealing".into(), places(&config.keys.sealing));
     keys.insert("digest".into(), place(&config.keys.digest));
     keys.insert("identity_token".into(), place(&config.keys.identity_token));
+    if !config.keys.identity_token_also.is_empty() {
+        keys.insert("identity_token_also".into(), places(&config.keys.identity_token_also));
+    }
     root.insert("keys".into(), Value::Table(keys));
 
     let mut session = Table::new();

@@ -10,7 +10,7 @@ use crate::identity::Loa;
 use crate::policy::{self, Access, MeetsRoute, Route};
 use crate::replay::ReplayError;
 use crate::session::Session;
-use crate::telemetry::RequestDenied;
+use crate::telemetry::{FaultShown, RequestDenied};
 use crate::verify::Reject;
 
 impl Gate {
@@ -32,6 +32,13 @@ impl Gate {
     pub fn tell_denied(&self, path: &str, denial: &Denial, reference: &Reference) {
         let route = &self.config.routes.find(path).name;
         self.telemetry.emit(RequestDenied { code: denial.code(), route, reference: reference.as_str() });
+    }
+
+    /// A new reference, for a page that says by `code` that a request was none that we take; the log line bears it too.
+    pub fn tell_fault(&self, code: &'static str) -> Reference {
+        let reference = self.reference();
+        self.telemetry.emit(FaultShown { code, reference: reference.as_str() });
+        reference
     }
 
     fn permit(&self, route: &Arc<Route>, cookies: &Cookies<'_>) -> Result<Permit, Denial> {

@@ -299,7 +299,7 @@ mod tests {
         let pem = generate_p256_pem().unwrap().expose().clone().into_bytes();
         let key = SigningKey::from_pem(&Secret::new(pem), "token").unwrap();
         let public = PublicKey::from_certificate(key.certificate()).unwrap();
-        (TokenSigner::new(key, "https://e.example.se", "etjanst").unwrap(), public)
+        (TokenSigner::new(key, &[], "https://e.example.se", "etjanst").unwrap(), public)
     }
 
     fn route(name: &str, forward: &[Field]) -> Route {

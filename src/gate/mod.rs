@@ -30,6 +30,8 @@ mod target;
 mod token;
 
 #[cfg(test)]
+mod cookie_tests;
+#[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
@@ -189,7 +191,8 @@ impl Gate {
         let seal = |purpose| CookieSealer::new(&keys.sealing, purpose).ok_or(GateError::NoSealingKey);
         let (sessions, logins) = (seal(CookieKey::Session)?, seal(CookieKey::Login)?);
         let (confirmations, stored) = (seal(CookieKey::Confirm)?, seal(CookieKey::Stored)?);
-        let tokens = TokenSigner::new(keys.identity_token, base.as_str(), service.id.as_str());
+        let tokens =
+            TokenSigner::new(keys.identity_token, &keys.identity_token_also, base.as_str(), service.id.as_str());
         let mut keep: Vec<Field> = Vec::new();
         for route in config.routes.all() {
             for field in route.forward.iter().chain(&route.require) {

@@ -19,18 +19,28 @@ pub(crate) struct TokenSigner {
     audience: String,
 }
 
+/// The thumbprint and the public half of a P-256 key (RFC 7517, RFC 7638).
+fn jwk(key: &SigningKey) -> Option<(String, Value)> {
+    let point = key.p256_point()?;
+    let (x, y) = point.split_at_checked(32)?;
+    let (x, y) = (base64url(x), base64url(y));
+    // RFC 7638: the members that make the key, in this order and form.
+    let kid = base64url(&sha256(format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes()));
+    let jwk = json!({
+        "kty": "EC", "crv": "P-256", "x": x, "y": y, "use": "sig", "alg": "ES256", "kid": kid,
+    });
+    Some((kid, jwk))
+}
+
 impl TokenSigner {
-    /// With a P-256 key; none for any other (ES256 is that curve alone, RFC 7518, 3.4).
-    pub(crate) fn new(key: SigningKey, issuer: &str, audience: &str) -> Option<Self> {
-        let point = key.p256_point()?;
-        let (x, y) = point.split_at_checked(32)?;
-        let (x, y) = (base64url(x), base64url(y));
-        // RFC 7638: the members that make the key, in this order and form.
-        let kid = base64url(&sha256(format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes()));
+    /// With a P-256 key, and those that are published beside it; none for any other (ES256 is that curve alone, RFC 7518, 3.4).
+    pub(crate) fn new(key: SigningKey, also: &[SigningKey], issuer: &str, audience: &str) -> Option<Self> {
+        let (kid, own) = jwk(&key)?;
+        let others: Option<Vec<Value>> = also.iter().map(|key| jwk(key).map(|(_, jwk)| jwk)).collect();
         let header = json!({ "alg": "ES256", "typ": "grindvakt+jwt", "kid": kid });
-        let jwks = json!({ "keys": [{
-            "kty": "EC", "crv": "P-256", "x": x, "y": y, "use": "sig", "alg": "ES256", "kid": kid,
-        }] });
+        // The one that signs first: whoever takes the first key that fits is right too.
+        let keys: Vec<Value> = std::iter::once(own).chain(others?).collect();
+        let jwks = json!({ "keys": keys });
         Some(Self {
             header: format!("{}.", base64url(header.to_string().as_bytes())),
             jwks: jwks.to_string(),
@@ -100,7 +110,7 @@ pub(crate) mod tests {
     fn a_token_says_who_for_whom_and_how_long() {
         let key = key(&generate_p256_pem().unwrap());
         let public = PublicKey::from_certificate(key.certificate()).unwrap();
-        let signer = TokenSigner::new(key, "https://e.example.se", "etjanst").unwrap();
+        let signer = TokenSigner::new(key, &[], "https://e.example.se", "etjanst").unwrap();
         let claims = Map::from_iter([("name".to_owned(), Value::from("Åsa Öberg"))]);
         let now = UnixTime::from_secs(1_000_000);
         let token = signer.sign("pnr:x", claims, now, UnixTime::from_secs(2_000_000)).unwrap();
@@ -121,7 +131,24 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_key_to_come_and_the_one_before_are_published_beside_the_one_that_signs() {
+        let pems: Vec<_> = (0..3).map(|_| generate_p256_pem().unwrap()).collect();
+        let [now, next, before] = [0, 1, 2].map(|n: usize| key(pems.get(n).unwrap()));
+        let kid = |signer: &TokenSigner, n: usize| {
+            let jwks: Value = serde_json::from_str(signer.jwks()).unwrap();
+            jwks["keys"].get(n).map(|key| key["kid"].as_str().unwrap().to_owned())
+        };
+        let signer = TokenSigner::new(now, &[next, before], "i", "a").unwrap();
+        let turned = TokenSigner::new(key(pems.get(1).unwrap()), &[key(pems.first().unwrap())], "i", "a").unwrap();
+        assert_eq!(kid(&signer, 1), kid(&turned, 0), "an e-service knows the next key before it signs");
+        assert_eq!(kid(&signer, 0), kid(&turned, 1), "and the one before for as long as its tokens hold");
+        assert!(kid(&signer, 2).is_some() && kid(&signer, 3).is_none());
+    }
+
+    #[test]
     fn another_kind_of_key_signs_no_es256() {
-        assert!(TokenSigner::new(key(&generate_rsa_pem().unwrap()), "i", "a").is_none());
+        assert!(TokenSigner::new(key(&generate_rsa_pem().unwrap()), &[], "i", "a").is_none());
+        let rsa = key(&generate_rsa_pem().unwrap());
+        assert!(TokenSigner::new(key(&generate_p256_pem().unwrap()), &[rsa], "i", "a").is_none());
     }
 }

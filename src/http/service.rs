@@ -284,7 +284,8 @@ impl<U: Upstream> Generation<U> {
                 Ok(form) => form,
                 Err(fault) => {
                     let asked = self.asked(&parts.headers, &self.site.home);
-                    return respond::fault(&self.site, &asked, fault, None).map(AnswerBody::from);
+                    let reference = asked.page.then(|| self.gate.tell_fault(fault.code()));
+                    return respond::fault(&self.site, &asked, fault, reference).map(AnswerBody::from);
                 }
             }
         } else {
@@ -352,6 +353,8 @@ impl<U: Upstream> Generation<U> {
     ) -> Response<AnswerBody> {
         self.telemetry.metrics().requests.answered(None, counted::of_fault(fault));
         let asked = Asked { grpc: is_grpc(request), ..self.asked(request.headers(), &self.site.home) };
+        // What has been told of elsewhere has its reference already.
+        let reference = reference.or_else(|| asked.page.then(|| self.gate.tell_fault(fault.code())));
         respond::fault(&self.site, &asked, fault, reference).map(AnswerBody::from)
     }
 

@@ -28,6 +28,20 @@ impl Event for RequestDenied<'_> {
     }
 }
 
+/// A request that was no request we take: somebody looks at a page that says so, with a reference.
+pub struct FaultShown<'a> {
+    /// The stable code.
+    pub code: &'static str,
+    /// What the page bears.
+    pub reference: &'a str,
+}
+
+impl Event for FaultShown<'_> {
+    fn tell(self, _: &Metrics) {
+        info!(event = "fault_shown", code = self.code, reference = self.reference);
+    }
+}
+
 /// Another configuration is in force.
 pub struct ConfigReloaded {
     /// How many providers have valid keys in it.

@@ -17,7 +17,7 @@ pub mod trace;
 mod verifications;
 
 pub use events::{
-    AskedInVain, BadTrace, ConfigRefused, ConfigReloaded, Event, ForgedHeaders, RequestDenied, StreamCut,
+    AskedInVain, BadTrace, ConfigRefused, ConfigReloaded, Event, FaultShown, ForgedHeaders, RequestDenied, StreamCut,
     UpstreamFailed,
 };
 pub use fetch::{

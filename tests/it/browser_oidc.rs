@@ -141,26 +141,27 @@ async fn on_plain_localhost_the_demo_logs_in_by_openid_and_its_accounts_open_lit
             let browser = started.start("localhost-openid", &profile, &[], None).await;
             browser.open(&stage.url("/ansokan?steg=2")).await;
             assert_eq!(
-                browser.all("a.choice").await,
+                browser.all("button.choice").await,
                 ["BankID (demo)", "Freja (demo)", "Freja, OpenID Connect (demo)"]
             );
-            browser.press("a.choice[href*='eid=freja-oidc']").await;
+            browser.press("#eid-freja-oidc").await;
             browser.shows("h1", "Logga in med demo-Freja").await;
             browser.press("button[type=submit]").await;
             browser.arrives(&stage.url("/ansokan?steg=2")).await;
             browser.shows("main p strong", "Åsa Märta Öberg").await;
-            assert_eq!(browser.cookie_names().await, ["eid-etjanst"]);
+            assert_eq!(browser.cookie_names().await, ["eid-etjanst", "last-eid-etjanst"]);
         }
         let browser = started.start("localhost-account", &Profile::default(), &[], None).await;
         browser.open(&stage.url("/")).await;
-        browser.press("a.choice[href*='eid=konto']").await;
+        browser.press("#eid-konto").await;
         browser.shows("h1", "Logga in med demo-Exempelkommunens konto").await;
         browser.press("button[type=submit]").await;
         browser.arrives(&stage.url("/")).await;
         assert!(!browser.source().await.contains("195006262546"));
         browser.open(&stage.url("/ansokan")).await;
         browser.shows("h1", "Välj hur du vill logga in").await;
-        assert_eq!(browser.all("a.choice[href*='eid=konto']").await, [""; 0], "the account is not enough here");
+        assert_eq!(browser.all("#eid-konto").await, [""; 0], "the account is not enough here");
+        assert!(browser.reads(".cannot").await.contains("Kommunens eget konto"), "and it is said why");
     };
     browsers.watch(told).await;
 }

@@ -33,6 +33,7 @@ mod http2;
 mod joining;
 mod jose_practices;
 mod jose_vectors;
+mod key_rotation;
 mod known_persons;
 mod login;
 mod metadata_vectors;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use grindvakt::base::{Clock as _, SystemClock};
 use grindvakt_demo::Outcome;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::support::process::Process;
@@ -166,5 +166,42 @@ async fn a_trace_is_passed_on_and_its_lines_say_so() {
         let line: Value = serde_json::from_str(&line).unwrap();
         assert_eq!((&line["event"], &line["code"]), (&"request_denied".into(), &"needs_login".into()));
         assert_eq!(line["reference"].as_str().unwrap().len(), 8, "{line}");
+    }
+}
+
+/// Eight clear characters on every page about a problem, whichever it is: another each time, and the key to one line of the
+/// log, with the code that the page does not tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reference_on_a_page_finds_its_line_in_the_log() {
+    let world = World::new("").await;
+    let process = Process::start(world.folder.path());
+    let mut seen = BTreeSet::new();
+    for (method, target, status, event, code) in [
+        (Method::GET, "/eid/nothing", StatusCode::NOT_FOUND, "fault_shown", "not_found"),
+        (Method::GET, "/eid/nothing", StatusCode::NOT_FOUND, "fault_shown", "not_found"),
+        (Method::PUT, "/eid/login", StatusCode::METHOD_NOT_ALLOWED, "fault_shown", "bad_method"),
+        (Method::POST, "/eid/logout", StatusCode::FORBIDDEN, "fault_shown", "cross_site"),
+        (Method::POST, "/eid/saml/acs", StatusCode::BAD_REQUEST, "fault_shown", "bad_form"),
+        (Method::POST, "/ansokan/", StatusCode::UNAUTHORIZED, "request_denied", "needs_login"),
+        (Method::GET, "/a%2fb", StatusCode::BAD_REQUEST, "fault_shown", "bad_path"),
+    ] {
+        let headers = [
+            ("accept", "text/html"),
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-site", "cross-site"),
+        ];
+        let body = if method == Method::POST { "x=1" } else { "" };
+        let reply = Client::new(process.public).send(method.clone(), target, &headers, body).await;
+        assert_eq!(reply.status, status, "{method} {target}: {}", reply.body);
+        let (_, after) = reply.body.split_once("<code>").unwrap_or_else(|| panic!("{method} {target}: {}", reply.body));
+        let reference = after.split("</code>").next().unwrap().to_owned();
+        assert_eq!(reference.len(), 8, "{reference}");
+        assert!(!reference.contains(['0', 'O', '1', 'I']), "{reference}");
+        let lines = || process.told().into_iter().filter(|line| line.contains(&reference)).collect::<Vec<String>>();
+        eventually(5, "the line is told", || async { !lines().is_empty() }).await;
+        let line: Value = serde_json::from_str(&lines()[0]).unwrap();
+        assert_eq!((&line["event"], &line["code"]), (&event.into(), &code.into()), "{line}");
+        assert!(seen.insert(reference), "{method} {target}");
     }
 }

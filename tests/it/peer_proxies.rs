@@ -131,10 +131,12 @@ impl Stage {
                 let text = put(text, "/etc/nginx/", &format!("{folder}/"));
                 let text = put(put(text, "127.0.0.1:8080", &mine), "127.0.0.1:8000", &theirs);
                 world.write("nginx.conf", &text);
-                let settings = format!("daemon off; user root; pid {folder}/nginx.pid; error_log stderr notice;");
+                let settings = format!(
+                    "daemon off; master_process off; user root; pid {folder}/nginx.pid; error_log stderr notice;"
+                );
                 let mut command = Command::new("nginx");
                 command.args(["-c", &format!("{folder}/nginx.conf"), "-g", &settings]);
-                (command, "start worker process ")
+                (command, "event method")
             }
             "caddy" => {
                 let text = put(example("Caddyfile"), "example.se:443", &format!("example.se:{port}"));

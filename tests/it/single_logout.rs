@@ -273,7 +273,8 @@ async fn whoever_leaves_can_leave_at_the_provider_too() {
         }
     }
     // One that nobody asked for is refused, and so is one by a provider that was not asked.
-    let bent = format!("{}0", &order.id[..order.id.len() - 1]);
+    let (rest, last) = order.id.split_at(order.id.len() - 1);
+    let bent = format!("{rest}{}", if last == "0" { "1" } else { "0" });
     let idp = &world.idp;
     for (id, by) in [(bent.as_str(), idp), ("_1", idp), ("", idp), (&order.id, &world.other)] {
         let answer = by.logout_response(&slo(), id, true, now());

@@ -1,5 +1,6 @@
 //! What the person asked for.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -43,6 +44,9 @@ pub struct Options {
     /// Prepared answers come with an encrypted assertion (RSA-OAEP 2048, AES-256-GCM).
     #[arg(long)]
     pub encrypted: bool,
+    /// The version before, as a program: what a rolling restart begins with.
+    #[arg(long, value_name = "PROGRAM")]
+    pub previous: Option<PathBuf>,
     /// Only what is measured at a fixed rate: no closed loop, no search for the saturation point, no open connections.
     #[arg(long)]
     pub quick: bool,

@@ -6,6 +6,7 @@ mod garbage;
 mod key_rollover;
 mod login_storm;
 mod replay_attack;
+mod rolling_restart;
 mod slow_clients;
 mod steady;
 mod tax_day;
@@ -42,6 +43,7 @@ pub const ALL: &[&dyn Scenario] = &[
     &big_bodies::BigBodies,
     &bearer::Bearer,
     &key_rollover::KeyRollover,
+    &rolling_restart::RollingRestart,
 ];
 
 /// By its name.

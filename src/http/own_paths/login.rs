@@ -43,7 +43,7 @@ impl OwnPaths {
     pub(super) async fn acs(&self, request: &OwnRequest<'_>, body: &[u8]) -> Response<Bytes> {
         let asked = self.asked(request);
         let Ok(posted) = form::Posted::read(body) else {
-            return respond::fault(&self.site, &asked, Fault::BadForm, None);
+            return self.fault(&asked, Fault::BadForm);
         };
         let finished = self.gate.finish_login(FinishLogin {
             saml_response: posted.saml_response,
@@ -69,7 +69,7 @@ impl OwnPaths {
     pub(super) async fn confirm(&self, request: &OwnRequest<'_>, body: &[u8]) -> Response<Bytes> {
         let asked = self.asked(request);
         let Some(token) = form::field(body, "token") else {
-            return respond::fault(&self.site, &asked, Fault::BadForm, None);
+            return self.fault(&asked, Fault::BadForm);
         };
         match self.gate.confirm_login(ConfirmLogin { token: &token, cookies: request.cookies }).await {
             Ok(done) => self.done(&asked, done),

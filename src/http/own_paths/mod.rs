@@ -26,6 +26,9 @@ pub(in crate::http) const STYLE: &str = include_str!("../../../assets/style.css"
 /// What a picture may do that is opened by itself: draw.
 const LOGO_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'";
 
+/// What an e-service may put into its pages, compiled in.
+const SESSION_SCRIPT: &str = include_str!("../../../assets/session.js");
+
 /// One of our own paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnPath {
@@ -53,6 +56,8 @@ pub enum OwnPath {
     Jwks,
     /// `assets/style.css`
     Style,
+    /// `assets/session.js`
+    Script,
     /// `assets/logo`, where there is one.
     Logo,
     /// Anything else under the prefix.
@@ -73,6 +78,7 @@ impl OwnPath {
             "oidc/backchannel" => Self::Backchannel,
             "jwks.json" => Self::Jwks,
             "assets/style.css" => Self::Style,
+            "assets/session.js" => Self::Script,
             "assets/logo" => Self::Logo,
             _ => Self::Unknown,
         }
@@ -81,7 +87,9 @@ impl OwnPath {
     /// What it takes, as the `Allow` header writes it.
     const fn allow(self) -> &'static str {
         match self {
-            Self::Login | Self::Session | Self::Metadata | Self::Jwks | Self::Style | Self::Logo => "GET, HEAD",
+            Self::Login | Self::Session | Self::Metadata | Self::Jwks | Self::Style | Self::Logo | Self::Script => {
+                "GET, HEAD"
+            }
             // A look at the headers alone must not spend the code.
             Self::Callback(_) => "GET",
             Self::Confirm | Self::Extend | Self::Acs | Self::Backchannel => "POST",
@@ -174,7 +182,7 @@ impl OwnPaths {
     /// # Errors
     /// The answer: 404, 405 or 403.
     pub fn admit(&self, path: OwnPath, request: &OwnRequest<'_>) -> Result<(), Box<Response<Bytes>>> {
-        let refuse = |fault| Err(Box::new(respond::fault(&self.site, &self.asked(request), fault, None)));
+        let refuse = |fault| Err(Box::new(self.fault(&self.asked(request), fault)));
         if path == OwnPath::Unknown {
             return refuse(Fault::NotFound);
         }
@@ -210,13 +218,20 @@ impl OwnPaths {
             OwnPath::Jwks => respond::document("application/jwk-set+json", self.gate.jwks()),
             OwnPath::Style => asset("text/css; charset=utf-8", Bytes::from_static(STYLE.as_bytes())),
             OwnPath::Logo => self.logo(request),
-            OwnPath::Unknown => respond::fault(&self.site, &self.asked(request), Fault::NotFound, None),
+            OwnPath::Script => asset("text/javascript; charset=utf-8", Bytes::from_static(SESSION_SCRIPT.as_bytes())),
+            OwnPath::Unknown => self.fault(&self.asked(request), Fault::NotFound),
         }
+    }
+
+    /// Answers a fault. A person can quote the page's reference; a program has the code.
+    fn fault(&self, asked: &Asked<'_>, fault: Fault) -> Response<Bytes> {
+        let reference = asked.page.then(|| self.gate.tell_fault(fault.code()));
+        respond::fault(&self.site, asked, fault, reference)
     }
 
     fn logo(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
         let Some(logo) = &self.site.own.logo else {
-            return respond::fault(&self.site, &self.asked(request), Fault::NotFound, None);
+            return self.fault(&self.asked(request), Fault::NotFound);
         };
         let mut out = asset(logo.media_type, logo.bytes.clone());
         // Also where somebody opens it by itself, nothing in it runs or loads.
@@ -269,6 +284,7 @@ mod tests {
             ("oidc/backchannel", OwnPath::Backchannel, "POST"),
             ("jwks.json", OwnPath::Jwks, "GET, HEAD"),
             ("assets/style.css", OwnPath::Style, "GET, HEAD"),
+            ("assets/session.js", OwnPath::Script, "GET, HEAD"),
             ("assets/logo", OwnPath::Logo, "GET, HEAD"),
         ] {
             assert_eq!(OwnPath::named(name), path);

@@ -32,7 +32,7 @@ impl OwnPaths {
     pub(super) async fn callback(&self, place: usize, request: &OwnRequest<'_>) -> Response<Bytes> {
         let asked = self.asked(request);
         let Some(provider) = self.callbacks.get(place) else {
-            return respond::fault(&self.site, &asked, Fault::NotFound, None);
+            return self.fault(&asked, Fault::NotFound);
         };
         let answer = match Answer::read(request.query) {
             Ok(answer) => answer,

@@ -65,7 +65,7 @@ impl OwnPaths {
     /// Always for a program: whoever asks for JSON gets JSON.
     fn no_session(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
         let asked = Asked { page: false, ..self.asked(request) };
-        respond::fault(&self.site, &asked, Fault::NoSession, None)
+        self.fault(&asked, Fault::NoSession)
     }
 }
 

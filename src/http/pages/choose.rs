@@ -69,9 +69,9 @@ struct Option_<'a> {
     text: Cow<'a, str>,
     /// What is said beside it.
     notes: Vec<&'static str>,
-    /// Something was said of it: whoever presses the button has read it.
-    anyway: bool,
     health: Health,
+    /// The person has been told something of it, and goes on all the same.
+    told: bool,
 }
 
 impl Option_<'_> {
@@ -116,7 +116,7 @@ pub fn choose(view: View<'_>, offer: &Offer<'_>) -> Response<Bytes> {
             let last = (offer.last == Some(eid)).then_some(words.last_used);
             let other = choice.differs.any().then_some(words.other_way);
             let notes = health.note(words).into_iter().chain(other).chain(mapped).chain(last).collect();
-            Option_ { eid: eid.as_str(), text, notes, anyway: choice.is_told_of(), health }
+            Option_ { eid: eid.as_str(), text, notes, health, told: choice.is_told_of() }
         })
         .collect();
     // Stable: within the same health the route's order of preference stands, but for the one that was used last.

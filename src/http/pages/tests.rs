@@ -266,6 +266,12 @@ fn the_chooser_says_how_each_does_and_whom_to_take_instead() {
         let offer = Offer { last: last.as_ref(), ..offer(&options, why) };
         assert_eq!(told(&site, &offer), expected);
     }
+    // Whoever has read of the trouble is not told of it once more.
+    let html = body(&choose(view(&site, Locale::Sv), &offer(&[bankid(Some(Down)), freja(None)], &Why::Open)));
+    for (eid, anyway) in [("bankid", true), ("freja", false)] {
+        let form = all(&html, "<form", "</form>").into_iter().find(|form| form.contains(&format!("id=\"eid-{eid}\"")));
+        assert_eq!(form.unwrap().contains("name=\"anyway\" value=\"true\""), anyway, "{eid}: {html}");
+    }
     let options = [bankid(None), option("eidas", "eIDAS", None)];
     let mapped = [eid("eidas")];
     let expected = ["> BankID", "> eIDAS (Fungerar bara om den är kopplad till ditt svenska personnummer)"];

@@ -83,7 +83,7 @@ pub fn read_feed(bytes: &[u8], expect: &FeedExpect<'_>) -> Result<Feed, Reject> 
 
 /// A Signature may stand directly under a descriptor, and nowhere else (T1). Only the document element's is verified:
 /// it covers everything.
-fn signatures_stand_right(document: &Document<'_>) -> Result<(), Reject> {
+pub(super) fn signatures_stand_right(document: &Document<'_>) -> Result<(), Reject> {
     for signature in document.elements().filter(|e| e.is(ns::DS, "Signature")) {
         let parent = signature.parent();
         let right = parent.is_some_and(|p| p.namespace() == ns::MD && p.local_name().ends_with("Descriptor"));

@@ -3,7 +3,9 @@
 
 mod entity;
 mod feed;
+mod published;
 mod validity;
 
 pub use entity::is_safe_endpoint;
 pub use feed::{Feed, FeedExpect, Refused, read_feed};
+pub use published::{PublishedService, read_published};

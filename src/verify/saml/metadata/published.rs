@@ -1,0 +1,106 @@
+//! What a federation's feed says of a service, ourselves: which of our keys its providers can see.
+
+use std::time::Duration;
+
+use super::super::schema::required;
+use super::feed::signatures_stand_right;
+use super::validity::Validity;
+use crate::base::{UnixTime, limits};
+use crate::crypto::trusted::PublicKey;
+use crate::verify::dsig::{self, SignedElement};
+use crate::verify::xml::{self, ns};
+use crate::verify::{Reason, Reject, base64};
+
+/// A service as a verified feed describes it.
+#[derive(Debug, Default)]
+pub struct PublishedService {
+    /// Fingerprints of the keys that its requests may be signed with (see [`PublicKey::fingerprint`]).
+    pub signing: Vec<[u8; 32]>,
+    /// Fingerprints of the keys that it may be sent something encrypted to.
+    pub encryption: Vec<[u8; 32]>,
+    /// Until when a copy of what was read may be used.
+    pub valid_until: Option<UnixTime>,
+    /// How soon a copy should be fetched anew.
+    pub cache_duration: Option<Duration>,
+}
+
+/// Reads a feed that one of `signers` must have signed, and what it says of the service `entity_id`: none where it does not
+/// name it, or not as a service.
+///
+/// # Errors
+/// As [`super::read_feed`]; and `signature_missing` where there are no signers: nobody else's word is taken.
+pub fn read_published(
+    bytes: &[u8],
+    signers: &[PublicKey],
+    entity_id: &str,
+    now: UnixTime,
+) -> Result<Option<PublishedService>, Reject> {
+    let document = xml::read(bytes, &limits::FEED)?;
+    let root = document.root();
+    if !root.is(ns::MD, "EntitiesDescriptor") && !root.is(ns::MD, "EntityDescriptor") {
+        let detail = format_args!("the document element is {}", root.local_name());
+        return Err(Reject::new(Reason::NotMetadata, detail));
+    }
+    xml::second::veto(&document)?;
+    signatures_stand_right(&document)?;
+    document.ids_are_unique()?;
+    if signers.is_empty() {
+        return Err(Reject::new(Reason::SignatureMissing, "no pinned key to verify the feed with"));
+    }
+    let mut found = None;
+    descend(dsig::verify(root, signers)?, Validity::default(), entity_id, now, &mut found)?;
+    Ok(found)
+}
+
+/// Entities nest no deeper than the reader's limit on depth.
+fn descend(
+    element: SignedElement<'_>,
+    outer: Validity,
+    entity_id: &str,
+    now: UnixTime,
+    found: &mut Option<PublishedService>,
+) -> Result<(), Reject> {
+    let validity = outer.within(element)?;
+    if validity.expired(now) {
+        return Err(Reject::new(Reason::MetadataExpired, "past its validUntil"));
+    }
+    if element.is(ns::MD, "EntitiesDescriptor") {
+        for child in element.children() {
+            if child.is(ns::MD, "EntitiesDescriptor") || child.is(ns::MD, "EntityDescriptor") {
+                descend(child, validity, entity_id, now, found)?;
+            }
+        }
+        return Ok(());
+    }
+    if required(element, "entityID")? != entity_id {
+        return Ok(());
+    }
+    let Some(role) = element.children().find(|child| child.is(ns::MD, "SPSSODescriptor")) else { return Ok(()) };
+    if found.is_some() {
+        return Err(Reject::new(Reason::EntityDuplicate, format_args!("the entity {entity_id:?} stands twice")));
+    }
+    let mut service =
+        PublishedService { valid_until: validity.until, cache_duration: validity.cache, ..PublishedService::default() };
+    for descriptor in role.children().filter(|e| e.is(ns::MD, "KeyDescriptor")) {
+        let keys = fingerprints(descriptor);
+        let purpose = descriptor.attribute("use");
+        if matches!(purpose.as_deref(), None | Some("signing")) {
+            service.signing.extend(&keys);
+        }
+        if matches!(purpose.as_deref(), None | Some("encryption")) {
+            service.encryption.extend(&keys);
+        }
+    }
+    *found = Some(service);
+    Ok(())
+}
+
+fn fingerprints(descriptor: SignedElement<'_>) -> Vec<[u8; 32]> {
+    fn inner<'d>(element: SignedElement<'d>, name: &'static str) -> impl Iterator<Item = SignedElement<'d>> {
+        element.children().filter(move |e| e.is(ns::DS, name))
+    }
+    let data = inner(descriptor, "KeyInfo").flat_map(|info| inner(info, "X509Data"));
+    let texts = data.flat_map(|data| inner(data, "X509Certificate")).filter_map(|certificate| certificate.text());
+    let keys = texts.filter_map(|text| PublicKey::from_certificate(&base64::decode_spaced(&text)?).ok());
+    keys.map(|key| *key.fingerprint()).collect()
+}
