@@ -1,6 +1,6 @@
 # What one can do here. Each target needs only cargo and a C compiler; `test` makes what else it needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench counts load
+.PHONY: help demo test check bench counts load images
 
 PYTHON ?= python3
 SCENARIO ?= steady
@@ -28,3 +28,6 @@ counts: ## count the instructions of the hot functions and compare them with ben
 load: ## put the sidecar under load: SCENARIO=steady, ARGS="--help", see loadtest/README.md
 	cargo build --release --package grindvakt --package grindvakt-loadtest --bins
 	target/release/grindvakt-load $(SCENARIO) $(ARGS)
+
+images: ## make the pictures of docs/images anew, with the browser that `make test` has installed
+	GRINDVAKT_PEERS_NPM=target/peers/npm/node_modules cargo test --features peers --test it -- --ignored browser_pages::pictures

@@ -89,12 +89,56 @@ fn the_metrics_of_the_document_are_those_of_the_source() {
         assert_eq!(found, generated, "docs/metrics.md is old: GRINDVAKT_WRITE_DOCS=1 cargo test --test documents");
     }
     // Whoever reads of a metric elsewhere finds it.
-    for document in ["README.md", "docs/operations.md", "docs/attacks.md"] {
+    for document in ["README.md", "docs/operations.md", "docs/attacks.md", "docs/runbook.md", "dashboards/rules.yml"] {
         for name in names_in(&read(document)) {
             let known = telemetry.metrics().catalogue().iter().any(|family| name.starts_with(family.name));
             assert!(known, "{document} names {name}, which is no metric");
         }
     }
+}
+
+/// An alert leads to its section, and no section is about an alert that there is not.
+#[test]
+fn every_alert_has_its_section_and_the_operator_the_same_rules() {
+    let (rules, runbook) = (read("dashboards/rules.yml"), read("docs/runbook.md"));
+    let alerts: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    let sections: Vec<&str> = runbook.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    assert!(alerts.len() > 25);
+    assert_eq!(alerts, sections, "left: dashboards/rules.yml, right: docs/runbook.md");
+    for said in ["summary: ", "consequence: ", "action: ", "runbook_url: "] {
+        let count = rules.lines().filter(|line| line.trim().starts_with(said)).count();
+        assert_eq!(count, alerts.len(), "an alert without {said}");
+    }
+    for alert in alerts {
+        assert!(rules.contains(&format!("runbook.md#{}\n", alert.to_lowercase())), "{alert} leads nowhere");
+    }
+    let groups = rules.split_once("groups:\n").unwrap().1;
+    let written = read("deploy/kubernetes/components/monitoring/prometheusrule.yaml");
+    let objects = written.split_once("  groups:\n").unwrap().1;
+    let out: Vec<&str> = objects.lines().map(|line| line.strip_prefix("  ").unwrap_or(line)).collect();
+    assert_eq!(groups.lines().collect::<Vec<_>>(), out, "prometheusrule.yaml is not dashboards/rules.yml");
+}
+
+/// Reason codes that a rule names are those of the source.
+#[test]
+fn rules_name_codes_that_there_are() {
+    let rules = read("dashboards/rules.yml");
+    let known = |code: &str| grindvakt::verify::Reason::ALL.iter().any(|reason| reason.code() == code);
+    let mut named = 0;
+    for (at, _) in rules.match_indices("code").chain(rules.match_indices("reason")) {
+        let after = rules[at..].split_once('"').unwrap_or_default();
+        if !["code!~", "code=~", "reason=~"].contains(&after.0) {
+            continue;
+        }
+        for code in after.1.split('"').next().unwrap().split('|') {
+            named += 1;
+            let (start, family) = (code.trim_end_matches(".*"), code.ends_with(".*"));
+            let found = grindvakt::verify::Reason::ALL.iter().any(|reason| reason.code().starts_with(start));
+            let others = ["step_up_other_person", "needs_login"].contains(&code);
+            assert!(known(code) || (family && found) || others, "a rule names {code}, which is no code");
+        }
+    }
+    assert!(named > 20, "{named}");
 }
 
 /// Every `grindvakt_…` of a text; not what a `*` stands for more.

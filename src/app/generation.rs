@@ -88,7 +88,7 @@ impl Workshop {
         let aliases = &config.service.acs_aliases;
         let callbacks = config.providers.iter().filter(|provider| provider.oidc().is_some());
         let callbacks = callbacks.map(|provider| provider.id.clone()).collect();
-        let own = OwnPaths::new(Arc::clone(&gate), Arc::clone(&site), Arc::clone(&self.random), aliases, callbacks);
+        let own = OwnPaths::new(Arc::clone(&gate), Arc::clone(&site), aliases, callbacks);
         let address = PublicAddress::new(base, config.listen.trusted_proxies.clone());
         let proxy = Proxy {
             identity: Arc::new(IdentityNames::new(&config.headers)),
@@ -167,14 +167,13 @@ fn site(config: &Config) -> Site {
     let (service, pages) = (&config.service, &config.pages);
     let base = &service.base_url;
     Site {
-        service_name: pages.service_name.clone().unwrap_or_else(|| service.id.to_string()),
+        service_name: pages.service_name.clone().unwrap_or_else(|| service.id.as_str().into()),
         prefix: format!("{}{}", base.path(), service.prefix),
         home: format!("{}/", base.path()),
         origin: base.origin().to_owned(),
-        contact: pages.contact.clone(),
-        phone: pages.phone.clone(),
-        other_ways_url: pages.other_ways_url.clone(),
-        accessibility_url: pages.accessibility_statement_url.clone(),
-        privacy_url: pages.privacy_url.clone(),
+        own: pages.clone(),
+        notices: config.notices.clone(),
+        plain_http: config.providers.iter().any(|one| one.oidc().is_some_and(|own| own.issuer.starts_with("http:"))),
+        labels: config.providers.iter().map(|provider| (provider.id.clone(), provider.label.clone())).collect(),
     }
 }

@@ -46,6 +46,20 @@ pub const FEED: XmlLimits = XmlLimits {
     skip_outer_instructions: true,
 };
 
+/// An agency's logo: a picture of a few hundred pixels. It is on every page of ours.
+pub const LOGO_BYTES: u64 = 128 * 1024;
+
+/// The same as SVG: what drawing programs write stays well under it.
+pub const SVG: XmlLimits = XmlLimits {
+    bytes: 128 * 1024,
+    depth: 64,
+    nodes: 20_000,
+    attributes: 64,
+    namespaces_in_scope: 64,
+    namespaces_in_document: 256,
+    skip_outer_instructions: true,
+};
+
 /// Headers of one request, all together (nginx: 4 × 8 KiB).
 pub const HEADER_BLOCK_BYTES: usize = 32 * 1024;
 
@@ -126,6 +140,20 @@ pub const KEYS_MAX_STALE_SECS: u64 = 24 * 60 * 60;
 
 /// How long a person waits for one exchange with an OpenID provider: token endpoint, UserInfo, pushed request.
 pub const EXCHANGE_SECS: u64 = 10;
+
+/// Logins that wait for one OpenID provider at the same time. An exchange takes a third of a second where all is well: 64
+/// are two hundred logins a second. Each holds a connection of ours, and whoever has begun one login can bring it as many
+/// codes as they like; a provider that is slow must cost no other one its logins.
+pub const EXCHANGES_AT_ONCE: usize = 64;
+
+/// How long after it was made a logout token counts, whatever it says. Each is remembered for as long as it could be shown
+/// again, and providers must not choose how much of that there is (OpenID Connect Back-Channel Logout 1.0, 2.4 recommends
+/// two minutes).
+pub const LOGOUT_TOKEN_SECS: u64 = 60 * 60;
+
+/// Encrypted logout tokens that are opened at the same time. They take the private keys that logins take, and whoever sends
+/// them has shown nothing: four of the pool's sixty-four places.
+pub const ENCRYPTED_LOGOUTS_AT_ONCE: usize = 4;
 
 /// An authorization code, a state or an error that comes back: codes of 2 KB have been seen where they are tokens.
 pub const CALLBACK_PARAMETER_BYTES: usize = 4096;

@@ -10,4 +10,4 @@ pub mod time;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use ids::{EidId, FeedId, ProviderId, RouteName, ServiceId};
 pub use secret::Secret;
-pub use time::UnixTime;
+pub use time::{UnixTime, WallTime};

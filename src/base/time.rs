@@ -1,6 +1,7 @@
 //! Instants: milliseconds since 1970-01-01T00:00:00Z, without a clock behind them.
 
 use std::fmt;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,21 @@ use serde::{Deserialize, Serialize};
 /// Nothing in the pure rooms asks a clock for one: the caller passes it in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UnixTime(i64);
+
+/// What a clock on a wall shows, with the day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WallTime {
+    /// The year.
+    pub year: i16,
+    /// The month, from 1.
+    pub month: u8,
+    /// The day, from 1.
+    pub day: u8,
+    /// The hour, from 0 to 23.
+    pub hour: u8,
+    /// The minute.
+    pub minute: u8,
+}
 
 /// Why a text is not an instant that SAML allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -83,6 +99,22 @@ impl UnixTime {
         Ok(Self(stamp.as_millisecond()))
     }
 
+    /// What a clock in Sweden shows then: what people there go by, whatever clock the sidecar has. The rules of summer time
+    /// are those of Directive 2000/84/EC: from the last Sunday of March to the last of October, at 01:00 UTC.
+    pub fn in_sweden(self) -> Option<WallTime> {
+        static SWEDEN: LazyLock<Option<jiff::tz::TimeZone>> =
+            LazyLock::new(|| jiff::tz::TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").ok());
+        let there = SWEDEN.as_ref()?.to_datetime(jiff::Timestamp::from_millisecond(self.0).ok()?);
+        let positive = |part: i8| u8::try_from(part).unwrap_or_default();
+        Some(WallTime {
+            year: there.year(),
+            month: positive(there.month()),
+            day: positive(there.day()),
+            hour: positive(there.hour()),
+            minute: positive(there.minute()),
+        })
+    }
+
     /// This instant plus `d`, stopping at the end of time.
     #[must_use]
     pub const fn plus(self, d: Duration) -> Self {
@@ -122,6 +154,25 @@ impl fmt::Debug for UnixTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clocks_in_sweden_keep_summer_time() {
+        for (text, expected) in [
+            ("2026-12-01T21:05:00Z", Some((2026, 12, 1, 22, 5))),
+            ("2026-12-31T23:00:00Z", Some((2027, 1, 1, 0, 0))),
+            ("2026-07-01T21:05:00Z", Some((2026, 7, 1, 23, 5))),
+            // The last Sunday of March, and of October.
+            ("2026-03-29T00:59:00Z", Some((2026, 3, 29, 1, 59))),
+            ("2026-03-29T01:00:00Z", Some((2026, 3, 29, 3, 0))),
+            ("2026-10-25T00:59:00Z", Some((2026, 10, 25, 2, 59))),
+            ("2026-10-25T01:00:00Z", Some((2026, 10, 25, 2, 0))),
+        ] {
+            let there = UnixTime::parse_saml(text).ok().and_then(UnixTime::in_sweden);
+            let parts = there.map(|wall| (wall.year, wall.month, wall.day, wall.hour, wall.minute));
+            assert_eq!(parts, expected, "{text}");
+        }
+        assert_eq!(UnixTime::from_millis(i64::MAX).in_sweden(), None);
+    }
 
     #[test]
     fn saml_instants_are_utc_and_strict() {

@@ -7,8 +7,8 @@ use super::network::read_network;
 use super::reader::{Problems, Section};
 use super::tree::Table;
 use super::{
-    Config, Encryption, Environment, LogFormat, Problem, Provider, feed, overrides, provider, route, service, session,
-    store,
+    Config, Encryption, Environment, LogFormat, Problem, Provider, feed, notice, overrides, pages, provider, route,
+    service, session, store,
 };
 
 /// Compiles the whole.
@@ -79,9 +79,10 @@ fn read(table: Table, problems: &Problems, unfit: &mut Vec<Problem>) -> Option<C
     let logout = session::read_logout(&mut root, prefix);
     let routes = route::read_routes(&mut root, &providers, forward, prefix);
     let organisation = service::read_organisation(&mut root);
-    let pages = service::read_pages(&mut root);
+    let pages = pages::read_pages(&mut root);
+    let notices = notice::read_notices(&mut root, &providers, &mut warnings);
     let headers = service::read_headers(&mut root);
-    root.not_yet(&["notice", "audit", "usage"]);
+    root.not_yet(&["audit", "usage"]);
     root.finish();
     Some(Config {
         environment: environment?,
@@ -101,6 +102,7 @@ fn read(table: Table, problems: &Problems, unfit: &mut Vec<Problem>) -> Option<C
         routes,
         organisation,
         pages,
+        notices,
         headers,
         log,
         warnings,

@@ -50,6 +50,7 @@ pub fn sources(paths: &[PathBuf], config: &Config) -> Vec<PathBuf> {
         out.extend(feed.signers.iter().cloned());
     }
     out.extend(config.network.ca_file.clone());
+    out.extend(config.pages.logo.as_ref().map(|logo| logo.file.clone()));
     for provider in &config.providers {
         match &provider.protocol {
             Protocol::Saml(_) => {}

@@ -8,9 +8,12 @@ mod explain;
 mod feed;
 pub mod keys;
 mod load;
+mod logo;
 pub mod model;
 mod network;
+mod notice;
 mod overrides;
+mod pages;
 mod print;
 mod problem;
 mod provider;
@@ -31,14 +34,17 @@ pub use keys::{
     ClientCredential, KeyFiles, KeySource, LoadedKeys, MadeKeys, demo_keys, load_clients, load_decryption, load_keys,
 };
 pub use load::{load, load_text, load_to_serve, sources};
+pub use logo::Logo;
 pub use model::{
     ClientAuth, Config, Contact, Encryption, Environment, FeedPlace, ForwardAuth, HeaderNames, JwtProvider, Listen,
-    LogFormat, MdqId, MetadataSource, Method, OidcProvider, Organisation, Pages, Protocol, Provider, Published, Remote,
+    LogFormat, MdqId, MetadataSource, Method, OidcProvider, Organisation, Protocol, Provider, Published, Remote,
     SamlProvider, SecondReader, ServiceConfig, TokenSettings, UpstreamConfig, UpstreamProtocol, Verification,
 };
 pub use network::{NoProxy, Outbound, ProxyAddress};
+pub use notice::Notice;
 pub use overrides::{Forced, Override};
-pub use print::print;
+pub use pages::{Localised, Pages};
+pub use print::{print, printed_pages};
 pub use problem::Problem;
 pub use remote::{RemoteUrl, is_loopback_name};
 pub use session::{LogoutConfig, SessionConfig};

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    BaseUrl, KeyFiles, LogoutConfig, Network, Outbound, Override, Problem, RemoteUrl, SessionConfig, Store, Upstream,
+    BaseUrl, KeyFiles, LogoutConfig, Network, Notice, Outbound, Override, Pages, Problem, RemoteUrl, SessionConfig,
+    Store, Upstream,
 };
 use crate::base::{FeedId, ServiceId};
 use crate::identity::Field;
@@ -56,6 +57,8 @@ pub struct Config {
     pub organisation: Option<Organisation>,
     /// What our own pages say of the service.
     pub pages: Pages,
+    /// Planned maintenance, by when it begins.
+    pub notices: Vec<Notice>,
     /// Names of the identity headers.
     pub headers: HeaderNames,
     /// How the log is written.
@@ -291,25 +294,6 @@ pub struct Contact {
     pub email: Option<String>,
     /// Telephone.
     pub telephone: Option<String>,
-}
-
-/// `[pages]`: the agency's own words.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pages {
-    /// What the e-service is called.
-    pub service_name: Option<String>,
-    /// Who is behind it.
-    pub owner: Option<String>,
-    /// E-mail or address of support.
-    pub contact: Option<String>,
-    /// Telephone.
-    pub phone: Option<String>,
-    /// Where those go who cannot log in.
-    pub other_ways_url: Option<String>,
-    /// Accessibility statement.
-    pub accessibility_statement_url: Option<String>,
-    /// About personal data.
-    pub privacy_url: Option<String>,
 }
 
 /// Names of the identity headers: the standard ones, and further names for what an application already reads.

@@ -3,12 +3,13 @@
 use toml::{Table, Value};
 
 use super::{
-    ClientAuth, Config, Encryption, FeedPlace, KeySource, MdqId, OidcProvider, Protocol, Provider, Published,
-    SamlProvider, SecondReader, Store, TokenSettings,
+    ClientAuth, Config, Encryption, FeedPlace, KeySource, MdqId, Notice, OidcProvider, Pages, Protocol, Provider,
+    Published, SamlProvider, SecondReader, Store, TokenSettings,
 };
 use crate::crypto::trusted::JwsAlgorithm;
 use crate::policy::Access;
 use crate::replay::shared::Topology;
+use crate::session::Locale;
 use crate::verify::saml::{Profile, Signed, SsoBinding};
 
 /// A duration as the configuration writes it.
@@ -159,7 +160,60 @@ pub fn print(config: &Config) -> String {
         Value::Table(table)
     });
     root.insert("route".into(), Value::Array(routes.collect()));
+    let pages = printed_pages(&config.pages);
+    if !pages.is_empty() {
+        root.insert("pages".into(), Value::Table(pages));
+    }
+    let notices: Vec<Value> = config.notices.iter().map(|one| Value::Table(notice(one))).collect();
+    if !notices.is_empty() {
+        root.insert("notice".into(), Value::Array(notices));
+    }
     toml::to_string(&root).unwrap_or_default()
+}
+
+/// `[pages]`, as a table that would be read as the same.
+pub fn printed_pages(pages: &Pages) -> Table {
+    let mut table = Table::new();
+    for (key, text) in [
+        ("service_name", &pages.service_name),
+        ("owner", &pages.owner),
+        ("contact", &pages.contact),
+        ("phone", &pages.phone),
+        ("other_ways_url", &pages.other_ways_url),
+        ("accessibility_statement_url", &pages.accessibility_statement_url),
+        ("privacy_url", &pages.privacy_url),
+    ] {
+        let Some(text) = text else { continue };
+        let sv = Value::String(text.get(Locale::Sv).to_owned());
+        let value = match text.en() {
+            Some(en) => {
+                let both = [("sv".to_owned(), sv), ("en".to_owned(), Value::String(en.to_owned()))];
+                Value::Table(both.into_iter().collect())
+            }
+            None => sv,
+        };
+        table.insert(key.into(), value);
+    }
+    if let Some(logo) = &pages.logo {
+        table.insert("logo".into(), Value::String(logo.file.display().to_string()));
+    }
+    table
+}
+
+/// One `[[notice]]`.
+fn notice(notice: &Notice) -> Table {
+    let mut table = Table::new();
+    for (key, text) in [
+        ("from", notice.from.to_string()),
+        ("until", notice.until.to_string()),
+        ("announce", format!("{}s", notice.announce.as_secs())),
+        ("sv", notice.text.get(Locale::Sv).to_owned()),
+        ("en", notice.text.get(Locale::En).to_owned()),
+    ] {
+        table.insert(key.into(), Value::String(text));
+    }
+    some(&mut table, "providers", notice.providers.iter().map(|id| id.as_str().to_owned()).collect());
+    table
 }
 
 /// `[store]`.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Problem;
 use super::tree::{Node, Origin, Table, Value};
+use crate::base::UnixTime;
 
 /// A text with its place.
 #[derive(Clone, Debug)]
@@ -149,6 +150,29 @@ impl<'p> Section<'p> {
             self.problem(&node.at, format!("`{key}` must be a duration such as \"60s\", \"30m\" or \"8h\""));
             default
         })
+    }
+
+    /// An instant with its offset, as a text or as TOML's own: `2026-12-01T22:00:00+01:00`. It must be there.
+    pub(super) fn instant(&mut self, key: &'static str) -> Option<UnixTime> {
+        let Some(node) = self.take(key) else {
+            self.missing(key, "an instant such as 2026-12-01T22:00:00+01:00");
+            return None;
+        };
+        let read = match &node.value {
+            Value::String(text) | Value::Datetime(text) => UnixTime::parse_rfc3339(text).ok(),
+            _ => None,
+        };
+        if read.is_none() {
+            // Without an offset it would hang on where the sidecar runs.
+            let message = "must be an instant with an offset, such as 2026-12-01T22:00:00+01:00";
+            self.problem(&node.at, format!("`{key}` {message}"));
+        }
+        read
+    }
+
+    /// Whether `key` holds a table.
+    pub(super) fn holds_table(&self, key: &str) -> bool {
+        self.table.entries.iter().any(|(k, node)| k == key && matches!(node.value, Value::Table(_)))
     }
 
     /// A whole number within bounds.

@@ -1,4 +1,4 @@
-//! `[service]`, `[upstream]`, `[listen]`, `[verification]`, `[session]`, `[organisation]`, `[pages]` and `[headers]`.
+//! `[service]`, `[upstream]`, `[listen]`, `[verification]`, `[session]`, `[organisation]` and `[headers]`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::reader::{Section, Text};
 use super::{
-    BaseUrl, Contact, Environment, ForwardAuth, HeaderNames, Listen, Network, Organisation, Pages, SecondReader,
+    BaseUrl, Contact, Environment, ForwardAuth, HeaderNames, Listen, Network, Organisation, SecondReader,
     ServiceConfig, Upstream, UpstreamConfig, UpstreamProtocol, Verification,
 };
 use crate::base::{ServiceId, limits};
@@ -263,32 +263,6 @@ pub(super) fn read_organisation(root: &mut Section<'_>) -> Option<Organisation> 
     }
     s.finish();
     Some(out)
-}
-
-pub(super) fn read_pages(root: &mut Section<'_>) -> Pages {
-    let Some(mut s) = root.section("pages") else { return Pages::default() };
-    let text = |s: &mut Section<'_>, key| s.text(key).map(|t| t.text);
-    // An address that a page links to: never a script.
-    let link = |s: &mut Section<'_>, key| {
-        let text = s.text(key)?;
-        let good = text.text.starts_with("https://") && !text.text.contains(char::is_whitespace);
-        if !good {
-            s.problem(&text.at, format!("`{key}` must be an https address"));
-        }
-        good.then_some(text.text)
-    };
-    let pages = Pages {
-        service_name: text(&mut s, "service_name"),
-        owner: text(&mut s, "owner"),
-        contact: text(&mut s, "contact"),
-        phone: text(&mut s, "phone"),
-        other_ways_url: link(&mut s, "other_ways_url"),
-        accessibility_statement_url: link(&mut s, "accessibility_statement_url"),
-        privacy_url: link(&mut s, "privacy_url"),
-    };
-    s.not_yet(&["logo"]);
-    s.finish();
-    pages
 }
 
 /// What oauth2-proxy sends to the application.

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod pages;
 mod providers;
 
 use std::path::Path;
@@ -325,7 +326,7 @@ fn files_merge_by_id_and_one_key_stands_once() {
     );
     write("notes.txt", "not read");
     let config = load(&[dir.path().to_path_buf()]).unwrap();
-    assert_eq!(config.pages.service_name.as_deref(), Some("Bygglov"));
+    assert_eq!(config.pages.service_name, Some("Bygglov".into()));
     assert_eq!(config.providers.len(), 1);
     assert!(config.providers[0].saml().unwrap().binding.is_some());
 

@@ -22,7 +22,9 @@ pub(super) enum Value {
     Boolean(bool),
     Array(Vec<Node>),
     Table(Table),
-    /// A type that no key of ours has: floats and dates.
+    /// A date and a time, as it is written.
+    Datetime(String),
+    /// A type that no key of ours has.
     Other(&'static str),
 }
 
@@ -34,6 +36,7 @@ impl Value {
             Self::Boolean(_) => "true or false",
             Self::Array(_) => "a list",
             Self::Table(_) => "a table",
+            Self::Datetime(_) => "a date",
             Self::Other(kind) => kind,
         }
     }
@@ -108,7 +111,7 @@ impl Context<'_> {
             ),
             DeValue::Table(table) => Value::Table(self.table(table, at.clone())),
             DeValue::Float(_) => Value::Other("a decimal number"),
-            DeValue::Datetime(_) => Value::Other("a date"),
+            DeValue::Datetime(instant) => Value::Datetime(instant.to_string()),
         }
     }
 }

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use super::pick::{Pick, View, pick};
+use super::cannot::{cannot_use, if_mapped};
+use super::finish::Context;
+use super::pick::{Pick, View, alternates, pick};
 use super::relay::RelayState;
 use super::step_up::{Principal, on_top};
 use super::target::Targets;
-use super::{BeginLogin, Cookies, Denial, Gate, LoginStart, SameSite, SetCookie};
+use super::{BeginLogin, Cookies, Denial, Gate, LoginStart, Refusal, SameSite, SetCookie};
 use crate::base::limits::LOGINS_IN_FLIGHT;
 use crate::base::{ProviderId, UnixTime};
 use crate::policy::{Access, Route};
-use crate::provider::ProviderEntry;
+use crate::provider::{ProviderEntry, Snapshot};
 use crate::request::{self, AuthnRequest, PostForm};
 use crate::session::login::LOGIN_LIFETIME;
 use crate::session::{Handle, Instance, LoginState, Sent, Session, StepUpFrom};
@@ -22,39 +24,79 @@ impl Gate {
     /// Begins a login: chooses a provider that the route of `rd` takes, or offers a choice.
     ///
     /// # Errors
-    /// `ProvidersDown` when none that would do has keys, `Rejected` when no configured provider could ever meet the
-    /// route, `StoreDown` when nothing could take the answer, `Overloaded` when the signing pool is full, `Internal`.
-    pub async fn begin_login(&self, login: BeginLogin<'_>) -> Result<LoginStart, Denial> {
+    /// The [`Refusal`] to show: `ProvidersDown` when none that would do has keys, `Rejected` when no configured provider
+    /// could ever meet the route, and when one did not take the request that was pushed to it, `StoreDown` when nothing
+    /// could take the answer, `Overloaded` when the signing pool is full, `Internal`.
+    pub async fn begin_login(&self, login: BeginLogin<'_>) -> Result<LoginStart, Refusal> {
         let now = self.clock.now();
         let rd = self.targets.local(login.rd);
         let route = self.config.routes.find(Targets::path_of(&rd));
+        let snapshot = self.registry.owned();
+        let mut picked = None;
+        let begun = self.begin_at(&snapshot, route, rd.clone(), &login, now, &mut picked).await;
+        begun.map_err(|denial| {
+            let forced = |id: &ProviderId| self.forced(id, now);
+            let view = View { now, forced: &forced };
+            let others = |provider: &ProviderEntry| alternates(&snapshot, route, &provider.config().eid, view);
+            let alternates = picked.map(others).unwrap_or_default();
+            let context = Context { provider: picked, ..Context::default() };
+            Refusal { retry: Some(rd), locale: Some(login.locale), alternates, ..self.refuse(denial, &context) }
+        })
+    }
+
+    /// `picked` becomes the provider that was chosen.
+    async fn begin_at<'s>(
+        &self,
+        snapshot: &'s Snapshot,
+        route: &Arc<Route>,
+        rd: String,
+        login: &BeginLogin<'_>,
+        now: UnixTime,
+        picked: &mut Option<&'s ProviderEntry>,
+    ) -> Result<LoginStart, Denial> {
         let session = self.live_session(&login.cookies, now)?;
         let lacks = session.as_ref().and_then(|session| self.lacks(session, route, now));
         let opens = session.is_some() && lacks.is_none();
         if opens && !login.choose && login.eid.is_none() {
             return Ok(LoginStart::AlreadySignedIn { location: rd });
         }
-        let snapshot = self.registry.owned();
+        // Who is sent on while maintenance is going on would not have read of it. More of the same person is asked of who
+        // can give it.
+        let at_the_door = session.is_none() && login.eid.is_none();
+        let choose = login.choose || (at_the_door && self.maintenance_on(snapshot, route, now));
+        let login = &BeginLogin { choose, ..*login };
         let forced = |id: &ProviderId| self.forced(id, now);
-        let choose = |login: &BeginLogin<'_>| pick(&snapshot, route, login, View { now, forced: &forced });
-        let picked = match (&session, &lacks) {
-            (Some(session), Some(lacks)) => on_top(&snapshot, route, &login, (session, lacks), now, &choose)?,
-            _ => choose(&login)?,
+        let choose = |login: &BeginLogin<'_>| pick(snapshot, route, login, View { now, forced: &forced });
+        let choice = match (&session, &lacks) {
+            (Some(session), Some(lacks)) => on_top(snapshot, route, login, (session, lacks), now, &choose)?,
+            _ => choose(login)?,
         };
-        match picked {
-            Pick::Ask(options, why) => Ok(LoginStart::Choose { options, why, rd }),
+        match choice {
+            Pick::Ask(options, why) => {
+                let (cannot, if_mapped) = (cannot_use(snapshot, route, &options, now), if_mapped(snapshot, route, now));
+                let last = self.last_eid(&login.cookies);
+                Ok(LoginStart::Choose { options, why, cannot, if_mapped, last, rd })
+            }
             Pick::Begin(provider) => {
+                *picked = Some(provider);
                 let begun = Begun {
                     rd,
                     on_top_of: session.as_ref().map(|session| self.bound_to(session, opens, provider)),
                     principal: session.filter(|_| !opens).and_then(|session| self.principal(&session, provider, now)),
                 };
-                let start = self.send(provider, route, begun, &login, now).await?;
+                let start = self.send(provider, route, begun, login, now).await?;
                 let asked = provider.asks(route, now).unwrap_or_default();
                 self.telemetry.emit(LoginBegun { provider: &provider.config().id, route: &route.name, asked: &asked });
                 Ok(start)
             }
         }
+    }
+
+    /// Whether announced maintenance concerns a provider of the route at `now`.
+    fn maintenance_on(&self, snapshot: &Snapshot, route: &Route, now: UnixTime) -> bool {
+        let mut on = self.config.notices.iter().filter(|notice| notice.is_on(now)).peekable();
+        on.peek().is_some()
+            && on.any(|notice| snapshot.for_route(route).iter().any(|entry| notice.names(&entry.config().id)))
     }
 
     /// What a session lacks for a route; none when it opens it.

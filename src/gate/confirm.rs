@@ -102,6 +102,7 @@ impl Gate {
             let _ = self.end_session(old.id(), old.ends(), now, "new login").await;
         }
         self.tell_finished(&session, &pending.rd, None);
-        Ok(LoginDone::SignedIn { location: pending.rd, set_cookies: vec![cookie, self.expire_cookie(name)] })
+        let set_cookies = vec![cookie, self.remember_eid(&session), self.expire_cookie(name)];
+        Ok(LoginDone::SignedIn { location: pending.rd, set_cookies })
     }
 }

@@ -19,7 +19,7 @@ use crate::policy::{self, MeetsRoute};
 use crate::provider::{ProviderEntry, Snapshot};
 use crate::replay::{FirstUse, Line, ProviderMark, ReplayError, ReplayKey, SessionId};
 use crate::session::login::LOGIN_LIFETIME;
-use crate::session::{Handle, Instance, Locale, LoginState, Session, SessionParams, open_session};
+use crate::session::{Handle, Instance, Locale, LoginState, Sent, Session, SessionParams, open_session};
 use crate::telemetry::{LoginFinished, LoginRefused, LoginReturned, SessionStarted};
 use crate::verify::{Reason, Reject};
 
@@ -168,7 +168,12 @@ impl Gate {
             ReplayKey::assertion(&self.digest, who.issuer(), who.assertion_id()),
             ReplayKey::login(&self.digest, &begun.handle.to_string()),
         ];
-        let until = who.acceptable_until().max(state.issued_at.plus(LOGIN_LIFETIME));
+        let acceptable_until = match state.sent {
+            Sent::Saml { .. } => who.acceptable_until(),
+            // It holds the nonce of this login, and answers none once this one is over, however long it says to be good.
+            Sent::Oidc { .. } => who.acceptable_until().min(now.plus(LOGIN_LIFETIME)),
+        };
+        let until = acceptable_until.max(state.issued_at.plus(LOGIN_LIFETIME));
         // What the login was begun under decides, not what is in force by now.
         let once = self.lasting.store.consume(&keys, &state.instance, until, now).await.map_err(not_first)?;
         let session = self.open(&who, meets, once, provider, now)?;
@@ -178,7 +183,7 @@ impl Gate {
             let _ = self.end_session(old.session, old.ends, now, "new login").await;
         }
         self.tell_finished(&session, &state.rd, Some(now.since(state.issued_at)));
-        let mut set_cookies = vec![cookie, self.expire_login(&begun.cookie)];
+        let mut set_cookies = vec![cookie, self.remember_eid(&session), self.expire_login(&begun.cookie)];
         if state.force_authn && !provider.config().force_authn {
             // What asked for it is done with.
             set_cookies.push(self.expire_cookie(self.names.fresh()));
@@ -293,8 +298,12 @@ impl Gate {
     fn marks_at_provider(&self, who: &Identity, oidc: bool) -> Vec<ProviderMark> {
         if oidc {
             let (key, issuer) = (&self.digest, who.issuer());
-            let session = who.session_index().map(|sid| ProviderMark::sid(key, issuer, sid));
-            return std::iter::once(ProviderMark::sub(key, issuer, &who.name_id().value)).chain(session).collect();
+            let sub = who.name_id().value.as_str();
+            let session = match who.session_index() {
+                Some(sid) => ProviderMark::sid(key, issuer, sid),
+                None => ProviderMark::without_sid(key, issuer, sub),
+            };
+            return vec![ProviderMark::sub(key, issuer, sub), session];
         }
         let (key, issuer, name_id) = (&self.digest, who.issuer(), who.name_id().value.as_str());
         let person = ProviderMark::name_id(key, issuer, name_id);
@@ -423,6 +432,7 @@ fn ends_login(denial: &Denial) -> bool {
                 | R::StateExpired
                 | R::AuthnContextMissing
                 | R::RequestRefused
+                | R::ProviderFailed
                 | R::CodeRefused
                 | R::NumbersTogether
                 | R::ClaimConflict

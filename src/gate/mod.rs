@@ -6,6 +6,7 @@
 mod authorize;
 mod bearer;
 mod begin;
+mod cannot;
 mod confirm;
 pub mod cookies;
 pub mod denial;
@@ -35,6 +36,9 @@ mod tests;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
+use crate::base::limits::ENCRYPTED_LOGOUTS_AT_ONCE;
 use crate::base::{Clock, ProviderId, UnixTime};
 use crate::config::{Config, Forced, LoadedKeys};
 use crate::crypto::digest::{HmacKey, NoRandomness, Random};
@@ -60,8 +64,8 @@ pub use denial::{Denial, Reference, Refusal};
 pub use headers::{IdentityHeader, IdentityHeaders};
 pub use oidc::LogoutRefused;
 pub use outcome::{
-    AtProvider, BeginLogin, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, FinishOidc, Lease, LoginDone,
-    LoginStart, Logout, Permit, SessionInfo, Why,
+    AtProvider, BeginLogin, CannotUse, Choice, Confirm, ConfirmLogin, Decision, FinishLogin, FinishOidc, Lease,
+    LoginDone, LoginStart, Logout, Permit, SessionInfo, Unfit, Why,
 };
 pub use slo::{Answer, Ended, SingleLogout, SingleLogoutRefused};
 pub use sp::service_metadata;
@@ -161,6 +165,8 @@ pub struct Gate {
     /// Bearer tokens that held, by this configuration's rules.
     tokens_seen: Tokens,
     pool: Pool,
+    /// Room for encrypted logout tokens, which anybody can send: a few of the pool's places.
+    sealed_logouts: Semaphore,
 }
 
 impl Gate {
@@ -202,13 +208,14 @@ impl Gate {
             targets: Targets::new(base.origin(), base.path(), &service.prefix),
             times: SessionTimes { idle: config.session.idle_timeout, lifetime: config.session.lifetime },
             decryption_certificate: keys.decryption.published().map(<[u8]>::to_vec),
-            clients: Arc::new(Clients::new(keys.clients)),
+            clients: Arc::new(Clients::new(&config.providers, keys.clients)),
             judge: Arc::new(Judge { config: Arc::clone(&config), acs: config.acs_urls(), decryption: keys.decryption }),
             keep,
             lasting,
             headers: HeaderCache::new(telemetry.metrics().caches.headers.clone()),
             tokens_seen: Tokens::default(),
             pool: Pool::default(),
+            sealed_logouts: Semaphore::new(ENCRYPTED_LOGOUTS_AT_ONCE),
             clock,
             random,
             telemetry,
@@ -239,6 +246,11 @@ impl Gate {
     /// The providers in force: for the status page and readiness.
     pub fn providers(&self) -> Arc<Snapshot> {
         self.registry.owned()
+    }
+
+    /// The instant, by the gate's clock.
+    pub fn now(&self) -> UnixTime {
+        self.clock.now()
     }
 
     /// What is kept now so as not to be made again: identity headers, bearer tokens, sessions from the store.

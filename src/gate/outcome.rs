@@ -97,6 +97,12 @@ pub enum LoginStart {
         options: Vec<Choice>,
         /// Why the person is asked.
         why: Why,
+        /// The other e-IDs of the service, which this route cannot take.
+        cannot: Vec<CannotUse>,
+        /// Those on offer whose holders come from abroad, where the route requires a Swedish number: it must have been mapped.
+        if_mapped: Vec<EidId>,
+        /// The e-ID that this browser was last logged in by.
+        last: Option<EidId>,
         /// Where to go after the login: a path on our own base_url.
         rd: String,
     },
@@ -132,6 +138,32 @@ pub enum Why {
     InTrouble(Choice),
     /// This browser began a login by it in the last 15 minutes and has not finished it: the person came back.
     Unfinished(Choice),
+}
+
+/// An e-ID that the route in question cannot take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CannotUse {
+    /// The e-ID.
+    pub eid: EidId,
+    /// What a person knows it by.
+    pub label: String,
+    /// Why not.
+    pub why: Unfit,
+}
+
+/// Why an e-ID cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is from abroad, and the route requires a Swedish personal number.
+    ForeignWithoutNumber,
+    /// It is from abroad, and the route takes no such level.
+    Foreign,
+    /// Its holders have no Swedish personal number, which the route requires.
+    NoNumber,
+    /// No level that it may assert is one that the route takes.
+    Level,
+    /// The route lists the e-IDs that it takes, and this is none of them.
+    Route,
 }
 
 /// The `saml/acs` path.

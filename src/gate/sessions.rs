@@ -2,7 +2,7 @@
 
 use super::outcome::Leased;
 use super::{Cookies, Denial, Gate, Lease, SameSite, SessionInfo, SetCookie, stored};
-use crate::base::UnixTime;
+use crate::base::{EidId, UnixTime};
 use crate::identity::SubjectKind;
 use crate::replay::{Mark, ProviderMark, ReplayError, SessionId};
 use crate::session::{SealError, Session};
@@ -60,6 +60,17 @@ impl Gate {
         let value = stored::marked(self.sessions.seal(name, session, &*self.random)?, session);
         // It ends with the browser, and in any case by its own times.
         Ok(self.set_cookie(name, value, None, SameSite::Lax))
+    }
+
+    /// Has the browser remember, until it is closed, which e-ID was used: the next choice begins with it. The e-ID's name
+    /// of the configuration, which is nothing about anyone.
+    pub(super) fn remember_eid(&self, session: &Session) -> SetCookie {
+        self.set_cookie(self.names.last(), session.eid().to_string(), None, SameSite::Lax)
+    }
+
+    /// The e-ID that this browser was last logged in by, as far as it says so. Anybody may write it: it orders a list.
+    pub(super) fn last_eid(&self, cookies: &Cookies<'_>) -> Option<EidId> {
+        cookies.all(self.names.last()).take(SAME_NAME).find_map(|text| EidId::new(text).ok())
     }
 
     /// Ends a session: its cookie opens nothing any more, wherever a copy of it is. An error says that other replicas

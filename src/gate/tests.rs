@@ -257,7 +257,8 @@ async fn begin(
 ) -> Result<LoginStart, Denial> {
     let pairs: Vec<(&str, &str)> = browser.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let cookies = Cookies::new(&pairs);
-    world.gate.begin_login(BeginLogin { rd: Some(rd), eid, choose, locale: Locale::En, cookies }).await
+    let begun = world.gate.begin_login(BeginLogin { rd: Some(rd), eid, choose, locale: Locale::En, cookies }).await;
+    begun.map_err(|refusal| refusal.denial)
 }
 
 /// The AuthnRequest that a start sends, its RelayState, and the cookies that it sets.
@@ -546,4 +547,19 @@ fn publishes_its_keys_and_addresses() {
         assert!(texts.contains(&text), "{text}");
     }
     assert!(world.gate.jwks().contains("\"crv\":\"P-256\""));
+}
+
+#[tokio::test]
+async fn encrypted_logout_tokens_of_strangers_leave_the_pool_to_logins() {
+    let world = world();
+    let url = |bytes: &[u8]| base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes);
+    let header = url(br#"{"alg":"RSA-OAEP-256","enc":"A256GCM"}"#);
+    let token = format!("{header}.{}.{}.{}.{}", url(&[1; 256]), url(&[2; 12]), url(&[3; 64]), url(&[4; 16]));
+    let told = |refused: Result<(), LogoutRefused>| refused.err().map(|LogoutRefused(denial)| denial.code());
+    assert_eq!(told(world.gate.logout_by_provider(&token).await), Some("token_undecryptable"));
+    let places = world.gate.sealed_logouts.acquire_many(ENCRYPTED_LOGOUTS_AT_ONCE as u32).await.unwrap();
+    assert_eq!(told(world.gate.logout_by_provider(&token).await), Some("overloaded"));
+    assert!(begin(&world, &Browser::default(), "/ansokan/1", Some("bankid"), false).await.is_ok());
+    drop(places);
+    assert_eq!(told(world.gate.logout_by_provider(&token).await), Some("token_undecryptable"), "places come back");
 }

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
-use super::pages::{self, Site};
+use super::pages::{self, Site, View, Ways};
 use super::text::Problem;
+use crate::base::UnixTime;
 use crate::gate::{Denial, Reference, Refusal};
 use crate::session::Locale;
 use crate::verify::Reason;
@@ -26,6 +27,20 @@ pub struct Asked<'r> {
     pub locale: Locale,
     /// The path and query that were asked for: where a login leads back to.
     pub target: &'r str,
+    /// The instant: a page may tell of maintenance.
+    pub now: UnixTime,
+}
+
+impl Asked<'_> {
+    /// In the language of the login, where that is known.
+    pub fn in_language(self, locale: Option<Locale>) -> Self {
+        Self { locale: locale.unwrap_or(self.locale), ..self }
+    }
+
+    /// For whom a page is made, and when.
+    pub const fn view<'s>(&self, site: &'s Site) -> View<'s> {
+        View { site, locale: self.locale, now: self.now }
+    }
 }
 
 /// What is answered, apart from its form.
@@ -87,6 +102,7 @@ const fn rejected(reason: Reason) -> Verdict {
         }
         Reason::ReplayStoreFull => later(Problem::Busy),
         Reason::StatusCancel => verdict(StatusCode::FORBIDDEN, Problem::Cancelled),
+        Reason::StatusFraud | Reason::StatusPossibleFraud => verdict(StatusCode::FORBIDDEN, Problem::Stopped),
         Reason::Replayed | Reason::LoginConsumed => verdict(StatusCode::FORBIDDEN, Problem::Used),
         Reason::RequiredAttributeMissing => verdict(StatusCode::FORBIDDEN, Problem::Attribute),
         Reason::LoginTooOld => verdict(StatusCode::FORBIDDEN, Problem::Fresh),
@@ -116,16 +132,22 @@ pub fn denied(site: &Site, asked: &Asked<'_>, denial: &Denial, reference: Refere
             _ => verdict.problem,
         };
     }
-    answer(site, asked, verdict, denial.code(), Some(reference), Some(asked.target))
+    let ways = Ways { retry: Some(asked.target), ..Ways::default() };
+    answer(site, asked, verdict, denial.code(), Some(reference), ways)
 }
 
 /// A login was refused. Its cookies are not set here.
 pub fn refused(site: &Site, asked: &Asked<'_>, refusal: &Refusal) -> Response<Bytes> {
-    let asked = Asked { locale: refusal.locale.unwrap_or(asked.locale), ..*asked };
+    let asked = asked.in_language(refusal.locale);
     // Without the login's own state there is still a way on: to the front page.
     let retry = refusal.retry.as_deref().unwrap_or(&site.home);
     let verdict = judge(&refusal.denial);
-    answer(site, &asked, verdict, refusal.denial.code(), Some(refusal.reference), Some(retry))
+    // Nobody is invited to try again who was stopped because of fraud.
+    let ways = match verdict.problem {
+        Problem::Stopped => Ways::default(),
+        _ => Ways { retry: Some(retry), alternates: &refusal.alternates },
+    };
+    answer(site, &asked, verdict, refusal.denial.code(), Some(refusal.reference), ways)
 }
 
 /// A message of single logout was refused.
@@ -136,7 +158,7 @@ pub fn logout_refused(site: &Site, asked: &Asked<'_>, denial: &Denial, reference
         verdict.problem = Problem::LogoutFailed;
     }
     let reference = if let Denial::Internal(own) = denial { *own } else { reference };
-    answer(site, asked, verdict, denial.code(), Some(reference), None)
+    answer(site, asked, verdict, denial.code(), Some(reference), Ways::default())
 }
 
 /// What goes wrong before the gate is asked, or after it has said yes.
@@ -241,7 +263,7 @@ impl Fault {
 
 /// Answers a [`Fault`].
 pub fn fault(site: &Site, asked: &Asked<'_>, fault: Fault, reference: Option<Reference>) -> Response<Bytes> {
-    let mut out = answer(site, asked, fault.verdict(), fault.code(), reference, None);
+    let mut out = answer(site, asked, fault.verdict(), fault.code(), reference, Ways::default());
     if let Fault::Method(allow) = fault {
         out.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     }
@@ -306,14 +328,14 @@ fn answer(
     verdict: Verdict,
     code: &'static str,
     reference: Option<Reference>,
-    retry: Option<&str>,
+    ways: Ways<'_>,
 ) -> Response<Bytes> {
     if asked.grpc {
         return grpc(verdict, code, reference);
     }
     let Verdict { status, problem, retry_after_secs } = verdict;
     let mut out = if asked.page {
-        pages::problem(site, asked.locale, status, problem, reference, retry)
+        pages::problem(asked.view(site), status, problem, reference, ways)
     } else {
         let mut details = serde_json::json!({
             "type": "about:blank",

@@ -12,7 +12,14 @@ fn site() -> Site {
 }
 
 fn person() -> Asked<'static> {
-    Asked { navigation: true, page: true, grpc: false, locale: Locale::Sv, target: "/ansokan?id=1&x=å" }
+    Asked {
+        navigation: true,
+        page: true,
+        grpc: false,
+        locale: Locale::Sv,
+        target: "/ansokan?id=1&x=å",
+        now: UnixTime::from_secs(0),
+    }
 }
 
 fn program() -> Asked<'static> {
@@ -89,17 +96,19 @@ fn a_person_is_led_to_log_in_and_back_to_the_same_place() {
 #[test]
 fn a_posted_form_gets_a_page_and_no_redirect() {
     let posted = Asked { navigation: false, page: true, target: "/ansokan/steg-2", ..person() };
-    for (denial, status, part) in [
-        (Denial::NeedsLogin { route: route() }, 401, "Du är inte längre inloggad"),
-        (step_up(Reason::LoaNotAllowed), 403, "kräver en annan e-legitimation"),
-        (step_up(Reason::RequiredAttributeMissing), 403, "kräver en annan e-legitimation"),
+    let log_in = "&#38;locale=sv\">Logga in</a>";
+    let choose = "&#38;choose=true&#38;locale=sv\">Välj en annan e-legitimation</a>";
+    for (denial, status, part, way) in [
+        (Denial::NeedsLogin { route: route() }, 401, "Du är inte längre inloggad", log_in),
+        (step_up(Reason::LoaNotAllowed), 403, "kräver en annan e-legitimation", choose),
+        (step_up(Reason::RequiredAttributeMissing), 403, "kräver en annan e-legitimation", choose),
     ] {
         let out = denied(&site(), &posted, &denial, reference());
         assert_eq!(out.status(), status);
         assert!(out.headers().get(LOCATION).is_none(), "it is never posted again");
         let html = String::from_utf8_lossy(out.body());
-        assert!(html.contains("<h1>Det du skrev har inte skickats</h1>") && html.contains(part), "{html}");
-        assert!(html.contains("href=\"/eid/login?rd=/ansokan/steg-2&#38;locale=sv\">Logga in</a>"), "{html}");
+        assert!(html.contains(">Det du skrev har inte skickats</h1>") && html.contains(part), "{html}");
+        assert!(html.contains(&format!("href=\"/eid/login?rd=/ansokan/steg-2{way}")), "{html}");
     }
 }
 
@@ -156,9 +165,19 @@ fn a_refused_login_offers_to_try_again_and_keeps_the_place_and_the_language() {
     let out = refused(&site(), &person(), &refusal);
     let html = String::from_utf8_lossy(out.body()).into_owned();
     assert!(html.contains("<title>The login was cancelled – Tjänst</title>"), "{html}");
-    assert!(html.contains("/eid/login?rd=/ansokan%3Fid%3D1&#38;locale=en"), "{html}");
+    assert!(html.contains("/eid/login?rd=/ansokan%3Fid%3D1&#38;choose=true&#38;locale=en"), "{html}");
     assert!(html.contains(refusal.reference.as_str()), "{html}");
     assert!(!html.contains("195006262546") && !html.contains("status_cancel"), "{html}");
+
+    // Who was stopped because of fraud is not invited to try again, by this e-ID or another.
+    for reason in [Reason::StatusFraud, Reason::StatusPossibleFraud] {
+        let stopped = Refusal { denial: rejected_for(reason), retry: None, ..refusal.clone() };
+        let html = String::from_utf8_lossy(refused(&site(), &person(), &stopped).body()).into_owned();
+        assert!(
+            html.contains("<title>The login was stopped – Tjänst</title>") && !html.contains("/eid/login"),
+            "{html}"
+        );
+    }
 }
 
 #[test]

@@ -318,6 +318,7 @@ impl<U: Upstream> Generation<U> {
             grpc: false,
             locale: navigation::locale(None, headers),
             target,
+            now: self.gate.now(),
         }
     }
 

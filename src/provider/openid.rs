@@ -45,8 +45,19 @@ enum Keys {
 pub(super) struct TokenSources {
     provider: ProviderId,
     published: Published,
+    /// By what its documents are read, beside where they are.
+    read_by: ReadBy,
     discovery: Option<Arc<Source<Described>>>,
     keys: Keys,
+}
+
+/// What decides whether a document is good: one that was read by another is another.
+#[derive(Clone, PartialEq, Eq)]
+struct ReadBy {
+    issuer: String,
+    /// Whether people log in there: then its document must hold all that a login takes.
+    login: bool,
+    environment: Environment,
 }
 
 /// What is known of a provider of tokens now.
@@ -95,16 +106,18 @@ impl TokenSources {
                 Keys::Fetched(Arc::new(Source::new(spec("jwks", urls, ACCEPT_KEYS), keys_reader(environment))))
             }
         };
-        Some(Self { provider: provider.id.clone(), published: published.clone(), discovery, keys })
+        let read_by = ReadBy { issuer: issuer.clone(), login, environment };
+        Some(Self { provider: provider.id.clone(), published: published.clone(), read_by, discovery, keys })
     }
 
     pub(super) const fn provider(&self) -> &ProviderId {
         &self.provider
     }
 
-    /// Takes over what `old` holds of the same documents: a reload during an outage loses nothing.
+    /// Takes over what `old` holds of the same documents: a reload during an outage loses nothing, and lets nothing in that
+    /// would be refused today.
     pub(super) fn take_over(&self, old: &Self) {
-        if self.provider != old.provider || self.published != old.published {
+        if self.provider != old.provider || self.published != old.published || self.read_by != old.read_by {
             return;
         }
         if let (Some(new), Some(old)) = (&self.discovery, &old.discovery) {

@@ -78,7 +78,10 @@ impl ProviderEntry {
             (Known::Saml(Ok(_)), Ok(saml)) => saml.certified().any(|loa| loa == session.loa()),
             (Known::Saml(Err(why)), _) => why.reason() != Reason::EntityMissing,
             (Known::Saml(Ok(_)), Err(_)) => true,
-            (Known::Tokens { .. }, _) => self.config.loa.iter().any(|loa| loa == session.loa()),
+            (Known::Tokens { .. }, _) => {
+                let connector = self.config.oidc().is_some_and(|own| own.eidas_connector);
+                certified(&self.config.loa, connector).any(|loa| loa == session.loa())
+            }
         };
         self.maker == session.maker() && self.config.eid == *session.eid() && may_assert()
     }
@@ -146,6 +149,14 @@ impl ProviderEntry {
         }
     }
 
+    /// The levels that it may assert, as far as that is known now.
+    pub fn levels(&self, now: UnixTime) -> Vec<&str> {
+        match self.saml(now) {
+            Ok(saml) => saml.certified().collect(),
+            Err(_) => self.config.loa.iter().map(String::as_str).collect(),
+        }
+    }
+
     /// The levels to ask for on `route`: what it takes and the provider may assert, since an answer is one of the
     /// listed or an error (profile 1.2). A route that takes any level asks for all of them. None when there is a demand
     /// that the provider cannot meet, and when it has no valid keys.
@@ -197,8 +208,7 @@ impl<'a> SamlEntry<'a> {
     /// from the connector (profile 1.3).
     pub fn certified(self) -> impl Iterator<Item = &'a str> {
         let declared = if self.idp.loa.is_empty() { &self.config.loa } else { &self.idp.loa };
-        let connector = self.own.eidas_connector;
-        declared.iter().map(String::as_str).filter(move |loa| connector || !is_eidas(loa))
+        certified(declared, self.own.eidas_connector)
     }
 
     fn asks(self, route: &Route) -> Option<Vec<String>> {
@@ -293,8 +303,13 @@ fn maker(config: &Provider) -> Maker {
     Maker::new(config.protocol.name(), issuer)
 }
 
+/// Of what a provider may assert, what it may by its kind: eIDAS levels are the connector's (profile 1.3).
+pub(super) fn certified(levels: &[String], connector: bool) -> impl Iterator<Item = &str> {
+    levels.iter().map(String::as_str).filter(move |loa| connector || !is_eidas(loa))
+}
+
 /// The levels of the federation's own eIDAS connector. Those that a broker relays are called `uncertified-eidas-*`.
-pub(super) fn is_eidas(loa: &str) -> bool {
+fn is_eidas(loa: &str) -> bool {
     loa.starts_with("http://id.elegnamnden.se/loa/1.0/eidas-")
 }
 

@@ -14,7 +14,7 @@ use crate::verify::jose::{
 };
 use crate::verify::{Reason, Reject};
 
-use super::registry::{common, is_eidas};
+use super::registry::{certified, common};
 use super::{Known, ProviderEntry};
 
 /// A provider of logins by OpenID Connect, with keys.
@@ -124,8 +124,7 @@ impl<'a> OidcEntry<'a> {
     /// The levels that it may assert: what the configuration says, since a discovery document only says what it knows.
     /// eIDAS levels only from the connector (profile 1.3).
     pub fn certified(self) -> impl Iterator<Item = &'a str> {
-        let connector = self.own.eidas_connector;
-        self.config.loa.iter().map(String::as_str).filter(move |loa| connector || !is_eidas(loa))
+        certified(&self.config.loa, self.own.eidas_connector)
     }
 
     /// The levels to ask for on `route`; none when it may assert none that the route takes, and when nobody knows where

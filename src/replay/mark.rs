@@ -61,6 +61,11 @@ impl ProviderMark {
         Self(cut(key.tag(&[b"sub", issuer.as_bytes(), sub.as_bytes()])))
     }
 
+    /// The person at an OpenID provider, of sessions that it gave no `sid`: a logout that names one may mean any of them.
+    pub fn without_sid(key: &HmacKey, issuer: &str, sub: &str) -> Self {
+        Self(cut(key.tag(&[b"sub without sid", issuer.as_bytes(), sub.as_bytes()])))
+    }
+
     /// One session at an OpenID provider (OpenID Connect Back-Channel Logout 2.1: a `sid` stands alone).
     pub fn sid(key: &HmacKey, issuer: &str, sid: &str) -> Self {
         Self(cut(key.tag(&[b"sid", issuer.as_bytes(), sid.as_bytes()])))
@@ -166,6 +171,7 @@ mod tests {
             ProviderMark::name_id(&key, "i", "x"),
             ProviderMark::sub(&key, "i", "x"),
             ProviderMark::sid(&key, "i", "x"),
+            ProviderMark::without_sid(&key, "i", "x"),
             ProviderMark::session_index(&key, "i", "x", ""),
             ProviderMark::session_index(&key, "i", "", "x"),
             ProviderMark::sub(&key, "j", "x"),

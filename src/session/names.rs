@@ -10,6 +10,7 @@ pub struct CookieNames {
     session: String,
     confirm: String,
     fresh: String,
+    last: String,
     secure: bool,
 }
 
@@ -18,7 +19,9 @@ impl CookieNames {
     pub fn new(service: &ServiceId, secure: bool) -> Self {
         let session = format!("{}eid-{service}", if secure { "__Host-" } else { "" });
         let (confirm, fresh) = (format!("{session}-confirm"), format!("{session}-fresh"));
-        Self { session, confirm, fresh, secure }
+        // Not of the family of the others, which all begin with the session's name.
+        let last = format!("{}last-eid-{service}", if secure { "__Host-" } else { "" });
+        Self { session, confirm, fresh, last, secure }
     }
 
     /// The session's cookie.
@@ -29,6 +32,11 @@ impl CookieNames {
     /// The cookie of a login that waits for the person's yes.
     pub fn confirm(&self) -> &str {
         &self.confirm
+    }
+
+    /// The cookie that holds the name of the e-ID that was used last, and nothing else.
+    pub fn last(&self) -> &str {
+        &self.last
     }
 
     /// The cookie that says that this browser's next login must be a fresh one: somebody logged out in it.
@@ -48,7 +56,8 @@ impl CookieNames {
 
     /// Whether `name` is one of our cookies: the e-service neither sees nor sets it.
     pub fn is_ours(&self, name: &str) -> bool {
-        name == self.session || name == self.confirm || name == self.fresh || self.login_handle(name).is_some()
+        let own = [&self.session, &self.confirm, &self.fresh, &self.last];
+        own.iter().any(|own| *own == name) || self.login_handle(name).is_some()
     }
 
     /// Whether they carry `Secure`.
@@ -73,7 +82,7 @@ mod tests {
         let name = names.login(&handle);
         assert_eq!(name, format!("__Host-eid-etjanst-{handle}"));
         assert_eq!(names.login_handle(&name), Some(handle));
-        for ours in [names.session(), names.confirm(), names.fresh(), &name] {
+        for ours in [names.session(), names.confirm(), names.fresh(), names.last(), &name] {
             assert!(names.is_ours(ours), "{ours}");
         }
         for other in ["__Host-eid-etjanst-x", "__Host-eid-etjanst2", "eid-etjanst", "sid", ""] {

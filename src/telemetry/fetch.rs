@@ -79,6 +79,17 @@ impl FetchMetrics {
         for outcome in ["changed", "confirmed", "failed"] {
             self.refreshes.with_label_values(&[feed.as_str(), outcome]);
         }
+        for outcome in ["fetched", "joined", "cooling_down", "idle"] {
+            self.early.with_label_values(&[feed.as_str(), outcome]);
+        }
+        self.copies.with_label_values(&[feed.as_str()]);
+    }
+
+    /// Shows a provider's, likewise.
+    pub(super) fn know_provider(&self, provider: &ProviderId) {
+        for change in ["added", "withdrawn"] {
+            self.keys.with_label_values(&[provider.as_str(), change]);
+        }
     }
 }
 

@@ -44,6 +44,7 @@ impl Metrics {
     ) -> Self {
         for provider in providers {
             self.logins.know(&provider);
+            self.fetch.know_provider(&provider);
         }
         Self { requests: self.requests.renewed(routes), ..self.clone() }
     }

@@ -489,3 +489,22 @@ async fn an_assertion_that_was_encrypted_to_us_is_opened_and_no_other() {
     }
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agencys_logo_comes_from_here_and_can_do_nothing_but_draw() {
+    let svg = "<svg xmlns=\"http://www.w3.org/2000/svg\"><path d=\"M0 0h9\"/></svg>";
+    let world = World::with_files("[pages]\nlogo = \"l.svg\"\n", &[("l.svg".to_owned(), svg.to_owned())]).await;
+    let mut client = Client::new(world.public());
+    let page = client.get("/eid/login?rd=/ansokan/&choose").await;
+    let (_, after) = page.body.split_once("<img class=\"logo\" src=\"").unwrap();
+    let reply = client.get(after.split('"').next().unwrap()).await;
+    assert_eq!(
+        (reply.status, reply.header("content-type"), reply.body.as_str()),
+        (StatusCode::OK, "image/svg+xml", svg)
+    );
+    assert!(reply.header("content-security-policy").contains("default-src 'none'; style-src 'unsafe-inline'; sandbox"));
+    assert_eq!(reply.header("x-content-type-options"), "nosniff");
+
+    let world = World::new("").await;
+    assert_eq!(Client::new(world.public()).get("/eid/assets/logo").await.status, StatusCode::NOT_FOUND);
+}

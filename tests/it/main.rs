@@ -11,6 +11,8 @@ mod browser_login;
 #[cfg(feature = "peers")]
 mod browser_oidc;
 #[cfg(feature = "peers")]
+mod browser_pages;
+#[cfg(feature = "peers")]
 mod canonical_oracle;
 mod commands;
 mod contract;
@@ -33,6 +35,7 @@ mod known_persons;
 mod login;
 mod metadata_vectors;
 mod observed;
+mod oidc_attacks;
 mod oidc_confusion;
 mod oidc_documents;
 mod oidc_login;
@@ -40,7 +43,13 @@ mod oidc_login;
 mod oidc_replicas;
 mod oidc_secrets;
 #[cfg(feature = "peers")]
+mod peer_image;
+#[cfg(feature = "peers")]
+mod peer_kubernetes;
+#[cfg(feature = "peers")]
 mod peer_oidc;
+#[cfg(feature = "peers")]
+mod peer_prometheus;
 #[cfg(feature = "peers")]
 mod peer_proxies;
 #[cfg(feature = "peers")]

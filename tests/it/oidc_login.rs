@@ -50,7 +50,7 @@ async fn a_person_logs_in_and_the_e_service_cannot_tell_by_which_protocol() {
 
     let done = bring(&mut client, &back).await;
     assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, "/ansokan/1?a=b"), "{}", done.body);
-    assert_eq!(client.cookies.keys().collect::<Vec<_>>(), [SESSION], "the session is all that is left");
+    assert_eq!(client.cookies.keys().collect::<Vec<_>>(), [SESSION, "__Host-last-eid-etjanst"], "the login is used up");
     assert_eq!(client.get("/ansokan/1?a=b").await.status, StatusCode::OK);
     let seen = world.seen();
     assert_eq!(seen.one("x-eid-personal-number"), "195006262546");

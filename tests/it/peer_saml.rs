@@ -331,7 +331,7 @@ async fn a_browser_logs_in_there() {
             web.host(BASE.trim_start_matches("https://"), peer.address).await;
             let browser = web.browser(&Profile::default()).await;
             browser.open("https://etjanst.example.se/ansokan").await;
-            browser.press("a.choice[href*='eid=pysaml2']").await;
+            browser.press("#eid-pysaml2").await;
             browser.arrives("https://etjanst.example.se/ansokan").await;
             browser.shows("main p strong", "Åsa Märta Öberg").await;
         })

@@ -207,18 +207,14 @@ fn headers(names: &HeaderNames) -> Table {
     out
 }
 
+/// As the sidecar itself would print them; the logo stays where it is.
 fn pages(pages: &Pages) -> Table {
-    let all = [
-        ("service_name", &pages.service_name),
-        ("owner", &pages.owner),
-        ("contact", &pages.contact),
-        ("phone", &pages.phone),
-        ("other_ways_url", &pages.other_ways_url),
-        ("accessibility_statement_url", &pages.accessibility_statement_url),
-        ("privacy_url", &pages.privacy_url),
-    ];
-    let given = all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), text(value.as_ref()?))));
-    given.collect()
+    let mut out = config::printed_pages(pages);
+    if let Some(logo) = &pages.logo {
+        let file = std::path::absolute(&logo.file).unwrap_or_else(|_| logo.file.clone());
+        out.insert("logo".to_owned(), text(&file.display().to_string()));
+    }
+    out
 }
 
 fn table<const N: usize>(entries: [(&str, Value); N]) -> Table {

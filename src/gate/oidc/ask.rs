@@ -47,7 +47,7 @@ impl Gate {
         if !(entry.own.pushed_requests || discovery.require_pushed_authorization_requests) {
             return Ok(location(&discovery.authorization_endpoint, &fields));
         }
-        let pushed = self.push(provider, entry, discovery, fields, now).await.map_err(Denial::Rejected)?;
+        let pushed = self.push(provider, entry, discovery, fields, now).await?;
         // What else is in an authorization request is in what was pushed (RFC 9126, 4).
         let fields = [("client_id", entry.own.client_id.clone()), ("request_uri", pushed)];
         Ok(location(&discovery.authorization_endpoint, &fields))

@@ -9,7 +9,7 @@ use crate::base::{ProviderId, UnixTime};
 use crate::provider::{ProviderEntry, Snapshot};
 use crate::replay::{Mark, ProviderMark, ReplayKey};
 use crate::telemetry::{ProviderLogout, ProviderLogoutRefused};
-use crate::verify::jose::{Hint, LogoutToken, Received};
+use crate::verify::jose::{LogoutToken, Received};
 use crate::verify::{Reason, Reject, Verified};
 
 /// Why a provider's logout was not carried out.
@@ -50,16 +50,20 @@ impl Gate {
         // Shown again, it would end sessions that were opened since.
         let used = self.lasting.store.consume(&once, &line.instance, logout.acceptable_until, now).await;
         drop(used.map_err(super::super::finish::not_first)?);
-        let mark = match (&logout.session_id, &logout.subject) {
-            (Some(sid), _) => ProviderMark::sid(&self.digest, &logout.issuer, sid),
-            (None, Some(sub)) => ProviderMark::sub(&self.digest, &logout.issuer, sub),
-            // The verifier lets none such through.
-            (None, None) => return Err(Denial::Rejected(Reason::ClaimMissing.into())),
+        let (key, issuer) = (&self.digest, logout.issuer.as_str());
+        let marks: Vec<ProviderMark> = match (&logout.session_id, &logout.subject) {
+            (None, sub) => sub.iter().map(|sub| ProviderMark::sub(key, issuer, sub)).collect(),
+            // It may be one that we were not told the `sid` of: then it is one of the person's (2.7).
+            (Some(sid), sub) => {
+                let unnamed = sub.iter().map(|sub| ProviderMark::without_sid(key, issuer, sub));
+                std::iter::once(ProviderMark::sid(key, issuer, sid)).chain(unnamed).collect()
+            }
         };
         // None that it may mean lasts longer.
         let until = now.plus(self.times.lifetime);
+        let orders: Vec<(Mark, UnixTime)> = marks.into_iter().map(|mark| (Mark::AtProvider(mark), until)).collect();
         // Where other replicas cannot be told yet they will be.
-        let told = self.lasting.store.end(&[(Mark::AtProvider(mark), until)], now).await.is_ok();
+        let told = self.lasting.store.end(&orders, now).await.is_ok();
         let by = if logout.session_id.is_some() { "sid" } else { "sub" };
         if let Some(provider) = found {
             self.telemetry.emit(ProviderLogout { provider, by, everywhere: told });
@@ -73,42 +77,47 @@ impl Gate {
         snapshot: &Arc<Snapshot>,
         token: &Arc<[u8]>,
     ) -> Result<(Option<ProviderId>, Result<Verified<LogoutToken>, Reject>), Denial> {
+        let encrypted = is_encrypted(token);
+        // Nobody has signed it yet, and anybody can encrypt to us: strangers must not fill the pool that logins need.
+        let place =
+            if encrypted { Some(self.sealed_logouts.try_acquire().map_err(|_| Denial::Overloaded)?) } else { None };
         let (judge, snapshot, token) = (Arc::clone(&self.judge), Arc::clone(snapshot), Arc::clone(token));
         let now = self.clock.now();
-        self.in_pool(is_encrypted(&token), move || match judge.of_logout(&snapshot, &token) {
-            Ok(entry) => (Some(entry.config().id.clone()), judge.logout_token(entry, &token, now)),
-            Err(reject) => (None, Err(reject)),
-        })
-        .await
+        let judged = self.in_pool(encrypted, move || {
+            let mut of = None;
+            let verdict = judge.logout_token(&snapshot, &token, now, &mut of);
+            (of, verdict)
+        });
+        let judged = judged.await;
+        drop(place);
+        judged
     }
 }
 
 impl Judge {
-    /// The provider whose rules a logout token is held to: by what it says of itself, which decides nothing else.
-    fn of_logout<'s>(&self, snapshot: &'s Snapshot, token: &[u8]) -> Result<&'s ProviderEntry, Reject> {
-        let mut received = Received::parse(token)?;
-        let hint = if received.is_encrypted() {
-            match received.open(&self.decryption)? {
-                Some(opened) => opened.token()?.hint()?,
-                None => Hint::default(),
-            }
-        } else {
-            received.hint()?
-        };
-        let issuer = hint.issuer.as_deref().ok_or_else(|| Reject::new(Reason::IssuerMissing, "no `iss`"))?;
-        let of =
-            |entry: &&ProviderEntry| entry.config().oidc().is_some_and(|own| hint.audiences.contains(&own.client_id));
-        let unknown = || Reject::new(Reason::IssuerUnknown, "no provider of logins is called so, or not for us");
-        snapshot.by_issuer(issuer).find(of).ok_or_else(unknown)
-    }
-
+    /// The claims of a logout token. `of` becomes the provider whose rules it is held to: by what it says of itself, which
+    /// decides nothing else.
     fn logout_token(
         &self,
-        entry: &ProviderEntry,
+        snapshot: &Snapshot,
         token: &[u8],
         now: UnixTime,
+        of: &mut Option<ProviderId>,
     ) -> Result<Verified<LogoutToken>, Reject> {
-        let expect = entry.oidc(now)?;
-        Received::parse(token)?.logout_token(&expect.logout_expect(&self.config, &self.decryption), now)
+        let opened;
+        let mut received = Received::parse(token)?;
+        if received.is_encrypted() {
+            let none = || Reject::new(Reason::TokenMalformed, "encrypted, and nothing in it");
+            opened = received.open(&self.decryption)?.ok_or_else(none)?;
+            received = opened.token()?;
+        }
+        let hint = received.hint()?;
+        let issuer = hint.issuer.as_deref().ok_or_else(|| Reject::new(Reason::IssuerMissing, "no `iss`"))?;
+        let is_for =
+            |entry: &&ProviderEntry| entry.config().oidc().is_some_and(|own| hint.audiences.contains(&own.client_id));
+        let unknown = || Reject::new(Reason::IssuerUnknown, "no provider of logins is called so, or not for us");
+        let entry = snapshot.by_issuer(issuer).find(is_for).ok_or_else(unknown)?;
+        *of = Some(entry.config().id.clone());
+        received.logout_token(&entry.oidc(now)?.logout_expect(&self.config, &self.decryption), now)
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::Gate;
+use super::super::finish::rejected;
+use super::super::{Denial, Gate};
 use super::Credential;
 use crate::base::limits::{EXCHANGE_SECS, FETCH_CONNECT_SECS};
 use crate::base::{Secret, UnixTime};
@@ -13,8 +14,8 @@ use crate::config::RemoteUrl;
 use crate::provider::fetch::{Answer, Request, Times};
 use crate::provider::{OidcEntry, ProviderEntry};
 use crate::request::CLIENT_ASSERTION_TYPE;
+use crate::verify::Reason;
 use crate::verify::jose::{Discovery, EndpointError, PushedRequest, TokenResponse};
-use crate::verify::{Reason, Reject};
 
 /// UserInfo as it came.
 pub(super) enum UserInfoBody {
@@ -40,7 +41,7 @@ impl Gate {
         code: &str,
         verifier: &str,
         now: UnixTime,
-    ) -> Result<TokenResponse, Reject> {
+    ) -> Result<TokenResponse, Denial> {
         let redirect_uri = self.redirect_uri(&provider.config().id);
         let fields = [
             ("grant_type", "authorization_code".to_owned()),
@@ -54,7 +55,7 @@ impl Gate {
         if answer.code() != 200 {
             return Err(refused(&answer, Reason::TokenEndpointFailed));
         }
-        TokenResponse::read(answer.body())
+        TokenResponse::read(answer.body()).map_err(Denial::Rejected)
     }
 
     /// The name of a request that the provider keeps.
@@ -65,15 +66,16 @@ impl Gate {
         discovery: &Discovery,
         fields: Vec<(&'static str, String)>,
         now: UnixTime,
-    ) -> Result<String, Reject> {
-        let none = || Reject::new(Reason::PushFailed, "the provider has no endpoint for pushed requests");
+    ) -> Result<String, Denial> {
+        let none = || rejected(Reason::PushFailed, "the provider has no endpoint for pushed requests");
+        let _place = self.clients.place(&provider.config().id)?;
         let endpoint = discovery.pushed_authorization_request_endpoint.as_deref().ok_or_else(none)?;
         let answer = self.post(provider, entry, endpoint, fields, Reason::PushFailed, now).await?;
         // 201, and 200 of those who read the draft.
         if !matches!(answer.code(), 200 | 201) {
             return Err(refused(&answer, Reason::PushFailed));
         }
-        Ok(PushedRequest::read(answer.body())?.request_uri)
+        Ok(PushedRequest::read(answer.body()).map_err(Denial::Rejected)?.request_uri)
     }
 
     /// A form to one of the provider's endpoints, in our own name.
@@ -85,13 +87,13 @@ impl Gate {
         mut fields: Vec<(&'static str, String)>,
         failed: Reason,
         now: UnixTime,
-    ) -> Result<Answer, Reject> {
-        let url = RemoteUrl::parse(endpoint).map_err(|message| Reject::new(Reason::EndpointMalformed, message))?;
+    ) -> Result<Answer, Denial> {
+        let url = RemoteUrl::parse(endpoint).map_err(|message| rejected(Reason::EndpointMalformed, message))?;
         let named = fields.iter().any(|(name, _)| *name == "client_id");
         let credential = self.clients.get(&provider.config().id);
         match credential {
             Some(Credential::Key(_)) => {
-                let assertion = self.client_assertion(provider, entry, failed, now).await?;
+                let assertion = self.client_assertion(provider, entry, now).await?;
                 fields.push(("client_assertion_type", CLIENT_ASSERTION_TYPE.to_owned()));
                 fields.push(("client_assertion", assertion));
             }
@@ -113,28 +115,26 @@ impl Gate {
         &self,
         provider: &ProviderEntry,
         entry: OidcEntry<'_>,
-        failed: Reason,
         now: UnixTime,
-    ) -> Result<String, Reject> {
-        let id = self.token_id().map_err(|error| Reject::new(failed, error))?;
+    ) -> Result<String, Denial> {
+        let id = self.token_id().map_err(|error| self.internal(&error))?;
         let (clients, provider) = (self.clients.clone(), provider.config().id.clone());
         let (client_id, issuer) = (entry.own.client_id.clone(), entry.own.issuer.clone());
         let job = move || match clients.get(&provider) {
             Some(Credential::Key(key)) => Some(key.client_assertion(&client_id, &issuer, &id, now)),
             Some(Credential::Secret(_)) | None => None,
         };
-        let busy = |_| Reject::new(failed, "no room to sign the client's assertion");
-        let signed = self.pool.run(job).await.map_err(busy)?;
-        signed
-            .ok_or_else(|| Reject::new(failed, "no key to sign the client's assertion with"))?
-            .map_err(|error| Reject::new(failed, error))
+        match self.pool.run(job).await.map_err(|_| Denial::Overloaded)? {
+            Some(signed) => signed.map_err(|error| self.internal(&error)),
+            None => Err(self.internal(&"no key to sign the client's assertion with")),
+        }
     }
 
     /// UserInfo about whoever the access token is of.
-    pub(super) async fn userinfo(&self, endpoint: &str, access_token: &Secret<String>) -> Result<UserInfoBody, Reject> {
-        let url = RemoteUrl::parse(endpoint).map_err(|message| Reject::new(Reason::EndpointMalformed, message))?;
-        let failed = |what: &dyn std::fmt::Display| Reject::new(Reason::UserInfoFailed, what);
-        let no_header = || Reject::new(Reason::TokenResponseMalformed, "an access token that fits no header");
+    pub(super) async fn userinfo(&self, endpoint: &str, access_token: &Secret<String>) -> Result<UserInfoBody, Denial> {
+        let url = RemoteUrl::parse(endpoint).map_err(|message| rejected(Reason::EndpointMalformed, message))?;
+        let failed = |what: &dyn std::fmt::Display| rejected(Reason::UserInfoFailed, what);
+        let no_header = || rejected(Reason::TokenResponseMalformed, "an access token that fits no header");
         let request = Request::get(url).accept("application/jwt, application/json;q=0.9").within(times());
         let request = request.bearer(access_token).ok_or_else(no_header)?;
         let answer = self.fetch(request, Reason::UserInfoFailed).await?;
@@ -148,18 +148,18 @@ impl Gate {
         }
     }
 
-    async fn fetch(&self, request: Request, failed: Reason) -> Result<Answer, Reject> {
-        let none = || Reject::new(failed, "there is no way out");
+    async fn fetch(&self, request: Request, failed: Reason) -> Result<Answer, Denial> {
+        let none = || rejected(failed, "there is no way out");
         let fetcher = self.refresher.get().and_then(|refresher| refresher.fetcher()).ok_or_else(none)?;
-        fetcher.send(request).await.map_err(|error| Reject::new(failed, error))
+        fetcher.send(request).await.map_err(|error| rejected(failed, error))
     }
 }
 
 /// Why an endpoint did not give what was asked for. What the provider has written besides its code is for nobody's log.
-fn refused(answer: &Answer, failed: Reason) -> Reject {
+fn refused(answer: &Answer, failed: Reason) -> Denial {
     let status = answer.code();
     let Some(EndpointError { code }) = EndpointError::read(answer.body()) else {
-        return Reject::new(failed, format_args!("answered with {status}"));
+        return rejected(failed, format_args!("answered with {status}"));
     };
     let reason = match code.as_str() {
         "invalid_grant" => Reason::CodeRefused,
@@ -168,5 +168,5 @@ fn refused(answer: &Answer, failed: Reason) -> Reject {
         _ if status >= 500 => failed,
         _ => Reason::RequestRefused,
     };
-    Reject::new(reason, format_args!("answered with {status}, {code}"))
+    rejected(reason, format_args!("answered with {status}, {code}"))
 }

@@ -101,8 +101,8 @@ impl Gate {
         let code = login.code.filter(|code| !code.is_empty());
         let code = code.ok_or_else(|| rejected(Reason::CallbackMalformed, "neither a code nor an error"))?;
 
-        let tokens = self.tokens_for(provider, entry, discovery, code, verifier, now).await;
-        let tokens = tokens.map_err(Denial::Rejected)?;
+        let place = self.clients.place(&state.provider)?;
+        let tokens = self.tokens_for(provider, entry, discovery, code, verifier, now).await?;
         if tokens.dpop {
             let detail = "an access token that is bound to a key, which was not asked for";
             return Err(rejected(Reason::TokenResponseMalformed, detail));
@@ -134,7 +134,7 @@ impl Gate {
         let userinfo = match discovery.userinfo_endpoint.as_deref().filter(|_| entry.own.userinfo) {
             None => None,
             Some(endpoint) => {
-                let body = self.userinfo(endpoint, &ticket.tokens.access_token).await.map_err(Denial::Rejected)?;
+                let body = self.userinfo(endpoint, &ticket.tokens.access_token).await?;
                 let (body, subject) = (Arc::new(body), id_token.claims().subject.clone());
                 let judged = self.judged(snapshot, &state.provider, |snapshot, now| {
                     let (judge, body) = (Arc::clone(&self.judge), Arc::clone(&body));
@@ -145,6 +145,7 @@ impl Gate {
                 Some(judged.await?)
             }
         };
+        drop(place);
 
         let now = self.clock.now();
         // The same that judged: keys may be newer than when the answer came, and the settings are this generation's.

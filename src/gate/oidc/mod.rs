@@ -8,8 +8,12 @@ mod finish;
 
 use std::collections::HashMap;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::Denial;
+use crate::base::limits::EXCHANGES_AT_ONCE;
 use crate::base::{ProviderId, Secret};
-use crate::config::ClientCredential;
+use crate::config::{ClientCredential, Provider};
 use crate::request::ClientKey;
 
 pub use backchannel::LogoutRefused;
@@ -22,20 +26,42 @@ enum Credential {
     Secret(Secret<String>),
 }
 
-/// The same for every provider; one that is not here knows us as a public client.
-#[derive(Default)]
-pub(super) struct Clients(HashMap<ProviderId, Credential>);
+/// What we are to one provider.
+struct Client {
+    /// None where it knows us as a public client.
+    credential: Option<Credential>,
+    /// Room for logins that wait for it.
+    waiting: Semaphore,
+}
+
+/// The same for every provider of logins by OpenID Connect.
+pub(super) struct Clients(HashMap<ProviderId, Client>);
 
 impl Clients {
-    pub(super) fn new(credentials: Vec<(ProviderId, ClientCredential)>) -> Self {
+    pub(super) fn new(providers: &[Provider], credentials: Vec<(ProviderId, ClientCredential)>) -> Self {
         let ready = |credential| match credential {
             ClientCredential::Key(key, kid) => Credential::Key(ClientKey::new(key, kid)),
             ClientCredential::Secret(secret) => Credential::Secret(secret),
         };
-        Self(credentials.into_iter().map(|(id, credential)| (id, ready(credential))).collect())
+        let mut credentials: HashMap<ProviderId, ClientCredential> = credentials.into_iter().collect();
+        let ids = providers.iter().filter(|provider| provider.oidc().is_some()).map(|provider| provider.id.clone());
+        let client = |id: ProviderId| {
+            let credential = credentials.remove(&id).map(ready);
+            (id, Client { credential, waiting: Semaphore::new(EXCHANGES_AT_ONCE) })
+        };
+        Self(ids.map(client).collect())
     }
 
     fn get(&self, provider: &ProviderId) -> Option<&Credential> {
-        self.0.get(provider)
+        self.0.get(provider)?.credential.as_ref()
+    }
+
+    /// A place among those who wait for this provider, kept for as long as the value lives.
+    ///
+    /// # Errors
+    /// [`Denial::Overloaded`] when every place is taken.
+    fn place(&self, provider: &ProviderId) -> Result<SemaphorePermit<'_>, Denial> {
+        let client = self.0.get(provider).ok_or(Denial::ProvidersDown)?;
+        client.waiting.try_acquire().map_err(|_| Denial::Overloaded)
     }
 }

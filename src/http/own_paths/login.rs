@@ -24,15 +24,15 @@ impl OwnPaths {
             Ok(LoginStart::Redirect { location, set_cookies }) => with(respond::see_other(&location), &set_cookies),
             Ok(LoginStart::Post { action, fields, set_cookies }) => {
                 let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                with(pages::to_provider(&self.site, asked.locale, &action, &fields), &set_cookies)
+                with(pages::to_provider(asked.view(&self.site), &action, &fields), &set_cookies)
             }
-            Ok(LoginStart::Choose { options, rd, .. }) => pages::choose(&self.site, asked.locale, &options, &rd),
+            Ok(LoginStart::Choose { options, why, cannot, if_mapped, last, rd }) => {
+                let (options, cannot, if_mapped) = (&options, &cannot, &if_mapped);
+                let offer = pages::Offer { options, why: &why, cannot, if_mapped, last: last.as_ref(), rd: &rd };
+                pages::choose(asked.view(&self.site), &offer)
+            }
             Ok(LoginStart::AlreadySignedIn { location }) => respond::see_other(&location),
-            Err(denial) => {
-                // What was asked for goes back into the link: the gate looks at it again, as it did now.
-                let asked = Asked { target: rd.as_deref().unwrap_or(&self.site.home), ..asked };
-                respond::denied(&self.site, &asked, &denial, self.reference())
-            }
+            Err(refusal) => self.refused(&asked, &refusal),
         }
     }
 
@@ -55,7 +55,7 @@ impl OwnPaths {
             Err(refusal) if refusal.repost => {
                 let mut fields = vec![("SAMLResponse", posted.encoded.as_str()), (form::REPOSTED, "1")];
                 fields.extend(posted.relay_state.as_deref().map(|state| ("RelayState", state)));
-                pages::repost(&self.site, refusal.locale.unwrap_or(asked.locale), &fields)
+                pages::repost(asked.in_language(refusal.locale).view(&self.site), &fields)
             }
             Err(refusal) => self.refused(&asked, &refusal),
         }
@@ -78,7 +78,7 @@ impl OwnPaths {
             LoginDone::SignedIn { location, set_cookies } => with(respond::see_other(&location), &set_cookies),
             LoginDone::Confirm(confirm) => {
                 let confirm: &Confirm = &confirm;
-                with(pages::confirm(&self.site, asked.locale, confirm), &confirm.set_cookies)
+                with(pages::confirm(asked.view(&self.site), confirm), &confirm.set_cookies)
             }
         }
     }

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use http::{HeaderMap, HeaderValue, Method, Response};
 
 use super::navigation;
@@ -17,11 +17,13 @@ use super::pages::Site;
 use super::query::Query;
 use super::respond::{self, Asked, Fault};
 use crate::base::ProviderId;
-use crate::crypto::digest::Random;
-use crate::gate::{Cookies, Gate, IdentityHeaders, Reference};
+use crate::gate::{Cookies, Gate, IdentityHeaders};
 
 /// The style sheet, compiled in.
-const STYLE: &str = include_str!("../../../assets/style.css");
+pub(in crate::http) const STYLE: &str = include_str!("../../../assets/style.css");
+
+/// What a picture may do that is opened by itself: draw.
+const LOGO_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'";
 
 /// One of our own paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub enum OwnPath {
     Jwks,
     /// `assets/style.css`
     Style,
+    /// `assets/logo`, where there is one.
+    Logo,
     /// Anything else under the prefix.
     Unknown,
 }
@@ -68,6 +72,7 @@ impl OwnPath {
             "oidc/backchannel" => Self::Backchannel,
             "jwks.json" => Self::Jwks,
             "assets/style.css" => Self::Style,
+            "assets/logo" => Self::Logo,
             _ => Self::Unknown,
         }
     }
@@ -75,7 +80,7 @@ impl OwnPath {
     /// What it takes, as the `Allow` header writes it.
     const fn allow(self) -> &'static str {
         match self {
-            Self::Login | Self::Session | Self::Metadata | Self::Jwks | Self::Style => "GET, HEAD",
+            Self::Login | Self::Session | Self::Metadata | Self::Jwks | Self::Style | Self::Logo => "GET, HEAD",
             // A look at the headers alone must not spend the code.
             Self::Callback(_) => "GET",
             Self::Confirm | Self::Extend | Self::Acs | Self::Backchannel => "POST",
@@ -127,7 +132,6 @@ pub trait EService: Sync {
 pub struct OwnPaths {
     gate: Arc<Gate>,
     site: Arc<Site>,
-    random: Arc<dyn Random>,
     /// The paths of `acs_aliases`.
     acs_aliases: Vec<String>,
     /// Providers of logins by OpenID Connect: each has an address of its own.
@@ -137,16 +141,10 @@ pub struct OwnPaths {
 impl OwnPaths {
     /// Puts them together. `acs_aliases` are full addresses on our origin, or paths; `callbacks` are the providers of
     /// logins by OpenID Connect.
-    pub fn new(
-        gate: Arc<Gate>,
-        site: Arc<Site>,
-        random: Arc<dyn Random>,
-        acs_aliases: &[String],
-        callbacks: Vec<ProviderId>,
-    ) -> Self {
+    pub fn new(gate: Arc<Gate>, site: Arc<Site>, acs_aliases: &[String], callbacks: Vec<ProviderId>) -> Self {
         let acs_aliases =
             acs_aliases.iter().map(|alias| alias.strip_prefix(&site.origin).unwrap_or(alias).to_owned()).collect();
-        Self { gate, site, random, acs_aliases, callbacks }
+        Self { gate, site, acs_aliases, callbacks }
     }
 
     /// Which of ours `path` is, in normal form; none when it belongs to the e-service.
@@ -197,7 +195,7 @@ impl OwnPaths {
         match path {
             OwnPath::Login => self.login(request).await,
             OwnPath::Acs => self.acs(request, form).await,
-            OwnPath::Callback(place) => self.callback(place, request).await,
+            OwnPath::Callback(place) => without_address(self.callback(place, request).await),
             OwnPath::Backchannel => self.backchannel(form).await,
             OwnPath::Confirm => self.confirm(request, form).await,
             OwnPath::Logout if request.method == Method::POST => self.logout(request).await,
@@ -207,9 +205,20 @@ impl OwnPaths {
             OwnPath::Extend => self.extend(request),
             OwnPath::Metadata => respond::document("application/samlmetadata+xml", self.gate.sp_metadata()),
             OwnPath::Jwks => respond::document("application/jwk-set+json", self.gate.jwks()),
-            OwnPath::Style => style(),
+            OwnPath::Style => asset("text/css; charset=utf-8", Bytes::from_static(STYLE.as_bytes())),
+            OwnPath::Logo => self.logo(request),
             OwnPath::Unknown => respond::fault(&self.site, &self.asked(request), Fault::NotFound, None),
         }
+    }
+
+    fn logo(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
+        let Some(logo) = &self.site.own.logo else {
+            return respond::fault(&self.site, &self.asked(request), Fault::NotFound, None);
+        };
+        let mut out = asset(logo.media_type, logo.bytes.clone());
+        // Also where somebody opens it by itself, nothing in it runs or loads.
+        out.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(LOGO_POLICY));
+        out
     }
 
     /// How to answer. `navigation` is false: a refusal here never leads to `login` again, which could go on for ever.
@@ -220,19 +229,22 @@ impl OwnPaths {
             grpc: false,
             locale: navigation::locale(request.query.get("locale").as_deref(), request.headers),
             target: &self.site.home,
+            now: self.gate.now(),
         }
-    }
-
-    fn reference(&self) -> Reference {
-        Reference::new(&*self.random).unwrap_or(Reference::NONE)
     }
 }
 
-/// The style sheet holds nothing of anyone's: it may be kept for an hour.
-fn style() -> Response<Bytes> {
-    let mut out = respond::document("text/css; charset=utf-8", STYLE);
+/// The address of a callback holds a code and a state: a page that is shown there tells it to nobody, not even to the
+/// e-service that its links lead to (RFC 9700, 4.2.4).
+fn without_address(mut answer: Response<Bytes>) -> Response<Bytes> {
+    answer.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
+    answer
+}
+
+/// It holds nothing of anyone's: it may be kept for an hour.
+fn asset(media_type: &'static str, body: Bytes) -> Response<Bytes> {
+    let mut out = respond::document(media_type, body);
     out.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
-    out.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
     out
 }
 
@@ -254,6 +266,7 @@ mod tests {
             ("oidc/backchannel", OwnPath::Backchannel, "POST"),
             ("jwks.json", OwnPath::Jwks, "GET, HEAD"),
             ("assets/style.css", OwnPath::Style, "GET, HEAD"),
+            ("assets/logo", OwnPath::Logo, "GET, HEAD"),
         ] {
             assert_eq!(OwnPath::named(name), path);
             for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {

@@ -11,15 +11,15 @@ use crate::http::{cookies, pages};
 impl OwnPaths {
     /// The question; a link from anywhere may lead here.
     pub(super) fn logout_ask(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
-        let locale = self.asked(request).locale;
+        let asked = self.asked(request);
         // Back from a logout at the provider.
         if request.query.flag("done") && self.gate.session_info(&request.cookies).is_none() {
-            return pages::logged_out(&self.site, locale, pages::LoggedOut::default());
+            return pages::logged_out(asked.view(&self.site), &pages::LoggedOut::default());
         }
-        pages::logout_ask(&self.site, locale)
+        pages::logout_ask(asked.view(&self.site))
     }
 
-    /// Ends the session, and says the same whether there was one or not.
+    /// Ends the session, and says what was ended and what was not.
     pub(super) async fn logout(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
         let mut ended = self.gate.logout(&request.cookies).await;
         let untold = match ended.tell.take() {
@@ -28,9 +28,10 @@ impl OwnPaths {
         };
         let asked = self.asked(request);
         let mut out = if asked.page {
+            let session = if ended.was_signed_in { pages::Session::Ended } else { pages::Session::None };
             let (at_provider, spreading) = (ended.at_provider.as_ref(), !ended.everywhere);
-            let said = pages::LoggedOut { at_provider, spreading, untold, ..Default::default() };
-            pages::logged_out(&self.site, asked.locale, said)
+            let said = pages::LoggedOut { session, at_provider, spreading, untold, ..Default::default() };
+            pages::logged_out(asked.view(&self.site), &said)
         } else {
             let mut out = respond::document("application/json", Bytes::new());
             out.headers_mut().remove(http::header::CONTENT_TYPE);

@@ -28,16 +28,16 @@ impl OwnPaths {
                     Some(Answer::Redirect(location)) => respond::see_other(&location),
                     Some(Answer::Post { action, fields }) => {
                         let fields: Vec<(&str, &str)> = fields.iter().map(|(n, value)| (*n, value.as_str())).collect();
-                        pages::to_provider(&self.site, asked.locale, &action, &fields)
+                        pages::to_provider(asked.view(&self.site), &action, &fields)
                     }
-                    None => pages::logged_out(&self.site, asked.locale, pages::LoggedOut::default()),
+                    None => pages::logged_out(asked.view(&self.site), &pages::LoggedOut::default()),
                 };
                 cookies::set_all(out.headers_mut(), &set_cookies);
                 out
             }
             Ok(SingleLogout::Answered { label, ended }) => {
                 let there = Some((label.as_str(), ended));
-                pages::logged_out(&self.site, asked.locale, pages::LoggedOut { there, ..Default::default() })
+                pages::logged_out(asked.view(&self.site), &pages::LoggedOut { there, ..Default::default() })
             }
             Err(refused) => respond::logout_refused(&self.site, &asked, &refused.denial, refused.reference),
         }

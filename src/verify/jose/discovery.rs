@@ -60,8 +60,12 @@ impl Discovery {
         if !all.texts("response_types_supported")?.unwrap_or_default().iter().any(|kind| kind == "code") {
             return Err(malformed("`response_types_supported` has no `code`"));
         }
-        // OpenID Connect leaves PKCE open; a provider that says what it knows must know S256 (OSP 2.1.8).
+        // OpenID Connect leaves PKCE open; a provider that says what it knows must know S256 (OSP 2.1.8), which is what it
+        // will be sent.
         let pkce = all.texts("code_challenge_methods_supported")?;
+        if pkce.as_ref().is_some_and(|methods| !methods.iter().any(|method| method == "S256")) {
+            return Err(malformed("`code_challenge_methods_supported` has no `S256`"));
+        }
         let signing = all.texts("id_token_signing_alg_values_supported")?;
         let signing = signing.ok_or_else(|| malformed("no `id_token_signing_alg_values_supported`"))?;
         let id_token_algorithms: AlgorithmSet =

@@ -8,8 +8,11 @@ use super::registered::Registered;
 use super::rules::{audience, issuer, replay_id, required, times};
 use super::{Decryption, KeySet};
 use crate::base::UnixTime;
+use crate::base::limits::LOGOUT_TOKEN_SECS;
 use crate::crypto::trusted::AlgorithmSet;
 use crate::verify::{Reason, Reject, Verified};
+
+const LONGEST: Duration = Duration::from_secs(LOGOUT_TOKEN_SECS);
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
@@ -70,8 +73,13 @@ pub(super) fn read(
     issuer(&claims, expect.issuer)?;
     audience(&claims, &[expect.client_id])?;
     let exp = required(claims.exp, "exp")?;
-    required(claims.iat, "iat")?;
+    let issued_at = required(claims.iat, "iat")?;
     times(&claims, expect.clock_skew, now)?;
+    let end = exp.min(issued_at.plus(LONGEST)).plus(expect.clock_skew);
+    if now >= end {
+        let detail = format_args!("made at {issued_at}, which is too long ago for a logout token");
+        return Err(Reject::new(Reason::Expired, detail));
+    }
     required(claims.jti.as_deref(), "jti")?;
     if claims.sub.is_none() && claims.sid.is_none() {
         return Err(Reject::new(Reason::ClaimMissing, "neither `sub` nor `sid`"));
@@ -82,6 +90,6 @@ pub(super) fn read(
         subject: owned(claims.sub.as_deref()),
         session_id: owned(claims.sid.as_deref()),
         replay_id: replay_id(&claims, &signed),
-        acceptable_until: exp.plus(expect.clock_skew),
+        acceptable_until: end,
     }))
 }

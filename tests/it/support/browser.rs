@@ -61,13 +61,7 @@ impl Browser {
         if let Some(authority) = authority {
             trust(home.path(), authority);
         }
-        let mut command = Command::new(CHROMEDRIVER);
-        // The browser looks for its trusted authorities under its home (sql:$HOME/.pki/nssdb).
-        command.arg("--port=0").env("HOME", home.path()).env("XDG_CONFIG_HOME", home.path().join("config"));
-        command.env("XDG_CACHE_HOME", home.path().join("cache")).current_dir(home.path());
-        let (driver, port) = Program::start(command, |line| {
-            line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok()
-        });
+        let (driver, port) = drive(home.path());
         let session = Session::start(([127, 0, 0, 1], port).into(), capabilities(home.path(), profile, hosts))
             .await
             .unwrap_or_else(|e| panic!("{e}\n{}", driver.said()));
@@ -163,32 +157,6 @@ impl Browser {
         names
     }
 
-    /// Whether pages are told that the person wants dark colours.
-    pub async fn prefers_dark(&self, dark: bool) {
-        let value = if dark { "dark" } else { "light" };
-        let features = json!([{ "name": "prefers-color-scheme", "value": value }]);
-        self.session.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await.unwrap();
-    }
-
-    /// What axe-core finds against WCAG 2.2, levels A and AA, and against common sense, on the page as it stands: one
-    /// line for each rule, with the places.
-    pub async fn accessibility(&self) -> Vec<String> {
-        let folder = std::env::var("GRINDVAKT_PEERS_NPM")
-            .expect("GRINDVAKT_PEERS_NPM names the folder with the npm packages; `make test` sets it");
-        let axe = std::fs::read_to_string(Path::new(&folder).join("axe-core/axe.min.js")).unwrap();
-        self.session.run(&axe, &[]).await.unwrap();
-        let script = r#"
-            const levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-            return axe.run(document, { runOnly: { type: "tag", values: levels } }).then(found => ({
-                rules: found.passes.length,
-                broken: found.violations.map(rule =>
-                    rule.id + ": " + rule.help + ": " + rule.nodes.map(node => node.target.join(" ")).join(", ")),
-            }));"#;
-        let found = self.session.run(script, &[]).await.unwrap();
-        assert!(found["rules"].as_u64().unwrap() > 10, "nothing was looked at: {found}");
-        found["broken"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
-    }
-
     /// Saves what the window shows, and says where. Never fails: it is called when something else has.
     pub async fn picture(&self, what: &str) -> String {
         let path = pictures().join(format!("{}-{what}.png", self.name));
@@ -209,7 +177,7 @@ impl Browser {
         }
     }
 
-    async fn first(&self, css: &str) -> Result<Element, WebDriverError> {
+    pub(super) async fn first(&self, css: &str) -> Result<Element, WebDriverError> {
         self.session.find(css).await?.into_iter().next().ok_or_else(not_yet)
     }
 
@@ -236,6 +204,25 @@ impl Drop for Browser {
             let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
         }
     }
+}
+
+/// Starts the driver. It looks for a port that is free for IPv6 and takes the same one for IPv4, which somebody else may
+/// have: then once more.
+fn drive(home: &Path) -> (Program, u16) {
+    let mut said = String::new();
+    for _ in 0..5 {
+        let mut command = Command::new(CHROMEDRIVER);
+        // The browser looks for its trusted authorities under its home (sql:$HOME/.pki/nssdb).
+        command.arg("--port=0").env("HOME", home).env("XDG_CONFIG_HOME", home.join("config"));
+        command.env("XDG_CACHE_HOME", home.join("cache")).current_dir(home);
+        let port =
+            |line: &str| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok();
+        match Program::try_start(command, port) {
+            Ok(started) => return started,
+            Err(why) => said = why,
+        }
+    }
+    panic!("{said}");
 }
 
 fn not_yet() -> WebDriverError {

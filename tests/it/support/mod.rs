@@ -2,7 +2,11 @@
 
 #[cfg(feature = "peers")]
 pub mod browser;
+#[cfg(feature = "peers")]
+pub mod eyes;
 pub mod openid;
+#[cfg(feature = "peers")]
+pub mod png;
 pub mod process;
 #[cfg(feature = "peers")]
 pub mod program;

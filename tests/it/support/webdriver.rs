@@ -113,6 +113,15 @@ impl Session {
         self.post(&format!("element/{}/click", element.0), json!({})).await.map(drop)
     }
 
+    /// Presses and lets go of a key, wherever the focus is (17.4.2: letters are themselves, others have code points of
+    /// their own).
+    pub async fn key(&self, key: char) -> Result<(), WebDriverError> {
+        let value = key.to_string();
+        let steps = ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": value }));
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": steps });
+        self.post("actions", json!({ "actions": [keyboard] })).await.map(drop)
+    }
+
     /// Runs a function body in the page; `arguments` are its arguments.
     pub async fn run(&self, script: &str, arguments: &[Value]) -> Result<Value, WebDriverError> {
         self.post("execute/sync", json!({ "script": script, "args": arguments })).await

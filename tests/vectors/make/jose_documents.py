@@ -163,6 +163,7 @@ def discovery() -> list:
     one("algorithms-missing", "discovery_malformed", "No algorithms.", id_token_signing_alg_values_supported=DROP)
     one("algorithms-none", "discovery_malformed", "No algorithm that is taken.", id_token_signing_alg_values_supported=["none", "HS256"])
     one("algorithms-number", "discovery_malformed", "A number among them.", id_token_signing_alg_values_supported=["RS256", 1])
+    one("pkce-plain-alone", "discovery_malformed", "PKCE, and not by S256.", code_challenge_methods_supported=["plain"])
     for flag in ("claims_parameter_supported", "request_parameter_supported", "authorization_response_iss_parameter_supported"):
         one(f"{flag}-text", "discovery_malformed", f"`{flag}` is a text.", **{flag: "true"})
         one(f"{flag}-number", "discovery_malformed", f"`{flag}` is a number.", **{flag: 1})
