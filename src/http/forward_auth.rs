@@ -15,7 +15,7 @@
 
 use std::str::FromStr;
 
-use http::header::{COOKIE, HeaderName, LOCATION, UPGRADE};
+use http::header::{COOKIE, HeaderName, LOCATION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 
@@ -99,6 +99,10 @@ fn original<B>(dialect: Dialect, prefix: &str, question: &Request<B>) -> Result<
     if !target.starts_with('/') {
         return Err("the address that is asked about does not begin with a slash");
     }
+    // Ours ends there, and the e-service's may not: what the proxy passes on is the whole of it (T46).
+    if target.contains('#') {
+        return Err("the address that is asked about holds a fragment");
+    }
     let target = PathAndQuery::from_str(target).map_err(|_| "the address that is asked about is malformed")?;
     let mut original = Request::new(());
     *original.uri_mut() = Uri::from(target);
@@ -115,10 +119,12 @@ fn decided_path(written: &str) -> Option<String> {
     (written.len() == normal.len()).then(|| normal.into_owned())
 }
 
-/// Whether a browser opens a WebSocket by it: such a request is bound to the pages that may.
+/// Whether a browser opens a WebSocket by it: such a request is bound to the pages that may. One over HTTP/2 has no key
+/// (RFC 8441, 5), and a proxy may keep `Upgrade` to itself.
 fn opens_websocket(headers: &HeaderMap) -> bool {
     let says = |name: &str| headers.get(name).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
-    headers.contains_key("sec-websocket-key") || says(UPGRADE.as_str()) || says("sec-fetch-mode")
+    let opening = [SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION].iter().any(|name| headers.contains_key(name));
+    opening || says(UPGRADE.as_str()) || says("sec-fetch-mode")
 }
 
 impl<U: Upstream> Generation<U> {
@@ -283,6 +289,12 @@ mod tests {
                 "/eid/auth/traefik",
                 &[("x-forwarded-uri", "evil"), ("x-forwarded-method", "GET")],
                 Err("the address that is asked about does not begin with a slash"),
+            ),
+            (
+                Nginx,
+                "/eid/auth/nginx",
+                &[("x-original-uri", "/om#/../ansokan"), get],
+                Err("the address that is asked about holds a fragment"),
             ),
             (Envoy, "/eid/auth/envoy/a/b?c=1", &[], Ok("GET /a/b?c=1")),
             (Envoy, "/eid/auth/envoy/", &[], Ok("GET /")),

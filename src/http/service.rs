@@ -339,7 +339,8 @@ impl<U: Upstream> Generation<U> {
         let route = &self.gate.route(path).name;
         self.telemetry.metrics().requests.answered(Some(route), counted::of_denial(denial));
         let navigation = navigation::is_navigation(request.method(), request.headers());
-        let asked = Asked { navigation, grpc: is_grpc(request), ..self.asked(request.headers(), &target) };
+        let grpc = self.answers_in_grpc(request);
+        let asked = Asked { navigation, grpc, ..self.asked(request.headers(), &target) };
         let reference = if let Denial::Internal(own) = denial { *own } else { self.reference() };
         self.gate.tell_denied(path, denial, &reference);
         respond::denied(&self.site, &asked, denial, reference).map(AnswerBody::from)
@@ -352,10 +353,17 @@ impl<U: Upstream> Generation<U> {
         reference: Option<Reference>,
     ) -> Response<AnswerBody> {
         self.telemetry.metrics().requests.answered(None, counted::of_fault(fault));
-        let asked = Asked { grpc: is_grpc(request), ..self.asked(request.headers(), &self.site.home) };
+        let grpc = self.answers_in_grpc(request);
+        let asked = Asked { grpc, ..self.asked(request.headers(), &self.site.home) };
         // What has been told of elsewhere has its reference already.
         let reference = reference.or_else(|| asked.page.then(|| self.gate.tell_fault(fault.code())));
         respond::fault(&self.site, &asked, fault, reference).map(AnswerBody::from)
+    }
+
+    /// Whether a refusal is gRPC's, which is a 200. Where proxies ask none is, on no path: to them a 200 is a yes (T48),
+    /// and whose question it was may not be known yet when it is refused. gRPC clients know what HTTP's own mean.
+    fn answers_in_grpc<B>(&self, request: &Request<B>) -> bool {
+        self.config.listen.forward_auth.is_empty() && is_grpc(request)
     }
 
     fn upstream_failed(&self, accept: Option<HeaderValue>, grpc: bool, failed: &Failed) -> Response<AnswerBody> {

@@ -4,6 +4,7 @@ use grindvakt_demo::Outcome;
 use http::{Method, StatusCode};
 
 use crate::support::process::Process;
+use crate::support::service::{H2, read, request, whole};
 use crate::support::{BASE, Client, Reply, World, metric};
 
 /// How a proxy asks about `target` for a client, in each dialect.
@@ -121,11 +122,21 @@ async fn nginx_gets_nothing_but_200_401_and_403() {
         ("GET", "//om/x", &[], 403, "bad_path"),
         ("GET", "/%6fm/x", &[], 403, "bad_path"),
         ("GET", "/om/%2e%2e/x", &[], 403, "bad_path"),
+        // A proxy may pass it on with the rest behind it: what is before it is not what the e-service reads.
+        ("GET", "/om#/../ansokan/1", &[], 403, "bad_forwarded"),
+        ("GET", "/om/x?a#/../../ansokan/1", &[], 403, "bad_forwarded"),
         ("GET", "/eid/login", &[], 403, "not_found"),
         ("GET", "/eid/auth/nginx", &[], 403, "not_found"),
         ("GET", "/om/x", &[("x-original-url", "https://x/ansokan")], 403, "bad_forwarded"),
         ("GET", "/om/x", &[("x-original-uri", "/ansokan")], 403, "bad_forwarded"),
         ("GET", "/ansokan/1", &[("sec-websocket-key", "x"), ("origin", "https://evil.example")], 403, "cross_site"),
+        (
+            "GET",
+            "/ansokan/1",
+            &[("sec-websocket-version", "13"), ("origin", "https://evil.example")],
+            403,
+            "cross_site",
+        ),
         ("GET", "/ansokan/1", &[("sec-websocket-key", "x"), ("origin", BASE)], 200, ""),
         ("GET", "/om/x", &[("sec-websocket-key", "x"), ("origin", "https://evil.example")], 200, ""),
     ] {
@@ -181,5 +192,40 @@ async fn a_login_that_failed_opens_nothing_to_a_proxy() {
     client.answer(&response, &relay_state).await;
     for dialect in DIALECTS {
         assert!(!ask(dialect, &client, "GET", "/ansokan/1").await.status.is_success(), "{dialect}");
+    }
+}
+
+/// gRPC hides a refusal in a 200, and to a proxy that asks every 200 is a yes (T48).
+#[tokio::test(flavor = "multi_thread")]
+async fn no_refusal_looks_like_a_yes() {
+    let mut world = trusting().await;
+    let questions = [
+        (Method::POST, "/eid/auth/envoy/ansokan/1", ""),
+        (Method::POST, "/eid/auth/envoy/ansokan//1", ""),
+        (Method::POST, "/eid/auth/envoy/ansokan/1;x", ""),
+        (Method::POST, "/eid/%61uth/envoy/ansokan/1", ""),
+        (Method::TRACE, "/eid/auth/envoy/ansokan/1", ""),
+        (Method::GET, "/eid/auth/envoy/ansokan/1", ""),
+        (Method::POST, "/eid/auth/traefik", "/ansokan/1"),
+        (Method::POST, "/eid/auth/traefik", "https://etjanst.example.se/ansokan/1"),
+        (Method::POST, "/eid/auth/traefik", "/om#/../ansokan/1"),
+        (Method::POST, "/eid/auth/nginx", "/ansokan/1"),
+    ];
+    for trusted in [true, false] {
+        if !trusted {
+            world.configure(|text| text.replace("127.0.0.1/32", "192.0.2.0/24")).await;
+        }
+        let h2 = H2::connect(world.public()).await;
+        for (method, path, uri) in &questions {
+            let question = request(&Client::new(world.public()), path)
+                .method(method)
+                .header("content-type", "application/grpc")
+                .header("x-forwarded-uri", *uri)
+                .header("x-forwarded-method", "POST")
+                .header("x-original-uri", *uri)
+                .header("x-original-method", "POST");
+            let (status, headers, ..) = read(h2.send(question.body(whole("")).unwrap()).await).await;
+            assert!(!status.is_success(), "trusted {trusted}: {method} {path} {uri}: {status} {headers:?}");
+        }
     }
 }
