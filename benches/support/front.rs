@@ -8,7 +8,7 @@ use grindvakt::config::{LoadedKeys, Provider, load_text};
 use grindvakt::crypto::digest::SystemRandom;
 use grindvakt::crypto::own::{SigningKey, generate_p256_pem};
 use grindvakt::gate::{BeginLogin, Cookies, FinishLogin, Gate, Lasting, LoginDone, LoginStart, Parts};
-use grindvakt::provider::{ProviderEntry, Snapshot};
+use grindvakt::provider::{Board, ProviderEntry, Snapshot};
 use grindvakt::session::Locale;
 use grindvakt::telemetry::Telemetry;
 use grindvakt_demo::{KnownService, Sign};
@@ -69,9 +69,11 @@ pub fn gate_of(text: &str, known: impl Fn(&Provider) -> ProviderEntry) -> Gate {
         config.providers.iter().map(|provider| provider.id.clone()),
         config.routes.all().map(|route| route.name.clone()),
     );
+    let (config, telemetry) = (Arc::new(config), Arc::new(telemetry.expect("metrics")));
     Gate::new(Parts {
         snapshot: Snapshot::new(entries),
-        config: Arc::new(config),
+        board: Arc::new(Board::new(&config, Arc::clone(&telemetry), None)),
+        config,
         keys: LoadedKeys {
             signing: vec![key()],
             decryption: Default::default(),
@@ -85,7 +87,7 @@ pub fn gate_of(text: &str, known: impl Fn(&Provider) -> ProviderEntry) -> Gate {
         lasting: Arc::new(Lasting::new(&SystemRandom::new(), NOW).expect("randomness")),
         clock,
         random: Arc::new(SystemRandom::new()),
-        telemetry: Arc::new(telemetry.expect("metrics")),
+        telemetry,
     })
     .expect("a gate")
 }
@@ -108,6 +110,9 @@ async fn log_in(gate: &Gate, saml: &Saml) -> String {
         rd: Some(PATH),
         eid: Some("bankid"),
         choose: false,
+        anyway: false,
+        counts: true,
+        from: None,
         locale: Locale::Sv,
         cookies: Cookies::new(&[]),
     };
@@ -123,6 +128,7 @@ async fn log_in(gate: &Gate, saml: &Saml) -> String {
     let finish = FinishLogin {
         saml_response: response.into_bytes(),
         relay_state: relay_state.as_deref(),
+        from: None,
         reposted: false,
         locale: Locale::Sv,
         cookies: Cookies::new(&held),

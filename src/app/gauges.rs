@@ -15,6 +15,7 @@ impl Shared {
     pub(super) fn observe(&self, current: &Generation, now: UnixTime) {
         let metrics = current.telemetry.metrics();
         providers(&metrics.state, current, now);
+        current.gate.board().observe(metrics, now);
         let overrides = self.workshop.lasting.overrides();
         metrics.state.provider_override.reset();
         for provider in &current.config.providers {

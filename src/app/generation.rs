@@ -19,8 +19,9 @@ use crate::http::upgrade;
 use crate::http::upstream::Connections;
 use crate::http::watchdog::{Limits, Looks};
 use crate::provider::fetch::Fetcher;
+use crate::provider::prober::{Prober, Probing};
 use crate::provider::source::Way;
-use crate::provider::{FeedFault, Feeds, Refresher};
+use crate::provider::{Board, FeedFault, Feeds, Refresher};
 use crate::session::CookieNames;
 use crate::telemetry::Telemetry;
 
@@ -71,17 +72,19 @@ impl Workshop {
         let providers = config.providers.iter().map(|provider| provider.id.clone());
         let routes = config.routes.all().map(|route| route.name.clone());
         let telemetry = Arc::new(self.telemetry.renewed(providers, routes));
+        let board = Board::new(&config, Arc::clone(&telemetry), before.map(|before| &**before.gate.board()));
         let gate = Gate::new(Parts {
             config: Arc::clone(&config),
             keys,
             snapshot: feeds.snapshot(),
+            board: Arc::new(board),
             lasting: Arc::clone(&self.lasting),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
             telemetry: Arc::clone(&telemetry),
         });
         let gate = Arc::new(gate?);
-        self.refresh(&config, feeds, &gate, &telemetry)?;
+        let probing = self.refresh(&config, feeds, &gate, &telemetry)?;
 
         let base = &config.service.base_url;
         let site = Arc::new(site(&config));
@@ -118,28 +121,39 @@ impl Workshop {
             random: Arc::clone(&self.random),
             forms: Arc::clone(&self.forms),
             config,
+            beside: Box::new(probing),
         };
         Ok(Built { generation, faults, warnings })
     }
 
-    /// Begins to keep a gate's providers up to date, for as long as there is the gate.
+    /// Begins to keep a gate's providers up to date, for as long as there is the gate, and to probe them, for as long as
+    /// there is the value.
     fn refresh(
         &self,
         config: &Config,
         feeds: Arc<Feeds>,
         gate: &Gate,
         telemetry: &Arc<Telemetry>,
-    ) -> Result<(), StartError> {
+    ) -> Result<Probing, StartError> {
         let runtime = self.side.handle();
-        let fetcher = if feeds.need_network() {
+        let probes = config.providers.iter().any(|provider| provider.probe);
+        let fetcher = if feeds.need_network() || probes {
             Some(Fetcher::new(&config.network, Arc::clone(&self.clock), runtime.clone()).map_err(StartError::Tls)?)
         } else {
             None
         };
+        let prober = Prober {
+            board: Arc::clone(gate.board()),
+            registry: gate.registry(),
+            fetcher: fetcher.clone(),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            environment: config.environment,
+        };
         let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
         let way = Way { fetcher, clock, random, telemetry: Arc::clone(telemetry) };
         gate.look_for_keys_by(Refresher::start(feeds, way, runtime, gate.registry()));
-        Ok(())
+        Ok(prober.start(runtime))
     }
 
     /// Connections of its own for each core.

@@ -3,6 +3,7 @@
 mod control;
 mod gauges;
 mod generation;
+mod health;
 mod reload;
 mod side;
 mod status;

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::json;
 
-use super::Shared;
+use super::{Shared, health};
 use crate::base::UnixTime;
 use crate::config::Override;
 use crate::http::admin::AdminState;
@@ -94,6 +94,8 @@ impl AdminState for Shared {
         let config = &current.config;
         let snapshot = current.gate.providers();
         let (given, words) = (self.workshop.lasting.overrides(), &config.overrides);
+        let board = current.gate.board();
+        let reports = board.reports(now);
         let providers = snapshot.all().iter().map(|provider| {
             let config = provider.config();
             let why_not = provider.usable(now).err();
@@ -111,6 +113,7 @@ impl AdminState for Shared {
                 "detail": why_not.map(|why| why.to_string()),
                 "loa": loa,
                 "valid_until": provider.until().map(|at| at.to_string()),
+                "health": reports.iter().find(|report| report.provider == config.id).map(health::report),
                 // An operator's word, which counts before what its health looks like.
                 "override": given.on(&config.id, words, now).as_ref().map(word_status),
             })
@@ -124,6 +127,8 @@ impl AdminState for Shared {
             // Not empty: an older configuration than the newest is in force, for these reasons.
             "config_refused": self.refused(),
             "store": self.store(),
+            // Every probe fails at once: nothing is known of any provider.
+            "egress_unknown": board.egress_broken(),
             "providers": providers.collect::<Vec<_>>(),
             "metadata": feeds.iter().map(feed_status).collect::<Vec<_>>(),
         });

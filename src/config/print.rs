@@ -278,6 +278,9 @@ fn provider(provider: &Provider) -> Table {
     table.insert("loa_map".into(), Value::Table(map.collect()));
     if provider.has_login() {
         table.insert("force_authn".into(), Value::Boolean(provider.force_authn));
+        if provider.has_login() {
+            table.insert("probe".into(), text(if provider.probe { "on" } else { "off" }));
+        }
     }
     match &provider.protocol {
         Protocol::Saml(own) => saml(&mut table, own),

@@ -85,6 +85,8 @@ fn read_provider(s: &mut Section<'_>, metadata: &[MetadataSource]) -> Option<Pro
     let label = s.text("label").map(|t| t.text);
     let methods = [Method::Any, Method::ThisDevice, Method::OtherDevice, Method::Card].map(|m| (m.name(), m));
     let method = s.choice("method", &methods).unwrap_or(Method::Any);
+    let words = [("on", true), ("off", false)];
+    let probe = if bearer { false } else { s.choice("probe", &words).unwrap_or(true) };
     let loa = levels(s, "loa");
     let loa_map = loa_map(s);
     let force_authn = bearer || s.flag("force_authn", true);
@@ -101,7 +103,7 @@ fn read_provider(s: &mut Section<'_>, metadata: &[MetadataSource]) -> Option<Pro
     };
     let (id, eid) = (id?, eid?);
     let label = label.unwrap_or_else(|| eid.to_string());
-    Some(Provider { id, eid, method, label, force_authn, loa, loa_map, protocol: protocol? })
+    Some(Provider { id, eid, method, label, force_authn, probe, loa, loa_map, protocol: protocol? })
 }
 
 fn read_saml(s: &mut Section<'_>, metadata: &[MetadataSource]) -> Option<SamlProvider> {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::cannot::{cannot_use, if_mapped};
 use super::finish::Context;
-use super::pick::{Pick, View, alternates, pick};
+use super::pick::Pick;
 use super::relay::RelayState;
 use super::step_up::{Principal, on_top};
 use super::target::Targets;
 use super::{BeginLogin, Cookies, Denial, Gate, LoginStart, Refusal, SameSite, SetCookie};
+use crate::base::UnixTime;
 use crate::base::limits::LOGINS_IN_FLIGHT;
-use crate::base::{ProviderId, UnixTime};
 use crate::policy::{Access, Route};
 use crate::provider::{ProviderEntry, Snapshot};
 use crate::request::{self, AuthnRequest, PostForm};
@@ -35,9 +35,7 @@ impl Gate {
         let mut picked = None;
         let begun = self.begin_at(&snapshot, route, rd.clone(), &login, now, &mut picked).await;
         begun.map_err(|denial| {
-            let forced = |id: &ProviderId| self.forced(id, now);
-            let view = View { now, forced: &forced };
-            let others = |provider: &ProviderEntry| alternates(&snapshot, route, &provider.config().eid, view);
+            let others = |provider: &ProviderEntry| self.alternates(route, &provider.config().eid, now);
             let alternates = picked.map(others).unwrap_or_default();
             let context = Context { provider: picked, ..Context::default() };
             Refusal { retry: Some(rd), locale: Some(login.locale), alternates, ..self.refuse(denial, &context) }
@@ -65,8 +63,8 @@ impl Gate {
         let at_the_door = session.is_none() && login.eid.is_none();
         let choose = login.choose || (at_the_door && self.maintenance_on(snapshot, route, now));
         let login = &BeginLogin { choose, ..*login };
-        let forced = |id: &ProviderId| self.forced(id, now);
-        let choose = |login: &BeginLogin<'_>| pick(snapshot, route, login, View { now, forced: &forced });
+        let past = self.past(&login.cookies, session.as_ref(), now);
+        let choose = |login: &BeginLogin<'_>| self.pick(snapshot, route, login, &past, now);
         let choice = match (&session, &lacks) {
             (Some(session), Some(lacks)) => on_top(snapshot, route, login, (session, lacks), now, &choose)?,
             _ => choose(login)?,
@@ -85,6 +83,7 @@ impl Gate {
                     principal: session.filter(|_| !opens).and_then(|session| self.principal(&session, provider, now)),
                 };
                 let start = self.send(provider, route, begun, login, now).await?;
+                self.board.begun(&provider.config().id, login.counts, login.from, now);
                 let asked = provider.asks(route, now).unwrap_or_default();
                 self.telemetry.emit(LoginBegun { provider: &provider.config().id, route: &route.name, asked: &asked });
                 Ok(start)

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::confirm::Pending;
-use super::pick::{View, alternates};
 use super::relay::RelayState;
 use super::step_up::is_another_person;
 use super::target::Targets;
 use super::{Cookies, Denial, FinishLogin, Gate, LoginDone, Refusal, SetCookie};
+use crate::base::UnixTime;
 use crate::base::limits::RELAY_STATE_BYTES;
-use crate::base::{ProviderId, UnixTime};
 use crate::identity::{self, Field, Identity};
 use crate::policy::{self, MeetsRoute};
 use crate::provider::{ProviderEntry, Snapshot};
@@ -118,6 +117,7 @@ impl Gate {
             snapshot = newer;
             done = self.finish_with(&snapshot, &begun, &line.instance, login, self.clock.now()).await;
         }
+        self.tell_board(&begun, done.as_ref().map(drop), login.from, self.clock.now());
         let provider = snapshot.by_id(&begun.state.provider);
         let context = Context { provider, begun: Some(&begun), ..Context::default() };
         done.map_err(|denial| self.refuse(denial, &context))
@@ -352,11 +352,7 @@ impl Gate {
         let alternates = match (state, provider.and_then(|id| self.config.providers.iter().find(|p| p.id == *id))) {
             (Some(state), Some(failed)) if retry.is_some() => {
                 let route = self.config.routes.find(Targets::path_of(&state.rd));
-                {
-                    let now = self.clock.now();
-                    let forced = |id: &ProviderId| self.forced(id, now);
-                    alternates(&self.registry.current(), route, &failed.eid, View { now, forced: &forced })
-                }
+                self.alternates(route, &failed.eid, self.clock.now())
             }
             _ => Vec::new(),
         };

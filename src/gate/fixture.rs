@@ -9,7 +9,7 @@ use crate::base::{Clock as _, ManualClock, Secret};
 use crate::config::{LoadedKeys, load_text};
 use crate::crypto::digest::SystemRandom;
 pub(crate) use crate::provider::fixture::{NOW, entries, in_trouble, key, loa};
-use crate::provider::{ProviderEntry, Snapshot};
+use crate::provider::{Board, ProviderEntry, Snapshot};
 use crate::session::Session;
 use crate::telemetry::Telemetry;
 
@@ -83,8 +83,10 @@ pub(crate) fn world_with(base_url: &str, entries: Vec<ProviderEntry>) -> World {
     let here = format!("[service]\nbase_url = \"{base_url}\"");
     let text = format!("environment = \"{environment}\"\n{}", CONFIG.replacen("[service]", &here, 1));
     let config = load_text(Path::new("g.toml"), &text).map_err(|problems| format!("{problems:?}")).unwrap();
+    let (config, telemetry) = (Arc::new(config), Arc::new(Telemetry::new([], []).unwrap()));
+    let board = Arc::new(Board::new(&config, Arc::clone(&telemetry), None));
     let gate = Gate::new(Parts {
-        config: Arc::new(config),
+        config,
         keys: LoadedKeys {
             signing: vec![key()],
             decryption: Default::default(),
@@ -96,10 +98,11 @@ pub(crate) fn world_with(base_url: &str, entries: Vec<ProviderEntry>) -> World {
             warnings: Vec::new(),
         },
         snapshot: Snapshot::new(entries),
+        board,
         lasting: Arc::new(Lasting::new(&SystemRandom::new(), clock.now()).unwrap()),
         clock: Arc::new(clock.clone()),
         random: Arc::new(SystemRandom::new()),
-        telemetry: Arc::new(Telemetry::new([], []).unwrap()),
+        telemetry,
     });
     World { gate: gate.unwrap(), clock }
 }

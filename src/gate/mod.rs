@@ -12,6 +12,7 @@ pub mod cookies;
 pub mod denial;
 mod finish;
 pub mod headers;
+mod health;
 mod judge;
 mod keys;
 mod logout;
@@ -46,7 +47,7 @@ use crate::config::{Config, Forced, LoadedKeys};
 use crate::crypto::digest::{HmacKey, NoRandomness, Random};
 use crate::crypto::own::SigningKey;
 use crate::identity::Field;
-use crate::provider::{Overrides, Refresher, Registry, Snapshot};
+use crate::provider::{Board, Overrides, Refresher, Registry, Snapshot};
 use crate::replay::Store;
 use crate::session::{CookieKey, CookieNames, CookieSealer, SessionTimes};
 use crate::telemetry::Telemetry;
@@ -60,6 +61,7 @@ use target::Targets;
 use token::TokenSigner;
 
 pub use crate::provider::Trouble;
+pub use crate::provider::failover::Differs;
 pub use bearer::Presented;
 pub use cookies::{Cookies, SameSite, SetCookie};
 pub use denial::{Denial, Reference, Refusal};
@@ -125,6 +127,8 @@ pub struct Parts {
     pub keys: LoadedKeys,
     /// The providers as they are at start.
     pub snapshot: Snapshot,
+    /// How they do.
+    pub board: Arc<Board>,
     /// What the gate before this one leaves.
     pub lasting: Arc<Lasting>,
     /// Wall time.
@@ -139,6 +143,7 @@ pub struct Parts {
 pub struct Gate {
     config: Arc<Config>,
     registry: Arc<Registry>,
+    board: Arc<Board>,
     refresher: OnceLock<Arc<Refresher>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -177,7 +182,7 @@ impl Gate {
     /// # Errors
     /// [`GateError`] says what is missing.
     pub fn new(parts: Parts) -> Result<Self, GateError> {
-        let Parts { config, keys, snapshot, lasting, clock, random, telemetry } = parts;
+        let Parts { config, keys, snapshot, board, lasting, clock, random, telemetry } = parts;
         if keys.signing.is_empty() {
             return Err(GateError::NoSigningKey);
         }
@@ -198,6 +203,7 @@ impl Gate {
         }
         Ok(Self {
             registry: Arc::new(Registry::new(snapshot)),
+            board,
             refresher: OnceLock::new(),
             signing: Arc::new(keys.signing),
             digest: HmacKey::new(&keys.digest),
@@ -234,6 +240,11 @@ impl Gate {
     /// Where the providers in force are put: what refreshes them writes here.
     pub fn registry(&self) -> Arc<Registry> {
         Arc::clone(&self.registry)
+    }
+
+    /// How the providers do.
+    pub const fn board(&self) -> &Arc<Board> {
+        &self.board
     }
 
     /// Has unknown keys looked for by `refresher`. Once: a further one is not taken.

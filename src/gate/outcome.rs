@@ -1,11 +1,13 @@
 //! What the use cases take and what they answer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Cookies, Denial, IdentityHeaders, SetCookie};
 use crate::base::{EidId, ProviderId, RouteName, UnixTime};
 use crate::provider::Trouble;
+use crate::provider::failover::Differs;
 use crate::replay::SessionId;
 use crate::session::{Locale, Session};
 
@@ -67,6 +69,13 @@ pub struct BeginLogin<'a> {
     pub eid: Option<&'a str>,
     /// Show the choice even where it is clear, and even with a session.
     pub choose: bool,
+    /// Begin whatever is known against the e-ID: the person has read it ("Försök ändå").
+    pub anyway: bool,
+    /// Whether a person did this, by a form of ours or by following a link: what else calls the address says nothing of
+    /// how many people want to log in.
+    pub counts: bool,
+    /// Where the client is, as far as we know it.
+    pub from: Option<IpAddr>,
     /// The person's language.
     pub locale: Locale,
     /// The request's cookies.
@@ -126,6 +135,17 @@ pub struct Choice {
     pub usable: bool,
     /// Why it may not get the person through; none when nothing is known against it.
     pub trouble: Option<Trouble>,
+    /// What would change for the person against what the e-ID usually gives: nothing, where the e-ID is well. Where
+    /// something does, it must be said, and the link to it must say `anyway`.
+    pub differs: Differs,
+}
+
+impl Choice {
+    /// Whether the person is told something of it: then a form or link to it says `anyway`, so that they are not asked
+    /// again.
+    pub const fn is_told_of(&self) -> bool {
+        self.trouble.is_some() || self.differs.any()
+    }
 }
 
 /// Why a person is asked which e-ID to use.
@@ -172,6 +192,8 @@ pub struct FinishLogin<'a> {
     pub saml_response: Vec<u8>,
     /// The RelayState field.
     pub relay_state: Option<&'a str>,
+    /// Where the client is, as far as we know it.
+    pub from: Option<IpAddr>,
     /// Whether a page of ours has posted it once more (see [`super::Refusal::repost`]).
     pub reposted: bool,
     /// The person's language as the request tells it; the login's own wins.

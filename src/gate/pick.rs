@@ -1,12 +1,22 @@
-//! Which provider a login goes to: at once when the choice is clear, otherwise the person says.
+//! Which provider a login goes to: at once when the choice is clear, otherwise the person says. What decides is
+//! `provider::failover`; here it is told what the providers, the route and the browser look like.
+
+use std::time::Duration;
 
 use super::outcome::{Choice, Why};
-use super::{BeginLogin, Denial};
+use super::{BeginLogin, Cookies, Denial, Gate};
 use crate::base::{EidId, ProviderId, UnixTime};
 use crate::config::Forced;
+use crate::identity::Field;
 use crate::policy::Route;
+use crate::provider::failover::{self, Identifier, Offer, Plan, Way, Wish};
 use crate::provider::{ProviderEntry, Snapshot, Trouble};
+use crate::session::{LoginState, Session};
+use crate::telemetry::FailedOver;
 use crate::verify::{Reason, Reject};
+
+/// For so long somebody who comes back without a session is taken for one whose login failed.
+const LATELY: Duration = Duration::from_secs(15 * 60);
 
 /// What to do about the choice of a provider.
 pub(super) enum Pick<'a> {
@@ -16,70 +26,117 @@ pub(super) enum Pick<'a> {
     Ask(Vec<Choice>, Why),
 }
 
-/// What is known of providers beside what they are: at one instant.
-#[derive(Clone, Copy)]
-pub(super) struct View<'v> {
-    /// The instant.
-    pub(super) now: UnixTime,
-    /// What an operator holds a provider at.
-    pub(super) forced: &'v dyn Fn(&ProviderId) -> Option<Forced>,
+/// What a browser tells of the logins before this one.
+#[derive(Default)]
+pub(super) struct Past {
+    /// Providers of logins that it began lately and did not finish, the newest first.
+    unfinished: Vec<ProviderId>,
+    /// The provider of its session.
+    used_last: Option<ProviderId>,
 }
 
-impl View<'_> {
-    /// Why `provider` may not get a person of `route` through. Without keys no word of an operator's helps.
-    fn trouble(self, provider: &ProviderEntry, route: &Route) -> Option<Trouble> {
-        if !provider.can_begin(route, self.now) {
+impl Gate {
+    /// What the browser's cookies tell of the logins before this one.
+    pub(super) fn past(&self, cookies: &Cookies<'_>, session: Option<&Session>, now: UnixTime) -> Past {
+        let open = |(name, value)| self.names.login_handle(name).and_then(|_| self.logins.open(name, value));
+        let lately = |state: &LoginState| now < state.issued_at.plus(LATELY);
+        let mut begun: Vec<LoginState> = cookies.iter().filter_map(open).filter(lately).collect();
+        begun.sort_by_key(|state| std::cmp::Reverse(state.issued_at));
+        let unfinished = begun.into_iter().map(|state| state.provider).collect();
+        Past { unfinished, used_last: session.map(|session| session.provider().clone()) }
+    }
+
+    /// Which provider: at once when the choice is clear, otherwise the person says.
+    pub(super) fn pick<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        route: &Route,
+        login: &BeginLogin<'_>,
+        past: &Past,
+        now: UnixTime,
+    ) -> Result<Pick<'a>, Denial> {
+        let able = able(snapshot, route, now);
+        if able.is_empty() {
+            let detail = format_args!("no configured provider can meet the route {}", route.name);
+            return Err(Denial::Rejected(Reject::new(Reason::LoaNotCertified, detail)));
+        }
+        let ways = self.ways(&able, route, past, now);
+        let wish = Wish { eid: login.eid, choose: login.choose, anyway: login.anyway };
+        match failover::plan(&ways, wish) {
+            Plan::Nothing => Err(Denial::ProvidersDown),
+            Plan::Begin(offer) => {
+                let provider = able.get(offer.way).ok_or(Denial::ProvidersDown)?;
+                self.tell_failover(&able, &ways, offer, Some(provider));
+                Ok(Pick::Begin(provider))
+            }
+            Plan::Ask { offers, asked_for } => {
+                if let Some(offer) = asked_for {
+                    self.tell_failover(&able, &ways, offer, None);
+                }
+                let choices: Vec<Choice> = offers.iter().filter_map(|offer| choice(&able, *offer)).collect();
+                let came_back = || {
+                    let eid = past.unfinished.first().and_then(|id| snapshot.by_id(id)).map(|p| &p.config().eid)?;
+                    choices.iter().find(|choice| choice.eid == *eid).cloned()
+                };
+                let why = match asked_for.and_then(|offer| choice(&able, offer)) {
+                    Some(choice) => Why::InTrouble(choice),
+                    None => came_back().map_or(Why::Open, Why::Unfinished),
+                };
+                Ok(Pick::Ask(choices, why))
+            }
+        }
+    }
+
+    fn ways<'a>(&self, able: &[&'a ProviderEntry], route: &Route, past: &Past, now: UnixTime) -> Vec<Way<'a>> {
+        let way = |provider: &&'a ProviderEntry| {
+            let config = provider.config();
+            Way {
+                eid: &config.eid,
+                method: config.method,
+                identifier: identifier(provider, route),
+                levels: provider.may_assert(route),
+                trouble: self.trouble(provider, route, now),
+                unfinished: past.unfinished.contains(&config.id),
+                used_last: past.used_last.as_ref() == Some(&config.id),
+            }
+        };
+        able.iter().map(way).collect()
+    }
+
+    /// Why `provider` may not get a person of `route` through. Without keys no word of an operator's helps, and an
+    /// operator's word counts before what its health looks like.
+    fn trouble(&self, provider: &ProviderEntry, route: &Route, now: UnixTime) -> Option<Trouble> {
+        let id = &provider.config().id;
+        if !provider.can_begin(route, now) {
             return Some(Trouble::WithoutKeys);
         }
-        match (self.forced)(&provider.config().id) {
+        match self.forced(id, now) {
             Some(Forced::Open) => Some(Trouble::Closed),
-            Some(Forced::Closed) | None => None,
+            Some(Forced::Closed) => None,
+            None => self.board.trouble(id, now),
         }
     }
-}
 
-/// Which provider: at once when the choice is clear, otherwise the person says.
-pub(super) fn pick<'a>(
-    snapshot: &'a Snapshot,
-    route: &Route,
-    login: &BeginLogin<'_>,
-    view: View<'_>,
-) -> Result<Pick<'a>, Denial> {
-    let able = able(snapshot, route, view.now);
-    if able.is_empty() {
-        let detail = format_args!("no configured provider can meet the route {}", route.name);
-        return Err(Denial::Rejected(Reject::new(Reason::LoaNotCertified, detail)));
+    /// The preferred provider of an e-ID was passed over for its health.
+    fn tell_failover(&self, able: &[&ProviderEntry], ways: &[Way<'_>], offer: Offer, to: Option<&ProviderEntry>) {
+        let trouble = ways.get(offer.first).and_then(|way| way.trouble);
+        let passed_over = to.is_none() || offer.way != offer.first;
+        if let (Some(trouble), Some(first), true) = (trouble, able.get(offer.first), passed_over) {
+            let (provider, to) = (&first.config().id, to.map(|to| &to.config().id));
+            self.telemetry.emit(FailedOver { provider, to, trouble: trouble.name() });
+        }
     }
-    let usable = |provider: &&&ProviderEntry| view.trouble(provider, route).is_none();
-    if !able.iter().any(|provider| usable(&provider)) {
-        return Err(Denial::ProvidersDown);
-    }
-    let first = able.iter().map(|provider| &provider.config().eid).next();
-    let one_eid = able.iter().all(|provider| Some(&provider.config().eid) == first);
-    let named = login.eid.filter(|eid| able.iter().any(|provider| provider.config().eid.as_str() == *eid));
-    let wanted = match named {
-        Some(named) => Some(named),
-        // Without a name, one e-ID is a clear choice; a name that this route does not know is none.
-        None if login.eid.is_none() && one_eid && !login.choose => first.map(|eid| eid.as_str()),
-        None => None,
-    };
-    let found = wanted.and_then(|wanted| {
-        able.iter().filter(|provider| provider.config().eid.as_str() == wanted).find(usable).copied()
-    });
-    if let (Some(found), false) = (found, login.choose && named.is_none()) {
-        return Ok(Pick::Begin(found));
-    }
-    let options = choices(&able, route, view);
-    let asked_for = options.iter().find(|option| Some(option.eid.as_str()) == wanted && option.trouble.is_some());
-    let why = asked_for.map_or(Why::Open, |option| Why::InTrouble(option.clone()));
-    Ok(Pick::Ask(options, why))
-}
 
-/// The e-IDs by which a person can log in for `route`, other than `failed`, for whoever comes back without a session.
-pub(super) fn alternates(snapshot: &Snapshot, route: &Route, failed: &EidId, view: View<'_>) -> Vec<Choice> {
-    let mut choices = choices(&able(snapshot, route, view.now), route, view);
-    choices.retain(|choice| choice.usable && choice.eid != *failed);
-    choices
+    /// The e-IDs by which a person can log in for `route`, other than `failed`, for whoever comes back without a session.
+    pub(super) fn alternates(&self, route: &Route, failed: &EidId, now: UnixTime) -> Vec<Choice> {
+        let snapshot = self.registry.owned();
+        let able = able(&snapshot, route, now);
+        let ways = self.ways(&able, route, &Past::default(), now);
+        let mut offers = failover::offers(&ways);
+        offers.sort_by_key(|offer| offer.trouble);
+        let choices = offers.into_iter().filter_map(|offer| choice(&able, offer));
+        choices.filter(|choice| choice.usable && choice.eid != *failed).collect()
+    }
 }
 
 /// A provider that could never meet the route is not on offer; one in trouble is, as such.
@@ -88,28 +145,19 @@ fn able<'a>(snapshot: &'a Snapshot, route: &Route, now: UnixTime) -> Vec<&'a Pro
     snapshot.for_route(route).into_iter().filter(on_offer).collect()
 }
 
-/// One choice for each e-ID, in their order of preference, those in trouble last.
-fn choices(able: &[&ProviderEntry], route: &Route, view: View<'_>) -> Vec<Choice> {
-    let mut options: Vec<Choice> = Vec::new();
-    for provider in able {
-        let config = provider.config();
-        let trouble = view.trouble(provider, route);
-        let usable = trouble.is_none_or(Trouble::may_be_tried);
-        match options.iter_mut().find(|option| option.eid == config.eid) {
-            // The one in the least trouble is the one that would be used.
-            Some(option) if trouble < option.trouble => {
-                *option = Choice { provider: config.id.clone(), usable, trouble, ..option.clone() };
-            }
-            Some(_) => {}
-            None => options.push(Choice {
-                eid: config.eid.clone(),
-                label: config.label.clone(),
-                provider: config.id.clone(),
-                usable,
-                trouble,
-            }),
-        }
-    }
-    options.sort_by_key(|option| option.trouble);
-    options
+/// By what the e-service would know a person from this provider.
+fn identifier(provider: &ProviderEntry, route: &Route) -> Identifier {
+    if route.require.contains(&Field::PersonalNumber) { Identifier::Number } else { provider.identifier() }
+}
+
+fn choice(able: &[&ProviderEntry], offer: Offer) -> Option<Choice> {
+    let (first, provider) = (able.get(offer.first)?.config(), able.get(offer.way)?.config());
+    Some(Choice {
+        eid: first.eid.clone(),
+        label: first.label.clone(),
+        provider: provider.id.clone(),
+        usable: offer.trouble.is_none_or(Trouble::may_be_tried),
+        trouble: offer.trouble,
+        differs: offer.differs,
+    })
 }

@@ -49,6 +49,31 @@ impl PublicAddress {
         }
     }
 
+    /// The client's address: the farthest one that a trusted proxy vouches for, else whoever is connected to us.
+    pub fn client(&self, headers: &HeaderMap, peer: SocketAddr) -> IpAddr {
+        let trusted = |address: IpAddr| self.trusted.iter().any(|network| network.contains(address));
+        let mut nearest = peer.ip().to_canonical();
+        if !trusted(nearest) {
+            return nearest;
+        }
+        let said: Vec<&[u8]> = headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|b| *b == b','))
+            .collect();
+        for text in said.iter().rev() {
+            let Some(address) = std::str::from_utf8(text).ok().and_then(|text| text.trim().parse::<IpAddr>().ok())
+            else {
+                break;
+            };
+            nearest = address.to_canonical();
+            if !trusted(nearest) {
+                break;
+            }
+        }
+        nearest
+    }
+
     /// The addresses from the client to us. What a trusted proxy says is kept from its own end on, as far as it consists
     /// of addresses: what stands at the far end may have been sent by the client itself. What anyone else says is not.
     fn chain(&self, headers: &HeaderMap, peer: IpAddr) -> String {

@@ -30,6 +30,19 @@ pub fn is_known_subresource(headers: &HeaderMap) -> bool {
     text(headers, "sec-fetch-mode").is_some_and(|mode| !mode.eq_ignore_ascii_case("navigate"))
 }
 
+/// Whether a person did this: posted a form of our own, or followed a link in a browser that says so (W3C Fetch Metadata:
+/// `Sec-Fetch-Mode: navigate` for a document of its own). What says nothing, and what only looks, is none.
+pub fn is_a_persons(method: &Method, headers: &HeaderMap, own_origin: &str) -> bool {
+    let is = |name: &str, value: &str| text(headers, name).is_some_and(|said| said.eq_ignore_ascii_case(value));
+    // A browser that fetches ahead says so, and nobody has gone anywhere.
+    let ahead = text(headers, "sec-purpose").or(text(headers, "purpose")).is_some_and(|said| said.contains("prefetch"));
+    match *method {
+        Method::POST => is_same_origin(headers, own_origin),
+        Method::GET => is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document") && !ahead,
+        _ => false,
+    }
+}
+
 /// Whether a gRPC client asks: it looks at nothing but its own status. gRPC-Web clients read HTTP's.
 pub fn is_grpc(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();

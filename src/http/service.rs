@@ -54,6 +54,8 @@ pub struct Generation<U> {
     pub random: Arc<dyn Random>,
     /// Room for forms that are being read.
     pub forms: Arc<FormRoom>,
+    /// What goes on beside requests for as long as this is in force; it ends when this is dropped.
+    pub beside: Box<dyn std::any::Any + Send + Sync>,
 }
 
 /// What a core answers with.
@@ -271,6 +273,7 @@ impl<U: Upstream> Generation<U> {
             headers: &parts.headers,
             query: Query::new(parts.uri.query()),
             cookies: Cookies::new(&pairs),
+            from: Some(self.proxy.address.client(&parts.headers, client.address)),
             e_service: &behind,
         };
         if let Err(refused) = self.own.admit(path, &own) {

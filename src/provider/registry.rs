@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 
+use super::failover::Identifier;
 use crate::base::{ProviderId, UnixTime};
 use crate::config::{Config, Encryption, Protocol, Provider, SamlProvider};
 use crate::crypto::encryption::UnwrapKey;
 use crate::identity::IdentityRules;
 use crate::policy::Route;
 use crate::session::{Maker, Session};
+use crate::verify::jose::OidcProfile;
 use crate::verify::jose::{Discovery, KeySet};
 use crate::verify::saml::{Binding, Endpoint, Expect, IdpMetadata, SloEndpoint, SsoBinding};
 use crate::verify::{Reason, Reject};
@@ -167,6 +169,29 @@ impl ProviderEntry {
         }
     }
 
+    /// The levels that it may assert on `route`, whether or not its keys are valid now; none where that is not known, or
+    /// where it could never meet the route.
+    pub fn may_assert(&self, route: &Route) -> Option<Vec<String>> {
+        match (&self.known, &self.config.protocol) {
+            (Known::Saml(Ok(idp)), Protocol::Saml(own)) => SamlEntry { config: &self.config, own, idp }.asks(route),
+            _ => common(route, self.config.loa.iter().map(String::as_str)).filter(|levels| !levels.is_empty()),
+        }
+    }
+
+    /// By what the e-service would know a person from this provider, where the route does not say.
+    pub fn identifier(&self) -> Identifier {
+        match (&self.known, &self.config.protocol) {
+            (_, Protocol::Saml(own)) if own.eidas_connector => Identifier::Prid,
+            (_, Protocol::Oidc(own)) if own.eidas_connector => Identifier::Prid,
+            (Known::Saml(Ok(idp)), Protocol::Saml(_)) => promised(&idp.entity_categories),
+            (_, Protocol::Oidc(own)) => match own.profile {
+                OidcProfile::OidcSweden | OidcProfile::SwedenConnect | OidcProfile::Freja => Identifier::Number,
+                OidcProfile::Generic | OidcProfile::Inera => Identifier::Own,
+            },
+            (_, Protocol::Saml(_) | Protocol::Jwt(_)) => Identifier::Own,
+        }
+    }
+
     /// What stands in the request for `loa`: what the provider writes where it has words of its own (`loa_map`), else
     /// the identifiers themselves.
     pub fn in_its_words(&self, loa: &[String]) -> Vec<String> {
@@ -279,6 +304,24 @@ impl<'a> SamlEntry<'a> {
             Some(binding) => by(binding),
             None => by(SsoBinding::Redirect).or_else(|| by(SsoBinding::Post)),
         }
+    }
+}
+
+/// What the service entity categories of a provider promise (Entity Categories for the Swedish eID Framework, 2): one that
+/// gives a personal number at some level and something else at another promises the number.
+fn promised(categories: &[String]) -> Identifier {
+    let any = |part: &str| {
+        let ours = ["http://id.elegnamnden.se/ec/1.0/", "http://id.swedenconnect.se/ec/1.0/"];
+        categories.iter().filter_map(|c| ours.iter().find_map(|ours| c.strip_prefix(ours))).any(|c| c.contains(part))
+    };
+    if any("-pnr") {
+        Identifier::Number
+    } else if any("eidas-naturalperson") {
+        Identifier::Prid
+    } else if any("-orgid") || any("hsaid") {
+        Identifier::Employee
+    } else {
+        Identifier::Own
     }
 }
 

@@ -6,7 +6,7 @@ use super::catalogue::{Described, Families, Label};
 use super::logins::LoginMetrics;
 use super::requests::RequestMetrics;
 use super::verifications::VerifyMetrics;
-use super::{FetchMetrics, StoreMetrics};
+use super::{FetchMetrics, HealthMetrics, StoreMetrics};
 use crate::base::{ProviderId, RouteName};
 
 /// Every family. A clone counts on in the same ones.
@@ -22,6 +22,8 @@ pub struct Metrics {
     pub store: StoreMetrics,
     /// What the sidecar fetches by itself.
     pub fetch: FetchMetrics,
+    /// How providers do.
+    pub health: HealthMetrics,
     /// What is kept so as not to be made again.
     pub caches: CacheMetrics,
     /// The process, its configuration, its providers as they are now.
@@ -44,6 +46,7 @@ impl Metrics {
     ) -> Self {
         for provider in providers {
             self.logins.know(&provider);
+            self.health.know(&provider);
             self.fetch.know_provider(&provider);
         }
         Self { requests: self.requests.renewed(routes), ..self.clone() }
@@ -55,11 +58,23 @@ impl Metrics {
         let logins = LoginMetrics::new(&mut families)?;
         let verify = VerifyMetrics::new(&mut families)?;
         let state = StateMetrics::new(&mut families)?;
+        let health = HealthMetrics::new(&mut families)?;
         let fetch = FetchMetrics::new(&mut families)?;
         let store = StoreMetrics::new(&mut families)?;
         let caches = CacheMetrics::new(&mut families)?;
         let (registry, described) = families.finish();
-        Ok(Self { registry, described: described.into(), requests, logins, verify, store, fetch, caches, state })
+        Ok(Self {
+            registry,
+            described: described.into(),
+            requests,
+            logins,
+            verify,
+            store,
+            fetch,
+            health,
+            caches,
+            state,
+        })
     }
 
     /// The description of every family, in the order of `docs/metrics.md`.

@@ -6,6 +6,7 @@
 pub mod catalogue;
 mod events;
 mod fetch;
+mod health;
 mod log;
 mod logins;
 mod metrics;
@@ -23,6 +24,7 @@ pub use fetch::{
     CopyNotKept, DocumentChanged, DocumentConfirmed, EarlyFetch, FetchFailed, FetchMetrics, KeysChanged, MetadataFault,
     RefreshFailed,
 };
+pub use health::{BreakerMoved, EgressChanged, FailedOver, HealthMetrics, Probed, ProviderFault, SuspicionChanged};
 pub use log::init as init_log;
 pub use logins::{
     LoginBegun, LoginFinished, LoginMetrics, LoginRefused, LoginReturned, ProviderLogout, ProviderLogoutRefused,

@@ -11,7 +11,7 @@ use super::Credential;
 use crate::base::limits::{EXCHANGE_SECS, FETCH_CONNECT_SECS};
 use crate::base::{Secret, UnixTime};
 use crate::config::RemoteUrl;
-use crate::provider::fetch::{Answer, Request, Times};
+use crate::provider::fetch::{Answer, Fetcher, Request, Times};
 use crate::provider::{OidcEntry, ProviderEntry};
 use crate::request::CLIENT_ASSERTION_TYPE;
 use crate::verify::Reason;
@@ -107,7 +107,9 @@ impl Gate {
         if let Some(Credential::Secret(secret)) = credential {
             request = request.basic(&entry.own.client_id, secret);
         }
-        self.fetch(request, failed).await
+        let answer = self.way_out(failed)?.send(request).await;
+        self.tell_endpoint(&provider.config().id, &answer);
+        answer.map_err(|error| rejected(failed, error))
     }
 
     /// A new one for each exchange: whoever sees one can do nothing with it (RFC 7523, 3).
@@ -137,7 +139,8 @@ impl Gate {
         let no_header = || rejected(Reason::TokenResponseMalformed, "an access token that fits no header");
         let request = Request::get(url).accept("application/jwt, application/json;q=0.9").within(times());
         let request = request.bearer(access_token).ok_or_else(no_header)?;
-        let answer = self.fetch(request, Reason::UserInfoFailed).await?;
+        let answer = self.way_out(Reason::UserInfoFailed)?.send(request).await;
+        let answer = answer.map_err(|error| failed(&error))?;
         if answer.code() != 200 {
             return Err(failed(&format_args!("UserInfo was answered with {}", answer.code())));
         }
@@ -148,10 +151,9 @@ impl Gate {
         }
     }
 
-    async fn fetch(&self, request: Request, failed: Reason) -> Result<Answer, Denial> {
+    fn way_out(&self, failed: Reason) -> Result<&Fetcher, Denial> {
         let none = || rejected(failed, "there is no way out");
-        let fetcher = self.refresher.get().and_then(|refresher| refresher.fetcher()).ok_or_else(none)?;
-        fetcher.send(request).await.map_err(|error| rejected(failed, error))
+        self.refresher.get().and_then(|refresher| refresher.fetcher()).ok_or_else(none)
     }
 }
 

@@ -57,6 +57,7 @@ impl Gate {
             // Nobody could take it. The code is not spent: it can be brought once more when somebody can.
             Err(denial) => Err(denial.clone()),
         };
+        self.tell_board(&begun, done.as_ref().map(drop), None, self.clock.now());
         let provider = snapshot.by_id(&begun.state.provider);
         let context = Context { provider, begun: Some(&begun), ..Context::default() };
         done.map_err(|denial| self.refuse(denial, &context))

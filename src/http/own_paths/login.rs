@@ -6,7 +6,7 @@ use http::Response;
 use super::{OwnPaths, OwnRequest};
 use crate::gate::{BeginLogin, Confirm, ConfirmLogin, FinishLogin, LoginDone, LoginStart, Refusal, SetCookie};
 use crate::http::respond::{self, Asked, Fault};
-use crate::http::{cookies, form, pages};
+use crate::http::{cookies, form, navigation, pages};
 
 impl OwnPaths {
     /// Begins a login, or offers the choice.
@@ -17,6 +17,9 @@ impl OwnPaths {
             rd: rd.as_deref(),
             eid: eid.as_deref(),
             choose: request.query.flag("choose"),
+            anyway: request.query.flag("anyway"),
+            counts: navigation::is_a_persons(request.method, request.headers, &self.site.origin),
+            from: request.from,
             locale: asked.locale,
             cookies: request.cookies,
         });
@@ -46,6 +49,7 @@ impl OwnPaths {
             saml_response: posted.saml_response,
             relay_state: posted.relay_state.as_deref(),
             reposted: posted.reposted,
+            from: request.from,
             locale: asked.locale,
             cookies: request.cookies,
         });

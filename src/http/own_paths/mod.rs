@@ -5,6 +5,7 @@ mod oidc;
 mod session;
 mod slo;
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -126,6 +127,8 @@ pub struct OwnRequest<'r> {
     pub query: Query<'r>,
     /// The cookies.
     pub cookies: Cookies<'r>,
+    /// Where the client is, as far as we know it.
+    pub from: Option<IpAddr>,
     /// How the e-service is told that a session is over.
     pub e_service: &'r dyn EService,
 }

@@ -114,8 +114,9 @@ pub fn choose(view: View<'_>, offer: &Offer<'_>) -> Response<Bytes> {
             };
             let mapped = offer.if_mapped.contains(eid).then_some(words.only_with_number);
             let last = (offer.last == Some(eid)).then_some(words.last_used);
-            let notes = health.note(words).into_iter().chain(mapped).chain(last).collect();
-            Option_ { eid: eid.as_str(), text, notes, health, told: choice.trouble.is_some() }
+            let other = choice.differs.any().then_some(words.other_way);
+            let notes = health.note(words).into_iter().chain(other).chain(mapped).chain(last).collect();
+            Option_ { eid: eid.as_str(), text, notes, health, told: choice.is_told_of() }
         })
         .collect();
     // Stable: within the same health the route's order of preference stands, but for the one that was used last.

@@ -9,7 +9,7 @@ use super::*;
 use crate::base::{EidId, ProviderId, UnixTime};
 use crate::config::{Localised, Logo, Notice, Pages};
 use crate::crypto::digest::SystemRandom;
-use crate::gate::{AtProvider, CannotUse, Choice, Confirm, Reference, Trouble, Unfit, Why};
+use crate::gate::{AtProvider, CannotUse, Choice, Confirm, Differs, Reference, Trouble, Unfit, Why};
 use crate::http::text::Problem;
 use crate::session::Locale;
 
@@ -51,6 +51,7 @@ fn option(eid: &str, label: &str, trouble: Option<Trouble>) -> Choice {
         provider: id(if eid == "bankid" { "bankid-a" } else { eid }),
         usable: trouble.is_none_or(Trouble::may_be_tried),
         trouble,
+        differs: Differs::default(),
     }
 }
 

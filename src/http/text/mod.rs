@@ -251,6 +251,8 @@ words! {
         suspected = "choose.suspected";
         /// Beside one that seems not to answer.
         no_answer = "choose.no_answer";
+        /// Beside one that would be used by another provider, of which something is different.
+        other_way = "choose.other_way";
         /// Beside one without valid keys, or that an operator has closed.
         no_keys = "choose.no_keys";
         /// Beside a foreign one where a Swedish number is required, and may be mapped.

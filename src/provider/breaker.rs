@@ -1,0 +1,502 @@
+//! Whether people are sent to a provider: closed (they are), open (it is offered last, as down), half-open (it is on
+//! trial). Pure: time is an argument, and what happened comes in one signal at a time.
+//!
+//! # What counts
+//!
+//! - **A failed probe** of the sign-on or discovery address: TCP, TLS, a status of 500 or more, no answer in time. Three in
+//!   a row open the breaker. Two would let one lost packet and one slow answer do it; at one probe in two seconds and then
+//!   one a second, the third is there within four seconds of the first thing that went wrong.
+//! - **A fault in an answer that was signed by the provider** (a technical error status), and **a token endpoint that gives
+//!   no answer**: three within a minute, of which none is followed by an answer that is none. A provider whose front page is
+//!   fine can be broken behind it, so probes neither add to these nor take from them.
+//! - With the provider under suspicion (`silence`), **one** of either is enough: two kinds of evidence are worth more than
+//!   three of one kind.
+//!
+//! # What never counts
+//!
+//! Whatever a stranger can bring about: a message that does not verify, a wrong level, a cancelled login, a status of fraud,
+//! `invalid_grant`, a login that was begun and left. Each of them may be somebody's doing, and whoever could open a breaker
+//! could choose for everybody else how they log in. What says more of our own way out than of the provider (a name that
+//! does not resolve, a proxy that refuses us, every probe at once) is kept out by `health`.
+//!
+//! # How it closes
+//!
+//! After 15 seconds it goes half-open, which is a trial by the same kind of evidence that opened it: the next probe, or one
+//! login. A breaker that opens again within a minute of closing stays open for twice as long as before, up to two minutes:
+//! people are better served by an alternate than by a provider that comes and goes. A trial that fails costs the same wait
+//! again, and no more: after a long outage the way back must be short.
+//!
+//! A login that was begun after the probes began to fail and came back all the same proves them wrong: a firewall may let
+//! the browsers through and not us. The breaker closes, and the probe is not believed again until it has succeeded once.
+
+use std::time::Duration;
+
+use crate::base::UnixTime;
+
+/// Failed probes in a row that open it.
+pub const PROBES_TO_OPEN: u32 = 3;
+/// Faults within [`FAULT_WINDOW`] that open it.
+pub const FAULTS_TO_OPEN: u32 = 3;
+/// How long a fault counts.
+pub const FAULT_WINDOW: Duration = Duration::from_secs(60);
+/// From opening to the trial.
+pub const OPEN_FOR: Duration = Duration::from_secs(15);
+/// The same at the most, for a provider that comes and goes.
+pub const OPEN_FOR_CEILING: Duration = Duration::from_secs(120);
+/// Opening again within so long of closing is coming and going.
+pub const FLAPPING: Duration = Duration::from_secs(60);
+/// Where the trial is a login: one in so long.
+pub const TRIAL_EVERY: Duration = Duration::from_secs(15);
+
+/// What opened it, which is also what its trial is by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Probes.
+    Probe,
+    /// Faults in answers, or at the token endpoint.
+    Login,
+}
+
+impl Cause {
+    /// Its name in the log and the status.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Probe => "probe",
+            Self::Login => "login",
+        }
+    }
+}
+
+/// Something that says something of a provider's health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// A probe succeeded.
+    ProbeUp,
+    /// A probe failed, and not by our own fault.
+    ProbeFailed,
+    /// An answer was a technical error, or the token endpoint gave none.
+    Fault,
+    /// An answer came, signed by the provider, that is no fault: a login, but also a cancelled one.
+    Answered {
+        /// When its login was begun.
+        begun: UnixTime,
+    },
+}
+
+/// In which state it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// People are sent there.
+    Closed,
+    /// They are offered it last, as down.
+    Open {
+        /// When the trial begins.
+        until: UnixTime,
+    },
+    /// On trial.
+    HalfOpen,
+}
+
+impl Phase {
+    /// Its name in metrics, the log and the status.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open { .. } => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+}
+
+/// It went from one state to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// From.
+    pub from: Phase,
+    /// To.
+    pub to: Phase,
+    /// What it was opened by.
+    pub cause: Cause,
+}
+
+/// A provider's breaker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    phase: Phase,
+    cause: Cause,
+    /// Failed probes in a row, and when the first was.
+    probes: u32,
+    failing_since: Option<UnixTime>,
+    /// A login came back that the probes said could not.
+    disproved: bool,
+    faults: u32,
+    last_fault: Option<UnixTime>,
+    /// How long it stays open.
+    wait: Duration,
+    closed_at: Option<UnixTime>,
+    last_trial: Option<UnixTime>,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self {
+            phase: Phase::Closed,
+            cause: Cause::Probe,
+            probes: 0,
+            failing_since: None,
+            disproved: false,
+            faults: 0,
+            last_fault: None,
+            wait: OPEN_FOR,
+            closed_at: None,
+            last_trial: None,
+        }
+    }
+}
+
+impl Breaker {
+    /// In which state it is. [`Self::tick`] brings it up to date.
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// What opened it last.
+    pub const fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// Failed probes in a row.
+    pub const fn failed_probes(&self) -> u32 {
+        self.probes
+    }
+
+    /// Whether a login has proved the probe wrong, and it has not succeeded since.
+    pub const fn probe_disproved(&self) -> bool {
+        self.disproved
+    }
+
+    /// Whether a probe should be made soon, since the last one says that something is wrong.
+    pub const fn hurried(&self) -> bool {
+        matches!(self.phase, Phase::Closed) && self.probes > 0
+    }
+
+    /// Whether people are sent there as ever: while it is closed, and while it is on trial by a login and none is under way.
+    pub fn lets_through(&self, now: UnixTime) -> bool {
+        match self.phase {
+            Phase::Closed => true,
+            Phase::Open { .. } => false,
+            Phase::HalfOpen => {
+                self.cause == Cause::Login && self.last_trial.is_none_or(|at| now >= at.plus(TRIAL_EVERY))
+            }
+        }
+    }
+
+    /// A login begins: where one is on trial, this is it.
+    pub fn begun(&mut self, now: UnixTime) {
+        if self.phase == Phase::HalfOpen && self.lets_through(now) {
+            self.last_trial = Some(now);
+        }
+    }
+
+    /// What time alone brings about: from open to half-open.
+    pub fn tick(&mut self, now: UnixTime) -> Option<Moved> {
+        match self.phase {
+            Phase::Open { until } if now >= until => {
+                self.last_trial = None;
+                Some(self.go(Phase::HalfOpen))
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes a signal in. `suspected` is what `silence` says of the provider.
+    pub fn on(&mut self, signal: Signal, suspected: bool, now: UnixTime) -> Option<Moved> {
+        match signal {
+            Signal::ProbeUp => {
+                self.probes = 0;
+                self.failing_since = None;
+                self.disproved = false;
+                (self.phase == Phase::HalfOpen && self.cause == Cause::Probe).then(|| self.close(now))
+            }
+            Signal::ProbeFailed => {
+                self.probes = self.probes.saturating_add(1);
+                self.failing_since.get_or_insert(now);
+                if self.disproved {
+                    return None;
+                }
+                let enough = self.probes >= PROBES_TO_OPEN || suspected;
+                match self.phase {
+                    Phase::Closed if enough => Some(self.open(Cause::Probe, now)),
+                    // By whichever cause it was opened: what fails here keeps it open.
+                    Phase::HalfOpen => Some(self.open_again(now)),
+                    Phase::Closed | Phase::Open { .. } => None,
+                }
+            }
+            Signal::Fault => {
+                let recent = self.last_fault.is_some_and(|at| now < at.plus(FAULT_WINDOW));
+                self.faults = if recent { self.faults.saturating_add(1) } else { 1 };
+                self.last_fault = Some(now);
+                let enough = self.faults >= FAULTS_TO_OPEN || suspected;
+                match self.phase {
+                    Phase::Closed if enough => Some(self.open(Cause::Login, now)),
+                    Phase::HalfOpen => Some(self.open_again(now)),
+                    Phase::Closed | Phase::Open { .. } => None,
+                }
+            }
+            Signal::Answered { begun } => {
+                self.faults = 0;
+                self.last_fault = None;
+                let proves = self.failing_since.is_some_and(|since| begun > since);
+                if proves {
+                    self.disproved = true;
+                    self.probes = 0;
+                    self.failing_since = None;
+                }
+                let done = match self.cause {
+                    Cause::Probe => proves,
+                    // An answer that was under way when it opened says nothing of now.
+                    Cause::Login => self.opened_at().is_none_or(|opened| begun > opened),
+                };
+                (self.phase != Phase::Closed && done).then(|| self.close(now))
+            }
+        }
+    }
+
+    /// When it opened, while it is open. A trial begins after that.
+    fn opened_at(&self) -> Option<UnixTime> {
+        match self.phase {
+            Phase::Open { until } => Some(until.minus(self.wait)),
+            Phase::Closed | Phase::HalfOpen => None,
+        }
+    }
+
+    fn open(&mut self, cause: Cause, now: UnixTime) -> Moved {
+        let flapping = self.closed_at.is_some_and(|at| now < at.plus(FLAPPING));
+        self.wait = if flapping { (self.wait * 2).min(OPEN_FOR_CEILING) } else { OPEN_FOR };
+        self.cause = cause;
+        self.open_again(now)
+    }
+
+    fn open_again(&mut self, now: UnixTime) -> Moved {
+        self.go(Phase::Open { until: now.plus(self.wait) })
+    }
+
+    fn close(&mut self, now: UnixTime) -> Moved {
+        self.closed_at = Some(now);
+        self.probes = 0;
+        self.failing_since = None;
+        self.faults = 0;
+        self.last_fault = None;
+        self.go(Phase::Closed)
+    }
+
+    const fn go(&mut self, to: Phase) -> Moved {
+        let from = self.phase;
+        self.phase = to;
+        Moved { from, to, cause: self.cause }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: i64 = 1_772_359_200;
+
+    fn at(seconds: i64) -> UnixTime {
+        UnixTime::from_secs(START + seconds)
+    }
+
+    /// A step at a second: what came, and the state after it.
+    type Step = (i64, &'static str, &'static str);
+
+    /// What happens to a breaker, and in which state it is after each step. `suspected` goes for the whole story.
+    fn story(suspected: bool, steps: &[Step]) {
+        let mut breaker = Breaker::default();
+        for (second, what, expect) in steps {
+            let now = at(*second);
+            breaker.tick(now);
+            let begun = |word: &str| at(word.parse().unwrap_or(i64::MIN / 2));
+            match what.split_once(' ') {
+                None if *what == "up" => drop(breaker.on(Signal::ProbeUp, suspected, now)),
+                None if *what == "down" => drop(breaker.on(Signal::ProbeFailed, suspected, now)),
+                None if *what == "fault" => drop(breaker.on(Signal::Fault, suspected, now)),
+                None if *what == "begin" => breaker.begun(now),
+                None if *what == "look" => {}
+                Some(("answer", when)) => drop(breaker.on(Signal::Answered { begun: begun(when) }, suspected, now)),
+                _ => unreachable!("{what}"),
+            }
+            let lets = if breaker.lets_through(now) { "+" } else { "-" };
+            assert_eq!(format!("{}{lets}", breaker.phase().name()), *expect, "{second} s: {what}");
+        }
+    }
+
+    #[test]
+    fn three_failed_probes_open_it_and_one_that_succeeds_closes_it_after_the_wait() {
+        story(
+            false,
+            &[
+                (0, "down", "closed+"),
+                (1, "down", "closed+"),
+                (2, "down", "open-"),
+                (10, "up", "open-"),
+                (16, "look", "open-"),
+                (17, "look", "half_open-"),
+                (17, "up", "closed+"),
+            ],
+        );
+        // A success between them begins the count anew.
+        story(
+            false,
+            &[
+                (0, "down", "closed+"),
+                (1, "down", "closed+"),
+                (2, "up", "closed+"),
+                (3, "down", "closed+"),
+                (4, "down", "closed+"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_trial_that_fails_costs_the_same_wait_again() {
+        story(
+            false,
+            &[
+                (0, "down", "closed+"),
+                (1, "down", "closed+"),
+                (2, "down", "open-"),
+                (17, "down", "open-"),
+                (31, "look", "open-"),
+                (32, "down", "open-"),
+                (46, "look", "open-"),
+                (47, "up", "closed+"),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_comes_and_goes_stays_away_for_longer() {
+        story(
+            false,
+            &[
+                (0, "down", "closed+"),
+                (0, "down", "closed+"),
+                (0, "down", "open-"),
+                (15, "up", "closed+"),
+                (20, "down", "closed+"),
+                (20, "down", "closed+"),
+                (20, "down", "open-"),
+                (49, "look", "open-"),
+                (50, "up", "closed+"),
+                (60, "down", "closed+"),
+                (60, "down", "closed+"),
+                (60, "down", "open-"),
+                (119, "look", "open-"),
+                (120, "up", "closed+"),
+                // A minute of peace, and it is as before.
+                (180, "down", "closed+"),
+                (180, "down", "closed+"),
+                (180, "down", "open-"),
+                (195, "up", "closed+"),
+            ],
+        );
+        let mut breaker = Breaker::default();
+        for round in 0..10 {
+            for _ in 0..3 {
+                breaker.on(Signal::ProbeFailed, false, at(round));
+            }
+            let Phase::Open { until } = breaker.phase() else { unreachable!("open") };
+            assert!(until.since(at(round)) <= OPEN_FOR_CEILING);
+            breaker.phase = Phase::HalfOpen;
+            breaker.on(Signal::ProbeUp, false, at(round));
+        }
+        assert_eq!(breaker.wait, OPEN_FOR_CEILING);
+    }
+
+    #[test]
+    fn faults_behind_a_front_page_that_is_fine_open_it_and_one_login_is_the_trial() {
+        story(
+            false,
+            &[
+                (0, "fault", "closed+"),
+                (1, "up", "closed+"),
+                (20, "fault", "closed+"),
+                (21, "up", "closed+"),
+                (40, "fault", "open-"),
+                (41, "up", "open-"),
+                // One that was under way when it opened.
+                (42, "answer 30", "open-"),
+                (55, "up", "half_open+"),
+                (56, "begin", "half_open-"),
+                (57, "begin", "half_open-"),
+                (58, "fault", "open-"),
+                (73, "begin", "half_open-"),
+                (80, "answer 73", "closed+"),
+            ],
+        );
+        // Nobody heard of the first trial again: the next may try.
+        story(
+            false,
+            &[
+                (0, "fault", "closed+"),
+                (0, "fault", "closed+"),
+                (0, "fault", "open-"),
+                (15, "begin", "half_open-"),
+                (29, "look", "half_open-"),
+                (30, "look", "half_open+"),
+            ],
+        );
+        // Far from each other, or with an answer between, they are accidents.
+        story(
+            false,
+            &[
+                (0, "fault", "closed+"),
+                (70, "fault", "closed+"),
+                (140, "fault", "closed+"),
+                (141, "fault", "closed+"),
+                (142, "answer 100", "closed+"),
+                (143, "fault", "closed+"),
+                (144, "fault", "closed+"),
+            ],
+        );
+    }
+
+    #[test]
+    fn somebody_who_tried_all_the_same_and_got_through_closes_it() {
+        story(
+            false,
+            &[(0, "fault", "closed+"), (0, "fault", "closed+"), (0, "fault", "open-"), (9, "answer 4", "closed+")],
+        );
+    }
+
+    #[test]
+    fn under_suspicion_one_is_enough() {
+        story(true, &[(0, "up", "closed+"), (1, "down", "open-")]);
+        story(true, &[(0, "fault", "open-")]);
+    }
+
+    #[test]
+    fn a_login_that_came_back_proves_the_probe_wrong() {
+        story(
+            false,
+            &[
+                (0, "down", "closed+"),
+                (1, "down", "closed+"),
+                (2, "down", "open-"),
+                // Begun before it: says nothing.
+                (3, "answer -5", "open-"),
+                (9, "answer 4", "closed+"),
+                (10, "down", "closed+"),
+                (11, "down", "closed+"),
+                (12, "down", "closed+"),
+                (13, "down", "closed+"),
+                // Believed again once it has told the truth.
+                (14, "up", "closed+"),
+                (15, "down", "closed+"),
+                (16, "down", "closed+"),
+                (17, "down", "open-"),
+            ],
+        );
+    }
+}
