@@ -142,10 +142,10 @@ enum Kind {
         width: usize,
         ring: Option<RingKey>,
     },
-    Ed25519(RingKey),
+    Ed25519(lc::ParsedPublicKey),
 }
 
-/// P-256 with SHA-256, and Ed25519, go to ring, which takes the key's own bytes and the fixed form as they are.
+/// P-256 with SHA-256 goes to ring, which takes the key's own bytes and the fixed form as they are.
 type RingKey = ring::signature::UnparsedPublicKey<Box<[u8]>>;
 
 /// A public key from a trusted place, ready to verify with.
@@ -199,7 +199,8 @@ impl PublicKey {
             },
             // Ed25519 (RFC 8410, 3): the bits are the key, and there are no parameters.
             "1.3.101.112" if bits.len() == 32 && spki.algorithm.parameters.is_none() => {
-                (Kind::Ed25519(RingKey::new(&ring::signature::ED25519, bits.to_vec().into_boxed_slice())), "Ed25519")
+                let parsed = lc::ParsedPublicKey::new(&lc::ED25519, bits).map_err(|_| KeyError::Malformed)?;
+                (Kind::Ed25519(parsed), "Ed25519")
             }
             _ => return Err(KeyError::Type),
         };
@@ -246,7 +247,7 @@ impl PublicKey {
                 key.verify_sig(message, &ecdsa_der(r, s)).map_err(|_| NotVerified::Signature)
             }
             Kind::Ed25519(key) => match algorithm {
-                SignatureAlgorithm::Ed25519 => key.verify(message, signature).map_err(|_| NotVerified::Signature),
+                SignatureAlgorithm::Ed25519 => key.verify_sig(message, signature).map_err(|_| NotVerified::Signature),
                 _ => Err(NotVerified::KeyType),
             },
         }

@@ -59,6 +59,12 @@ impl ReplayKey {
         Self { digest: cut(key.tag(&[b"proof", id.as_bytes()])), refused: ReplayError::Replayed }
     }
 
+    /// A code that is on its way to the provider, by the handle of the login that it is for: remembered for seconds.
+    pub fn exchange(key: &HmacKey, handle: &str, code: &str) -> Self {
+        let digest = cut(key.tag(&[b"exchange", handle.as_bytes(), code.as_bytes()]));
+        Self { digest, refused: ReplayError::LoginConsumed }
+    }
+
     /// A begun login, by its handle.
     pub fn login(key: &HmacKey, handle: &str) -> Self {
         Self { digest: cut(key.tag(&[b"login", handle.as_bytes()])), refused: ReplayError::LoginConsumed }

@@ -1,6 +1,7 @@
 //! Logins by OpenID Connect under attack: by a provider that says what it likes, by strangers at our own addresses, and by
 //! a visitor who has begun one login and makes the most of it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use grindvakt::base::{Clock as _, ManualClock, ProviderId, SystemClock};
@@ -151,8 +152,11 @@ async fn away(client: &mut Client) -> String {
     reply.header("location").to_owned()
 }
 
+/// With a code that was not brought before: one that comes again is refused before the provider is asked.
 async fn bring(client: &mut Client, location: &str) -> Reply {
-    client.get(&format!("{CALLBACK}?code=c&state={}", sent(location, "state"))).await
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let code = NEXT.fetch_add(1, Ordering::Relaxed);
+    client.get(&format!("{CALLBACK}?code=c{code}&state={}", sent(location, "state"))).await
 }
 
 /// A login with more claims than the usual, or others.

@@ -284,7 +284,7 @@ async fn an_answer_is_good_once_in_the_browser_that_asked() {
     let codes: Vec<(String, u64)> = refused(&world, "none").await.into_iter().collect();
     assert_eq!(codes, [("state_missing".to_owned(), 2)]);
     let codes: Vec<(String, u64)> = refused(&world, &op.id).await.into_iter().collect();
-    assert_eq!(codes, [("code_refused".to_owned(), 1)], "the provider has given its tokens already");
+    assert_eq!(codes, [("login_consumed".to_owned(), 1)], "and the provider is not asked");
 
     // A code of one login in the answer to another: its verifier is not the one that the code was asked for with.
     let code = |back: &str| back.split_once("code=").unwrap().1.split('&').next().unwrap().to_owned();
@@ -296,7 +296,24 @@ async fn an_answer_is_good_once_in_the_browser_that_asked() {
     let injected = back_mine.replace(&code(&back_mine), &code(&back_theirs));
     let before = refused(&world, &op.id).await;
     assert!(bring(&mut mine, &injected).await.status.is_client_error());
-    assert_eq!(refused(&world, &op.id).await["code_refused"], before["code_refused"] + 1);
+    assert_eq!(refused(&world, &op.id).await["code_refused"], before.get("code_refused").unwrap_or(&0) + 1);
+    world.stop().await;
+}
+
+/// A strict provider takes back what it gave for a code when the code comes again.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_one_answer_that_comes_twice_at_once_the_first_opens_a_session() {
+    let (op, mut world) = swedish().await;
+    for _ in 0..5 {
+        let mut client = Client::new(world.public());
+        let location = begin(&mut client, &op.id, "/ansokan/1").await;
+        let back = op.visit(&mut Browser::new(), &location, OpOutcome::Success).await;
+        let (mut one, mut two) = (client.clone(), client);
+        let done = tokio::join!(bring(&mut one, &back), bring(&mut two, &back));
+        let statuses = [done.0.status, done.1.status];
+        assert!(statuses.contains(&StatusCode::SEE_OTHER) && statuses.contains(&StatusCode::FORBIDDEN), "{statuses:?}");
+        assert_eq!([&one, &two].iter().filter(|client| client.cookies.contains_key(SESSION)).count(), 1);
+    }
     world.stop().await;
 }
 

@@ -320,7 +320,7 @@ async fn what_ends_badly_there_is_told_by_its_code_here() {
     let mut browser = Browser::new();
     assert!(browser.open(&location).await.is_err(), "redirects without end: an essential level binds it");
 
-    // A code twice: here the state is used up; there the code is, and what it gave is taken back.
+    // A code twice: the provider, which would take back what it gave, is not shown it again.
     peer.answers(&json!({ "acr": LOA3 })).await;
     let mut client = Client::new(world.public());
     let location = begin(&mut client, "peer", "/ansokan/1").await;
@@ -331,10 +331,21 @@ async fn what_ends_badly_there_is_told_by_its_code_here() {
     peer.told().await;
     let before = refused(&world, "peer").await;
     assert!(bring(&mut twice, &back).await.status.is_client_error());
-    assert_eq!(since(&before, &refused(&world, "peer").await), ["code_refused"]);
-    assert_eq!(peer.told().await, ["grant.error invalid_grant"]);
+    assert_eq!(since(&before, &refused(&world, "peer").await), ["login_consumed"]);
+    assert_eq!(peer.told().await, [""; 0]);
     let again = bring(&mut client, &back).await;
     assert_eq!(again.status, StatusCode::BAD_REQUEST, "the state is gone from the browser that used it");
+
+    // At once: it comes in by the first of them.
+    let mut one = Client::new(world.public());
+    let location = begin(&mut one, "peer", "/ansokan/1").await;
+    let back = peer.visit(&mut Browser::new(), &location).await;
+    let mut two = one.clone();
+    let done = tokio::join!(bring(&mut one, &back), bring(&mut two, &back));
+    let mut statuses = [done.0.status.as_u16(), done.1.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 403]);
+    assert_eq!([&one, &two].iter().filter(|client| client.cookies.contains_key(SESSION)).count(), 1);
 
     // The state of another login, and of none.
     let (mut mine, mut theirs) = (Client::new(world.public()), Client::new(world.public()));

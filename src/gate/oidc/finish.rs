@@ -3,19 +3,25 @@
 //! last.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::super::finish::{Begun, Context, rejected};
+use super::super::finish::{Begun, Context, not_first, rejected};
 use super::super::judge::Judge;
 use super::super::relay::RelayState;
 use super::super::{Denial, FinishOidc, Gate, LoginDone, Refusal};
 use super::exchange::UserInfoBody;
+use crate::base::limits::EXCHANGE_SECS;
 use crate::base::{ProviderId, UnixTime};
 use crate::identity::from_claims;
 use crate::provider::Snapshot;
+use crate::replay::ReplayKey;
 use crate::session::{Instance, LoginState, Sent};
 use crate::telemetry::{Judged, Stopwatch, VerifiedProtocol};
 use crate::verify::jose::{Asked, Discovery, IdToken, Nonce, Received, TokenResponse, UserInfo, plain_userinfo};
 use crate::verify::{Reason, Reject, Verified};
+
+/// How long a code may be on its way to the provider, with as much again for the clocks of replicas.
+const ON_ITS_WAY: Duration = Duration::from_secs(2 * EXCHANGE_SECS);
 
 /// What an error of the provider means (RFC 6749, 4.1.2.1; OpenID Connect Core, 3.1.2.6; OSP 2.2 and 2.3). Nobody signs it:
 /// it ends this login, and says nothing of the provider that could be relied on.
@@ -103,6 +109,13 @@ impl Gate {
         let code = code.ok_or_else(|| rejected(Reason::CallbackMalformed, "neither a code nor an error"))?;
 
         let place = self.clients.place(&state.provider)?;
+        // Of one answer that comes twice at once the first goes on: a provider that is shown a code again takes back what it
+        // gave for it (RFC 6749, 4.1.2), so that otherwise neither would. Remembered while the first may still be on its
+        // way and no longer: whoever brings a made-up code a hundred times a second must not fill the memory of uses, and
+        // once the first is through, its login is consumed, or the provider knows the code.
+        let exchange = [ReplayKey::exchange(&self.digest, &begun.handle.to_string(), code)];
+        let until = now.plus(ON_ITS_WAY);
+        drop(self.lasting.store.consume(&exchange, &state.instance, until, now).await.map_err(not_first)?);
         let tokens = self.tokens_for(provider, entry, discovery, code, verifier, now).await?;
         if tokens.dpop {
             let detail = "an access token that is bound to a key, which was not asked for";

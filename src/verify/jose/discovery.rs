@@ -6,7 +6,7 @@ use crate::crypto::trusted::{AlgorithmSet, JwsAlgorithm};
 use crate::verify::saml::metadata::is_safe_endpoint;
 use crate::verify::{Reason, Reject};
 
-/// What a provider says of itself.
+/// What a provider says of itself, as far as we go by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discovery {
     /// `issuer`: identical with the configured one.
@@ -25,26 +25,14 @@ pub struct Discovery {
     pub pushed_authorization_request_endpoint: Option<String>,
     /// Whether requests must be pushed.
     pub require_pushed_authorization_requests: bool,
-    /// Whether it takes signed request objects (RFC 9101).
-    pub request_parameter: bool,
-    /// Whether it takes nothing else.
+    /// Whether it takes signed request objects alone (RFC 9101, 10.5).
     pub require_signed_request_object: bool,
     /// Whether it takes the `claims` parameter: without it `acr` cannot be asked for as essential.
     pub claims_parameter: bool,
     /// Whether its answers carry `iss` (RFC 9207): then they must.
     pub response_iss: bool,
-    /// Whether it takes PKCE with S256.
-    pub pkce_s256: bool,
-    /// Whether it logs out by the back channel.
-    pub backchannel_logout: bool,
-    /// How clients may authenticate; `client_secret_basic` when it says nothing (OpenID Connect Discovery, 3).
-    pub token_endpoint_auth_methods: Vec<String>,
     /// What it may sign ID tokens with, as far as we take it; `none` and HMAC are not in it.
     pub id_token_algorithms: AlgorithmSet,
-    /// The levels that it says to know.
-    pub acr_values: Vec<String>,
-    /// The scopes that it says to know.
-    pub scopes: Vec<String>,
 }
 
 impl Discovery {
@@ -63,7 +51,7 @@ impl Discovery {
         // OpenID Connect leaves PKCE open; a provider that says what it knows must know S256 (OSP 2.1.8), which is what it
         // will be sent.
         let pkce = all.texts("code_challenge_methods_supported")?;
-        if pkce.as_ref().is_some_and(|methods| !methods.iter().any(|method| method == "S256")) {
+        if pkce.is_some_and(|methods| !methods.iter().any(|method| method == "S256")) {
             return Err(malformed("`code_challenge_methods_supported` has no `S256`"));
         }
         let signing = all.texts("id_token_signing_alg_values_supported")?;
@@ -83,18 +71,10 @@ impl Discovery {
             end_session_endpoint: all.endpoint("end_session_endpoint")?,
             pushed_authorization_request_endpoint: all.endpoint("pushed_authorization_request_endpoint")?,
             require_pushed_authorization_requests: all.flag("require_pushed_authorization_requests")?,
-            request_parameter: all.flag("request_parameter_supported")?,
             require_signed_request_object: all.flag("require_signed_request_object")?,
             claims_parameter: all.flag("claims_parameter_supported")?,
             response_iss: all.flag("authorization_response_iss_parameter_supported")?,
-            pkce_s256: pkce.unwrap_or_default().iter().any(|method| method == "S256"),
-            backchannel_logout: all.flag("backchannel_logout_supported")?,
-            token_endpoint_auth_methods: all
-                .texts("token_endpoint_auth_methods_supported")?
-                .unwrap_or_else(|| vec!["client_secret_basic".to_owned()]),
             id_token_algorithms,
-            acr_values: all.texts("acr_values_supported")?.unwrap_or_default(),
-            scopes: all.texts("scopes_supported")?.unwrap_or_default(),
         };
         if discovery.require_pushed_authorization_requests && discovery.pushed_authorization_request_endpoint.is_none()
         {

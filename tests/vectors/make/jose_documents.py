@@ -130,12 +130,10 @@ def discovery() -> list:
     def one(name, expect, about, **changed):
         case(name, change(DOCUMENT, **changed), expect, about)
 
-    case("good", DOCUMENT, about="A whole one.", pkce_s256=True, claims_parameter=True, response_iss=True,
-         backchannel_logout=False, algorithms=["RS256", "ES256"], methods=["private_key_jwt", "client_secret_basic"])
+    case("good", DOCUMENT, about="A whole one.", claims_parameter=True, response_iss=True, algorithms=["RS256", "ES256"])
     small = {k: DOCUMENT[k] for k in ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "response_types_supported",
                                       "id_token_signing_alg_values_supported")}
-    case("small", small, about="What must be there, and no more.", pkce_s256=False, claims_parameter=False, response_iss=False,
-         methods=["client_secret_basic"])
+    case("small", small, about="What must be there, and no more.", claims_parameter=False, response_iss=False)
     case("unknown", {**DOCUMENT, "x": {"y": [1]}, "service_documentation": None}, about="Members that are not read.")
     loopback = json.loads(json.dumps(DOCUMENT).replace("https://op.example.se", "http://op.localhost:9000"))
     case("loopback", loopback, about="Plain http on loopback.", issuer="http://op.localhost:9000")
@@ -164,10 +162,10 @@ def discovery() -> list:
     one("algorithms-none", "discovery_malformed", "No algorithm that is taken.", id_token_signing_alg_values_supported=["none", "HS256"])
     one("algorithms-number", "discovery_malformed", "A number among them.", id_token_signing_alg_values_supported=["RS256", 1])
     one("pkce-plain-alone", "discovery_malformed", "PKCE, and not by S256.", code_challenge_methods_supported=["plain"])
-    for flag in ("claims_parameter_supported", "request_parameter_supported", "authorization_response_iss_parameter_supported"):
+    for flag in ("claims_parameter_supported", "authorization_response_iss_parameter_supported"):
         one(f"{flag}-text", "discovery_malformed", f"`{flag}` is a text.", **{flag: "true"})
         one(f"{flag}-number", "discovery_malformed", f"`{flag}` is a number.", **{flag: 1})
-    one("acr-values-text", "discovery_malformed", "A text.", acr_values_supported="loa3")
+    one("acr-values-text", "ok", "A text, in a member that is not read.", acr_values_supported="loa3")
     one("pushed-required", "discovery_malformed", "Pushed requests are required, and there is no address for them.",
         require_pushed_authorization_requests=True, pushed_authorization_request_endpoint=DROP)
     for name, document, expect in [("no-json", "<html>", "json_malformed"), ("array", "[]", "json_malformed"), ("empty", "", "json_malformed"),
