@@ -95,7 +95,7 @@ pub fn challenge<B>(answer: &mut Response<B>, denial: &Denial, nonce: Option<&st
             let error = match reject.reason() {
                 Reason::DpopNonce => "use_dpop_nonce",
                 _ if *proof => "invalid_dpop_proof",
-                Reason::TokenMalformed | Reason::HeaderMalformed | Reason::MessageTooLarge => "invalid_request",
+                // Also of one that cannot be read (RFC 6750, 3.1); `invalid_request` would be an answer of 400.
                 _ => "invalid_token",
             };
             format!("{scheme} error=\"{error}\"")
