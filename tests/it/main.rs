@@ -27,6 +27,7 @@ mod feeds;
 mod fetch;
 mod forward_auth;
 mod grpc;
+mod hostile_cookies;
 mod hostile_http2;
 mod hostile_limits;
 mod http2;
