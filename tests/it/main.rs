@@ -66,6 +66,8 @@ mod redis;
 mod reload;
 #[cfg(feature = "peers")]
 mod replicas;
+#[cfg(feature = "peers")]
+mod rolling_restart;
 mod saml_vectors;
 #[cfg(feature = "peers")]
 mod sent_documents;
