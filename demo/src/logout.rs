@@ -65,6 +65,13 @@ impl Message {
         self.parameter
     }
 
+    /// The same in another field or parameter than its own: a test of who looks only at one of the two.
+    #[must_use]
+    pub const fn under(mut self, parameter: &'static str) -> Self {
+        self.parameter = parameter;
+        self
+    }
+
     /// Signed within, as HTTP-POST carries it: its base64.
     pub fn posted(&self, key: &DemoKey) -> String {
         base64_simd::STANDARD.encode_to_string(enveloped(self.element.clone(), key, Place::AfterIssuer).canonical())

@@ -33,6 +33,7 @@ pub struct ResponseBuilder<'a> {
     attributes: Vec<(String, Vec<String>)>,
     encrypt_to: Option<EncryptionKey>,
     session_ends: Option<UnixTime>,
+    names_session: bool,
     pad_to: usize,
 }
 
@@ -51,6 +52,7 @@ impl<'a> ResponseBuilder<'a> {
             attributes: Vec::new(),
             encrypt_to: None,
             session_ends: None,
+            names_session: true,
             pad_to: 0,
         }
     }
@@ -94,6 +96,13 @@ impl<'a> ResponseBuilder<'a> {
     #[must_use]
     pub const fn session_ends(mut self, at: UnixTime) -> Self {
         self.session_ends = Some(at);
+        self
+    }
+
+    /// Without a SessionIndex, as a provider without single logout writes it.
+    #[must_use]
+    pub const fn without_session_index(mut self) -> Self {
+        self.names_session = false;
         self
     }
 
@@ -244,7 +253,7 @@ impl<'a> ResponseBuilder<'a> {
             .child(element("saml:AudienceRestriction").child(element("saml:Audience").text(audience)));
         let statement = element("saml:AuthnStatement")
             .attr("AuthnInstant", authn_instant.to_string())
-            .attr("SessionIndex", id)
+            .maybe("SessionIndex", self.names_session.then(|| id.to_owned()))
             .maybe("SessionNotOnOrAfter", self.session_ends.map(|at| at.to_string()))
             .child(element("saml:AuthnContext").child(element("saml:AuthnContextClassRef").text(&self.loa)));
 

@@ -88,7 +88,7 @@ impl Gate {
             let detail = "the answer is to another question";
             return Err(self.refuse_state(Reason::StateInvalid, detail, Some(pending.locale)));
         }
-        if now >= pending.until || self.lasting.store.revoked().contains(pending.session.marks()) {
+        if now >= pending.until || self.is_ended(&pending.session) {
             let detail = "the question was asked too long ago";
             return Err(self.refuse_state(Reason::StateExpired, detail, Some(pending.locale)));
         }

@@ -164,6 +164,7 @@ impl Gate {
         if state.on_top_of.as_ref().is_some_and(|on| is_another_person(on, who.subject())) {
             return Err(Denial::OtherPerson);
         }
+        self.not_ended(&who, provider).map_err(Denial::Rejected)?;
         let keys = [
             ReplayKey::assertion(&self.digest, who.issuer(), who.assertion_id()),
             ReplayKey::login(&self.digest, &begun.handle.to_string()),
@@ -235,6 +236,7 @@ impl Gate {
             let detail = format_args!("issued at {}, before anything could remember it", who.issued());
             return Err(rejected(Reason::LoginOtherInstance, detail));
         }
+        self.not_ended(&who, provider).map_err(Denial::Rejected)?;
         let keys = [ReplayKey::assertion(&self.digest, who.issuer(), who.assertion_id())];
         let once =
             self.lasting.store.consume(&keys, &line.instance, who.acceptable_until(), now).await.map_err(not_first)?;
@@ -275,6 +277,17 @@ impl Gate {
         policy::meets(route, who.loa(), &provider.config().eid, age, has).map_err(Denial::Rejected)
     }
 
+    /// That the provider has not ended this very login before its answer came (SAML Core 3.7.3.1). An order that another
+    /// replica took and this one does not know of yet ends the session as soon as it does.
+    fn not_ended(&self, who: &Identity, provider: &ProviderEntry) -> Result<(), Reject> {
+        let marks = self.marks_at_provider(who, provider.config().oidc().is_some());
+        if self.lasting.store.revoked().ends_login(&marks, who.authenticated_at()) {
+            let detail = format_args!("the login of {} is over by an order of the provider", who.authenticated_at());
+            return Err(Reject::new(Reason::LoginEnded, detail));
+        }
+        Ok(())
+    }
+
     fn open(
         &self,
         who: &Identity,
@@ -307,8 +320,11 @@ impl Gate {
         }
         let (key, issuer, name_id) = (&self.digest, who.issuer(), who.name_id().value.as_str());
         let person = ProviderMark::name_id(key, issuer, name_id);
-        let session = who.session_index().map(|index| ProviderMark::session_index(key, issuer, name_id, index));
-        std::iter::once(person).chain(session).collect()
+        let session = match who.session_index() {
+            Some(index) => ProviderMark::session_index(key, issuer, name_id, index),
+            None => ProviderMark::without_index(key, issuer, name_id),
+        };
+        vec![person, session]
     }
 
     /// `took`: since the login was begun here, where it was.
@@ -422,6 +438,7 @@ fn ends_login(denial: &Denial) -> bool {
                 | R::PridCountryMismatch
                 | R::LoaNotAllowed
                 | R::LoginTooOld
+                | R::LoginEnded
                 | R::EidNotAllowed
                 | R::RequiredAttributeMissing
                 | R::LoginOtherInstance

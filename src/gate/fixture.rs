@@ -4,12 +4,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::sessions::OrderAtProvider;
 use super::{Cookies, Gate, Lasting, Logout, Parts, SetCookie};
 use crate::base::{Clock as _, ManualClock, Secret};
 use crate::config::{LoadedKeys, load_text};
 use crate::crypto::digest::SystemRandom;
 pub(crate) use crate::provider::fixture::{NOW, entries, in_trouble, key, loa};
 use crate::provider::{Board, ProviderEntry, Snapshot};
+use crate::replay::{ProviderMark, ReplayError};
 use crate::session::Session;
 use crate::telemetry::Telemetry;
 
@@ -133,6 +135,13 @@ impl World {
         let mut browser = Browser::default();
         browser.takes(&[self.gate.session_cookie(session).unwrap()]);
         browser
+    }
+
+    /// What an order of a provider does that names these sessions.
+    pub(crate) async fn end_at_provider(&self, marks: &[ProviderMark]) -> Result<(), ReplayError> {
+        let now = self.clock.now();
+        let order = OrderAtProvider { named: marks.to_vec(), unnamed: Vec::new(), ordered: now, acceptable_until: now };
+        self.gate.end_at_provider(&order, now).await
     }
 
     /// What `logout` does for this browser.

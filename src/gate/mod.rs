@@ -34,6 +34,8 @@ mod cookie_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
+mod slo_tests;
+#[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, OnceLock};

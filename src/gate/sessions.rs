@@ -1,15 +1,36 @@
 //! Live sessions: finding one among a request's cookies, telling about it, ending it.
 
 use super::outcome::Leased;
-use super::{Cookies, Denial, Gate, Lease, SameSite, SessionInfo, SetCookie, stored};
+use super::{Cookies, Gate, Lease, SameSite, SessionInfo, SetCookie, stored};
 use crate::base::{EidId, UnixTime};
 use crate::identity::SubjectKind;
-use crate::replay::{Mark, ProviderMark, ReplayError, SessionId};
+use crate::replay::{Order, ProviderMark, ReplayError, SessionId};
+use crate::session::login::LOGIN_LIFETIME;
 use crate::session::{SealError, Session};
 use crate::telemetry::SessionEnded;
 
 /// Cookies of one name that are tried. A browser sends one; more than a few are someone's attempt to make us work.
 const SAME_NAME: usize = 4;
+
+/// A provider's order to end sessions, by whatever protocol.
+pub(super) struct OrderAtProvider {
+    /// What it names: sessions that are open, and logins of which one is yet to be opened.
+    pub(super) named: Vec<ProviderMark>,
+    /// Open sessions that it may mean, since the provider has told us no name for them.
+    pub(super) unnamed: Vec<ProviderMark>,
+    /// When it was given, by the provider's clock.
+    pub(super) ordered: UnixTime,
+    /// How long it could be accepted.
+    pub(super) acceptable_until: UnixTime,
+}
+
+impl OrderAtProvider {
+    /// Whether it means this session.
+    pub(super) fn means(&self, session: &Session) -> bool {
+        let mut marks = session.marks().at_provider.iter();
+        marks.any(|mark| self.named.contains(mark) || self.unnamed.contains(mark))
+    }
+}
 
 impl Gate {
     /// The live session among `cookies`: sealed by us, within its times, not ended by anyone, and of a provider that
@@ -25,7 +46,12 @@ impl Gate {
 
     /// Whether nobody has ended a session, and its provider and the service still stand by it.
     fn still_counts(&self, session: &Session, now: UnixTime) -> bool {
-        !self.lasting.store.revoked().contains(session.marks()) && self.is_vouched_for(session, now)
+        !self.is_ended(session) && self.is_vouched_for(session, now)
+    }
+
+    /// Whether somebody has ended a session, as far as it is known here.
+    pub(super) fn is_ended(&self, session: &Session) -> bool {
+        self.lasting.store.revoked().contains(session.marks(), session.authenticated_at())
     }
 
     /// Whether the service still takes people of this kind, and the provider still stands by the session.
@@ -84,19 +110,20 @@ impl Gate {
     ) -> Result<(), ReplayError> {
         self.headers.forget(id, &self.config.routes);
         self.telemetry.emit(SessionEnded { session: &id.to_string(), why });
-        self.lasting.store.end(&[(Mark::Session(id), ends)], now).await
+        self.lasting.store.end(&[Order::session(id, ends)], now).await
     }
 
-    /// Ends every session that its provider calls one of `marks`, at every replica: a logout that came from there.
+    /// Ends every session that an order of its provider means, at every replica.
     ///
     /// # Errors
-    /// [`Denial::StoreDown`] when other replicas do not know it yet: the provider should send it again.
-    pub async fn end_at_provider(&self, marks: &[ProviderMark]) -> Result<(), Denial> {
-        let now = self.clock.now();
-        // No session that was opened until now can outlast this.
-        let until = now.plus(self.times.lifetime);
-        let orders: Vec<(Mark, UnixTime)> = marks.iter().map(|mark| (Mark::AtProvider(*mark), until)).collect();
-        self.lasting.store.end(&orders, now).await.map_err(Denial::StoreDown)
+    /// [`ReplayError`] when other replicas do not know it yet. They will.
+    pub(super) async fn end_at_provider(&self, order: &OrderAtProvider, now: UnixTime) -> Result<(), ReplayError> {
+        // No session that was opened until now can outlast this, and no answer to a login that was begun until now.
+        let until = now.plus(self.times.lifetime.max(LOGIN_LIFETIME)).max(order.acceptable_until);
+        let open = order.named.iter().chain(&order.unnamed).map(|mark| Order::at_provider(*mark, until));
+        let on_their_way = order.named.iter().map(|mark| Order::logins_at_provider(*mark, order.ordered, until));
+        let orders: Vec<Order> = open.chain(on_their_way).collect();
+        self.lasting.store.end(&orders, now).await
     }
 
     fn tell(&self, session: &Session, now: UnixTime) -> SessionInfo {

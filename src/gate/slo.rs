@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use super::begin::Outgoing;
 use super::finish::{not_first, rejected};
+use super::sessions::OrderAtProvider;
 use super::{Cookies, Denial, Gate, IdentityHeaders, Reference, SetCookie};
 use crate::base::{ProviderId, UnixTime};
 use crate::config::SecondReader;
 use crate::crypto::digest::random_bytes;
 use crate::provider::{ProviderEntry, Snapshot};
-use crate::replay::{Mark, ProviderMark, ReplayKey};
+use crate::replay::{ProviderMark, ReplayKey};
 use crate::request::{self, LogoutResponse, LogoutStatus};
 use crate::session::Session;
-use crate::telemetry::{ProviderLogout, ProviderLogoutRefused};
+use crate::telemetry::{LogoutUnanswered, ProviderLogout, ProviderLogoutRefused};
 use crate::verify::saml::{
     Carried, LogoutExpect, LogoutMessage, LogoutRequest, ReceivedLogout, SloEndpoint, SsoBinding,
 };
@@ -34,8 +35,10 @@ pub enum SingleLogout {
 
 /// Sessions that a provider has ended.
 pub struct Ended {
-    /// Its answer; none where its metadata names no address that takes one.
+    /// Its answer; none where its metadata names no address that takes one, or where none could be signed now.
     pub answer: Option<Answer>,
+    /// Whether every replica knows that they are over.
+    pub everywhere: bool,
     /// What the e-service is told, where the browser that brought the order had one of the sessions.
     pub tell: Option<Arc<IdentityHeaders>>,
     /// Cookies to expire.
@@ -148,7 +151,7 @@ impl Gate {
         ReceivedLogout::parse(carried, self.second_reader())?.verify(&expect, now)
     }
 
-    async fn carry_out(
+    pub(super) async fn carry_out(
         &self,
         order: &LogoutRequest,
         relay_state: Option<&str>,
@@ -162,21 +165,12 @@ impl Gate {
         let used = self.lasting.store.consume(&once, &line.instance, order.acceptable_until, now).await;
         drop(used.map_err(not_first)?);
 
-        let (key, issuer, name) = (&self.digest, order.issuer.as_str(), order.name_id.value.as_str());
-        let marks: Vec<ProviderMark> = if order.session_indexes.is_empty() {
-            vec![ProviderMark::name_id(key, issuer, name)]
-        } else {
-            let of = |index: &String| ProviderMark::session_index(key, issuer, name, index);
-            order.session_indexes.iter().map(of).collect()
-        };
+        let end = self.order_at_provider(order);
         // The browser that brings the order may be the person's own: what it holds is seen before it is over.
         let here = self.live_session(cookies, now).ok().flatten().or_else(|| self.held_session(cookies, now));
-        let here = here.filter(|session| session.marks().at_provider.iter().any(|mark| marks.contains(mark)));
-        // None that it may mean lasts longer.
-        let until = now.plus(self.times.lifetime);
-        let orders: Vec<(Mark, UnixTime)> = marks.iter().map(|mark| (Mark::AtProvider(*mark), until)).collect();
+        let here = here.filter(|session| end.means(session));
         // Where other replicas cannot be told yet they will be.
-        let everywhere = self.lasting.store.end(&orders, now).await.is_ok();
+        let everywhere = self.end_at_provider(&end, now).await.is_ok();
         let by = if order.session_indexes.is_empty() { "name_id" } else { "session_index" };
         self.telemetry.emit(ProviderLogout { provider: &provider.config().id, by, everywhere });
 
@@ -185,8 +179,26 @@ impl Gate {
             None => (None, Vec::new()),
         };
         let status = if everywhere { LogoutStatus::Success } else { LogoutStatus::Partial };
-        let answer = self.answer(order, relay_state, provider, status, now).await?;
-        Ok(Ended { answer, tell, set_cookies })
+        // What was ended stays so: without an answer the page here says it, and the e-service is told all the same.
+        let answer = self.answer(order, relay_state, provider, status, now).await.unwrap_or_else(|cause| {
+            self.telemetry.emit(LogoutUnanswered { provider: &provider.config().id, cause: &cause });
+            None
+        });
+        Ok(Ended { answer, tell, everywhere, set_cookies })
+    }
+
+    /// What an order means: the person's sessions, or those of the SessionIndexes that it names.
+    fn order_at_provider(&self, order: &LogoutRequest) -> OrderAtProvider {
+        let (key, issuer, name) = (&self.digest, order.issuer.as_str(), order.name_id.value.as_str());
+        let (named, unnamed) = if order.session_indexes.is_empty() {
+            (vec![ProviderMark::name_id(key, issuer, name)], Vec::new())
+        } else {
+            let of = |index: &String| ProviderMark::session_index(key, issuer, name, index);
+            // One that we were given no SessionIndex of may be the one that is meant, and our answer says that it is over.
+            let unnamed = vec![ProviderMark::without_index(key, issuer, name)];
+            (order.session_indexes.iter().map(of).collect(), unnamed)
+        };
+        OrderAtProvider { named, unnamed, ordered: order.issued, acceptable_until: order.acceptable_until }
     }
 
     fn ended_here(&self, session: &Session, now: UnixTime) -> (Option<Arc<IdentityHeaders>>, Vec<SetCookie>) {
@@ -203,11 +215,11 @@ impl Gate {
         provider: &ProviderEntry,
         status: LogoutStatus,
         now: UnixTime,
-    ) -> Result<Option<Answer>, Denial> {
-        let saml = provider.saml(now).map_err(Denial::Rejected)?;
+    ) -> Result<Option<Answer>, String> {
+        let saml = provider.saml(now).map_err(|reject| reject.to_string())?;
         let Some(endpoint) = saml.logout_endpoint(SsoBinding::Redirect) else { return Ok(None) };
         let SloEndpoint { binding, response_location: destination, .. } = endpoint.clone();
-        let random: [u8; 16] = random_bytes(&*self.random).map_err(|error| self.internal(&error))?;
+        let random: [u8; 16] = random_bytes(&*self.random).map_err(|error| error.to_string())?;
         let id = format!("_{}", random.map(|byte| format!("{byte:02x}")).concat());
         let (keys, issuer) = (Arc::clone(&self.signing), self.config.service.entity_id.clone());
         let (in_response_to, relay_state) =
@@ -222,11 +234,11 @@ impl Gate {
                 SsoBinding::Post => request::post(&answer, relay_state.as_deref(), key).map(Outgoing::Post),
             })
         };
-        match self.pool.run(job).await.map_err(|_| Denial::Overloaded)? {
+        match self.pool.run(job).await.map_err(|_| "the pool of private keys is full".to_owned())? {
             Some(Ok(Outgoing::Redirect(location))) => Ok(Some(Answer::Redirect(location))),
             Some(Ok(Outgoing::Post(form))) => Ok(Some(Answer::Post { action: form.action, fields: form.fields })),
-            Some(Err(error)) => Err(self.internal(&error)),
-            None => Err(self.internal(&"no signing key")),
+            Some(Err(error)) => Err(error.to_string()),
+            None => Err("no signing key".to_owned()),
         }
     }
 }

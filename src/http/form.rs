@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::verify::saml::Carried;
+use crate::verify::saml::{Carried, Parameter};
 use crate::verify::{Reason, Reject, base64};
 
 /// What a provider posts to the assertion consumer service (SAML Bindings 3.5.4).
@@ -54,12 +54,13 @@ pub fn single_logout(body: &[u8]) -> Result<Carried, Reject> {
     if once("Signature")?.is_some() {
         return Err(refused("a form with more than a message in it"));
     }
-    let encoded = match (once("SAMLRequest")?, once("SAMLResponse")?) {
-        (Some(encoded), None) | (None, Some(encoded)) => encoded,
+    let (parameter, encoded) = match (once("SAMLRequest")?, once("SAMLResponse")?) {
+        (Some(encoded), None) => (Parameter::Request, encoded),
+        (None, Some(encoded)) => (Parameter::Response, encoded),
         _ => return Err(refused("neither a SAMLRequest nor a SAMLResponse, or both")),
     };
     let xml = base64::decode_spaced(&encoded).ok_or_else(|| refused("the message is no base64"))?;
-    Carried::posted(xml, once("RelayState")?.map(Cow::into_owned))
+    Carried::posted(parameter, xml, once("RelayState")?.map(Cow::into_owned))
 }
 
 /// One field that must stand once; none otherwise.

@@ -105,7 +105,7 @@ const fn rejected(reason: Reason) -> Verdict {
         Reason::StatusFraud | Reason::StatusPossibleFraud => verdict(StatusCode::FORBIDDEN, Problem::Stopped),
         Reason::Replayed | Reason::LoginConsumed => verdict(StatusCode::FORBIDDEN, Problem::Used),
         Reason::RequiredAttributeMissing => verdict(StatusCode::FORBIDDEN, Problem::Attribute),
-        Reason::LoginTooOld => verdict(StatusCode::FORBIDDEN, Problem::Fresh),
+        Reason::LoginTooOld | Reason::LoginEnded => verdict(StatusCode::FORBIDDEN, Problem::Fresh),
         Reason::LoaNotAllowed
         | Reason::LoaNotRequested
         | Reason::LoaNotCertified

@@ -1,6 +1,7 @@
 //! By what a session can be ended: its own id, or what its provider calls it.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,12 @@ impl ProviderMark {
         Self(cut(key.tag(&[b"session index", issuer.as_bytes(), name_id.as_bytes(), index.as_bytes()])))
     }
 
+    /// The person at a SAML provider, of sessions that it gave no SessionIndex: an order that names some may mean any of
+    /// them.
+    pub fn without_index(key: &HmacKey, issuer: &str, name_id: &str) -> Self {
+        Self(cut(key.tag(&[b"name id without index", issuer.as_bytes(), name_id.as_bytes()])))
+    }
+
     /// The person at an OpenID provider: every session under this `sub`.
     pub fn sub(key: &HmacKey, issuer: &str, sub: &str) -> Self {
         Self(cut(key.tag(&[b"sub", issuer.as_bytes(), sub.as_bytes()])))
@@ -79,6 +86,16 @@ pub enum Mark {
     Session(SessionId),
     /// What its provider calls it: every session that was opened until then. A later login is not meant.
     AtProvider(ProviderMark),
+    /// The same, told by the provider's own clock: every session of a login there until then, whenever it was opened. An
+    /// answer that was on its way when the order came opens nothing (SAML Core 3.7.3.1).
+    LoginAtProvider(ProviderMark),
+}
+
+impl Mark {
+    /// Whether it is what a provider calls a session.
+    pub(in crate::replay) const fn is_of_provider(&self) -> bool {
+        matches!(self, Self::AtProvider(_) | Self::LoginAtProvider(_))
+    }
 }
 
 /// Everything that one session can be ended by.
@@ -97,10 +114,46 @@ pub struct Marks {
 pub struct Ended {
     /// Which ones.
     pub mark: Mark,
-    /// Those that were opened until then.
+    /// Those that were opened until then; by [`Mark::LoginAtProvider`], those of logins there until then.
     pub at: UnixTime,
     /// From then on none of them could be alive anyway.
     pub until: UnixTime,
+}
+
+/// An order that somebody gives: what [`super::Store::end`] takes.
+#[derive(Clone, Copy)]
+pub struct Order {
+    mark: Mark,
+    /// By the provider's clock; none where it is now, by the clock of whoever remembers.
+    at: Option<UnixTime>,
+    until: UnixTime,
+}
+
+impl Order {
+    /// This session, which would have ended at `until`.
+    pub const fn session(id: SessionId, until: UnixTime) -> Self {
+        Self { mark: Mark::Session(id), at: None, until }
+    }
+
+    /// What is open now of what a provider calls so, none of which lasts longer than `until`.
+    pub const fn at_provider(mark: ProviderMark, until: UnixTime) -> Self {
+        Self { mark: Mark::AtProvider(mark), at: None, until }
+    }
+
+    /// What may yet be opened, until `until`, of logins at the provider up to `ordered`, by its own clock.
+    ///
+    /// An instant in whole seconds may mean any within that second: the last is taken. Whoever logs in again within the
+    /// second of their logout logs in once more.
+    pub const fn logins_at_provider(mark: ProviderMark, ordered: UnixTime, until: UnixTime) -> Self {
+        let whole = ordered.as_millis() % 1000 == 0;
+        let last = if whole { ordered.plus(Duration::from_millis(999)) } else { ordered };
+        Self { mark: Mark::LoginAtProvider(mark), at: Some(last), until }
+    }
+
+    /// As it is filed, `now` by the clock of whoever remembers.
+    pub(in crate::replay) fn given(self, now: UnixTime) -> Ended {
+        Ended { mark: self.mark, at: self.at.unwrap_or(now), until: self.until }
+    }
 }
 
 /// What an order takes in a store.
@@ -112,6 +165,7 @@ impl Ended {
         let (kind, digest) = match self.mark {
             Mark::Session(id) => (0, id.0),
             Mark::AtProvider(mark) => (1, mark.0),
+            Mark::LoginAtProvider(mark) => (2, mark.0),
         };
         let mut out = [0; LEN];
         let parts = std::iter::once(kind)
@@ -134,6 +188,7 @@ impl Ended {
         let mark = match kind {
             0 => Mark::Session(SessionId(*digest)),
             1 => Mark::AtProvider(ProviderMark(*digest)),
+            2 => Mark::LoginAtProvider(ProviderMark(*digest)),
             _ => return None,
         };
         let instant = |bytes: &[u8; 8]| UnixTime::from_millis(i64::from_be_bytes(*bytes));
@@ -155,13 +210,24 @@ mod tests {
         for mark in [
             Mark::Session(SessionId::new(&SystemRandom::new()).unwrap()),
             Mark::AtProvider(ProviderMark::sub(&key, "https://op.example.se", "someone")),
+            Mark::LoginAtProvider(ProviderMark::sub(&key, "https://op.example.se", "someone")),
         ] {
             let ended = Ended { mark, at, until };
             assert!(Ended::from_bytes(&ended.to_bytes()) == Some(ended));
         }
-        for bad in [&[][..], &[0; LEN - 1], &[0; LEN + 1], &[2; LEN]] {
+        for bad in [&[][..], &[0; LEN - 1], &[0; LEN + 1], &[3; LEN]] {
             assert!(Ended::from_bytes(bad).is_none());
         }
+    }
+
+    #[test]
+    fn an_order_in_whole_seconds_means_the_whole_second() {
+        let mark = ProviderMark::sub(&HmacKey::new(&Secret::new([9; 32])), "i", "x");
+        let (now, until) = (UnixTime::from_secs(50), UnixTime::from_secs(100));
+        let at =
+            |millis| Order::logins_at_provider(mark, UnixTime::from_millis(millis), until).given(now).at.as_millis();
+        assert_eq!([at(10_000), at(10_001), at(10_999)], [10_999, 10_001, 10_999]);
+        assert_eq!(Order::at_provider(mark, until).given(now).at, now);
     }
 
     #[test]
@@ -172,6 +238,7 @@ mod tests {
             ProviderMark::sub(&key, "i", "x"),
             ProviderMark::sid(&key, "i", "x"),
             ProviderMark::without_sid(&key, "i", "x"),
+            ProviderMark::without_index(&key, "i", "x"),
             ProviderMark::session_index(&key, "i", "x", ""),
             ProviderMark::session_index(&key, "i", "", "x"),
             ProviderMark::sub(&key, "j", "x"),

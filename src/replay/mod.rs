@@ -17,7 +17,7 @@ pub mod store;
 pub use error::ReplayError;
 pub use guard::{FirstUse, ReplayGuard, ReplayKey};
 pub use instance::{Instance, Line};
-pub use mark::{Ended, Mark, Marks, ProviderMark, SessionId};
+pub use mark::{Ended, Mark, Marks, Order, ProviderMark, SessionId};
 pub use memory::MemoryGuard;
 pub use revoked::Revoked;
 pub use store::Store;

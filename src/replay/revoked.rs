@@ -9,7 +9,7 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use tokio::sync::watch;
 
-use super::{Ended, Mark, Marks};
+use super::{Ended, Mark, Marks, ProviderMark};
 use crate::base::UnixTime;
 
 /// The fewest entries that a sweep is worth.
@@ -58,7 +58,7 @@ impl Revoked {
         let mut gone = 0;
         self.ended.retain(|mark, (_, until)| {
             let counts = *until >= now;
-            gone += usize::from(!counts && matches!(mark, Mark::AtProvider(_)));
+            gone += usize::from(!counts && mark.is_of_provider());
             counts
         });
         self.by_provider.fetch_sub(gone, Ordering::Relaxed);
@@ -70,13 +70,13 @@ impl Revoked {
         match self.ended.entry(order.mark) {
             Entry::Vacant(free) => {
                 free.insert((order.at, order.until));
-                let by_provider = usize::from(matches!(order.mark, Mark::AtProvider(_)));
+                let by_provider = usize::from(order.mark.is_of_provider());
                 self.by_provider.fetch_add(by_provider, Ordering::Relaxed);
                 true
             }
             Entry::Occupied(mut there) => {
                 let (at, until) = there.get_mut();
-                let later = order.at > *at && matches!(order.mark, Mark::AtProvider(_));
+                let later = order.at > *at && order.mark.is_of_provider();
                 *at = order.at.max(*at);
                 *until = order.until.max(*until);
                 later
@@ -84,17 +84,25 @@ impl Revoked {
         }
     }
 
-    /// Whether a session with these marks is over.
-    pub fn contains(&self, marks: &Marks) -> bool {
+    /// Whether a session with these marks is over, whose login at the provider was at `authenticated_at`, by the
+    /// provider's clock.
+    pub fn contains(&self, marks: &Marks, authenticated_at: UnixTime) -> bool {
         if self.ended.contains_key(&Mark::Session(marks.session)) {
             return true;
         }
         if self.by_provider.load(Ordering::Relaxed) == 0 {
             return false;
         }
-        marks.at_provider.iter().any(|mark| {
-            let order = self.ended.get(&Mark::AtProvider(*mark));
-            order.is_some_and(|order| marks.opened <= order.0)
+        let until = |mark, instant| self.ended.get(&mark).is_some_and(|order| instant <= order.0);
+        marks.at_provider.iter().any(|mark| until(Mark::AtProvider(*mark), marks.opened))
+            || self.ends_login(&marks.at_provider, authenticated_at)
+    }
+
+    /// Whether the provider has ended a login, of which no session was opened yet.
+    pub fn ends_login(&self, at_provider: &[ProviderMark], authenticated_at: UnixTime) -> bool {
+        at_provider.iter().any(|mark| {
+            let order = self.ended.get(&Mark::LoginAtProvider(*mark));
+            order.is_some_and(|order| authenticated_at <= order.0)
         })
     }
 
@@ -127,7 +135,7 @@ mod tests {
     use super::*;
     use crate::base::Secret;
     use crate::crypto::digest::{HmacKey, SystemRandom};
-    use crate::replay::{ProviderMark, SessionId};
+    use crate::replay::SessionId;
 
     fn session(opened: i64, at_provider: &[ProviderMark]) -> Marks {
         Marks {
@@ -136,6 +144,9 @@ mod tests {
             at_provider: at_provider.to_vec(),
         }
     }
+
+    /// Of a login at the provider that was long ago.
+    const LONG_AGO: UnixTime = UnixTime::from_secs(-1);
 
     fn order(mark: Mark, at: i64, until: i64) -> Ended {
         Ended { mark, at: UnixTime::from_secs(at), until: UnixTime::from_secs(until) }
@@ -150,8 +161,8 @@ mod tests {
             let other = session(n, &[]);
             revoked.take_in([order(Mark::Session(other.session), n, n + 1)], UnixTime::from_secs(n));
         }
-        assert!(revoked.contains(&kept));
-        assert!(!revoked.contains(&session(0, &[])));
+        assert!(revoked.contains(&kept, LONG_AGO));
+        assert!(!revoked.contains(&session(0, &[]), LONG_AGO));
         assert!(revoked.len() <= 2 * SWEEP_FROM, "{}", revoked.len());
     }
 
@@ -162,15 +173,36 @@ mod tests {
         let revoked = Revoked::default();
         let now = UnixTime::from_secs(100);
         let (before, after) = (session(100, &[sub, sid]), session(101, &[sub, sid]));
-        assert!(!revoked.contains(&before));
+        assert!(!revoked.contains(&before, LONG_AGO));
         revoked.take_in([order(Mark::AtProvider(sub), 100, 1_000)], now);
-        assert!(revoked.contains(&before) && !revoked.contains(&after), "a later login is not meant");
-        assert!(!revoked.contains(&session(50, &[ProviderMark::sub(&key, "i", "another")])));
+        assert!(
+            revoked.contains(&before, LONG_AGO) && !revoked.contains(&after, LONG_AGO),
+            "a later login is not meant"
+        );
+        assert!(!revoked.contains(&session(50, &[ProviderMark::sub(&key, "i", "another")]), LONG_AGO));
         // An older order that comes late takes nothing back.
         revoked.take_in([order(Mark::AtProvider(sub), 10, 500)], now);
-        assert!(revoked.contains(&before));
+        assert!(revoked.contains(&before, LONG_AGO));
         revoked.take_in([order(Mark::AtProvider(sid), 200, 1_000)], now);
-        assert!(revoked.contains(&after));
+        assert!(revoked.contains(&after, LONG_AGO));
+        revoked.sweep(UnixTime::from_secs(2_000));
+        assert!(revoked.is_empty() && revoked.by_provider.load(Ordering::Relaxed) == 0);
+    }
+
+    #[test]
+    fn an_answer_that_was_on_its_way_when_the_order_came_opens_nothing() {
+        let key = HmacKey::new(&Secret::new([9; 32]));
+        let (named, other) = (ProviderMark::sid(&key, "i", "1"), ProviderMark::sid(&key, "i", "2"));
+        let revoked = Revoked::default();
+        revoked.take_in([order(Mark::LoginAtProvider(named), 100, 1_000)], UnixTime::from_secs(500));
+        // Opened after the order came, by a clock that goes 400 seconds ahead of the provider's.
+        let late = session(600, &[named]);
+        for (authenticated_at, over) in [(99, true), (100, true), (101, false)] {
+            let at = UnixTime::from_secs(authenticated_at);
+            assert_eq!(revoked.contains(&late, at), over, "{authenticated_at}");
+            assert_eq!(revoked.ends_login(&[named], at), over, "{authenticated_at}");
+            assert!(!revoked.ends_login(&[other], at), "{authenticated_at}");
+        }
         revoked.sweep(UnixTime::from_secs(2_000));
         assert!(revoked.is_empty() && revoked.by_provider.load(Ordering::Relaxed) == 0);
     }

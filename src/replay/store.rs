@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::shared::{Shared, StoreStatus};
 use super::{
-    FirstUse, Instance, Line, Mark, MemoryGuard, ReplayError, ReplayGuard as _, ReplayKey, Revoked, SessionId,
+    FirstUse, Instance, Line, MemoryGuard, Order, ReplayError, ReplayGuard as _, ReplayKey, Revoked, SessionId,
 };
 use crate::base::UnixTime;
 use crate::crypto::digest::{NoRandomness, Random};
@@ -61,15 +61,14 @@ impl Store {
         }
     }
 
-    /// Ends sessions: each mark, and when the last session that it may mean would be over anyway. Here at once.
+    /// Ends sessions. Here at once.
     ///
     /// # Errors
     /// When other replicas cannot be told yet. They will be.
-    pub async fn end(&self, orders: &[(Mark, UnixTime)], now: UnixTime) -> Result<(), ReplayError> {
+    pub async fn end(&self, orders: &[Order], now: UnixTime) -> Result<(), ReplayError> {
         match &self.0 {
             Kind::Memory { revoked, .. } => {
-                let orders = orders.iter().map(|(mark, until)| super::Ended { mark: *mark, at: now, until: *until });
-                revoked.take_in(orders, now);
+                revoked.take_in(orders.iter().map(|order| order.given(now)), now);
                 Ok(())
             }
             Kind::Shared(shared) => shared.end(orders, now).await,

@@ -34,7 +34,8 @@ pub struct LoginMetrics {
 impl LoginMetrics {
     pub(super) fn new(families: &mut Families) -> Result<Self, Error> {
         const WHY: Label = Label::new("why", "`logout`, `new login`");
-        const DONE: Label = Label::new("outcome", "`done`, `refused`");
+        const DONE: Label =
+            Label::new("outcome", "`done`, `refused`; `unanswered` besides, where no answer could be signed");
         families.group("Logins and sessions");
         Ok(Self {
             begun: families.counters(
@@ -244,5 +245,20 @@ impl Event for ProviderLogoutRefused<'_> {
         metrics.logins.provider_logouts.with_label_values(&[provider, "refused"]).inc();
         let reference = self.reference.unwrap_or_default();
         warn!(event = "provider_logout_refused", code = self.code, provider, detail = self.detail, reference);
+    }
+}
+
+/// Sessions were ended as a provider ordered, and it gets no answer of it.
+pub struct LogoutUnanswered<'a> {
+    /// The provider.
+    pub provider: &'a ProviderId,
+    /// What stood in the way. Never personal data.
+    pub cause: &'a str,
+}
+
+impl Event for LogoutUnanswered<'_> {
+    fn tell(self, metrics: &Metrics) {
+        metrics.logins.provider_logouts.with_label_values(&[self.provider.as_str(), "unanswered"]).inc();
+        warn!(event = "provider_logout_unanswered", provider = %self.provider, cause = self.cause);
     }
 }

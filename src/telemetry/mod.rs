@@ -27,8 +27,8 @@ pub use fetch::{
 pub use health::{BreakerMoved, EgressChanged, FailedOver, HealthMetrics, Probed, ProviderFault, SuspicionChanged};
 pub use log::init as init_log;
 pub use logins::{
-    LoginBegun, LoginFinished, LoginMetrics, LoginRefused, LoginReturned, ProviderLogout, ProviderLogoutRefused,
-    SessionEnded, SessionStarted,
+    LoginBegun, LoginFinished, LoginMetrics, LoginRefused, LoginReturned, LogoutUnanswered, ProviderLogout,
+    ProviderLogoutRefused, SessionEnded, SessionStarted,
 };
 pub use metrics::{CacheCounters, CacheMetrics, Metrics, StateMetrics};
 pub use overrides::{OverrideGiven, OverrideTakenBack};

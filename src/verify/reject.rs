@@ -316,6 +316,8 @@ reasons! {
     LogoutTooManySessions = "logout_too_many_sessions",
     /// A LogoutRequest past its NotOnOrAfter.
     LogoutExpired = "logout_expired",
+    /// A login that its provider has ended meanwhile: the order was here before the answer.
+    LoginEnded = "login_ended",
     /// A LogoutResponse to no request of ours, or to one of too long ago.
     LogoutUnasked = "logout_unasked",
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use grindvakt::base::{Clock as _, Secret, SystemClock, UnixTime};
 use grindvakt::crypto::digest::{HmacKey, SystemRandom, random_bytes};
 use grindvakt::replay::{
-    Instance, Mark, Marks, MemoryGuard, ProviderMark, ReplayError, ReplayGuard, ReplayKey, SessionId, Store,
+    Instance, Marks, MemoryGuard, Order, ProviderMark, ReplayError, ReplayGuard, ReplayKey, SessionId, Store,
 };
 
 pub const NOW: UnixTime = UnixTime::from_secs(1_000);
@@ -141,6 +141,9 @@ async fn full_refuses_and_forgets_nothing<G: ReplayGuard>(guard: G) {
     assert_eq!(guard.consume(&[keys.assertion("i")], UNTIL, later).await.err(), Some(ReplayError::Full));
 }
 
+/// Of a login at the provider that was before any order.
+pub const LONG_AGO: UnixTime = UnixTime::from_secs(-1);
+
 /// A session as a login at `store` opens it.
 pub async fn session(store: &Store, at_provider: &[ProviderMark]) -> Marks {
     let (line, now) = (store.line().await.unwrap(), SystemClock.now());
@@ -157,28 +160,39 @@ pub async fn keeps_ends(store: &Store) {
     let one = session(store, &keys.at_provider("someone", "1")).await;
     let two = session(store, &keys.at_provider("someone", "2")).await;
     let other = session(store, &keys.at_provider("another", "3")).await;
-    let over = |marks: &Marks| store.revoked().contains(marks);
+    let over = |marks: &Marks| store.revoked().contains(marks, LONG_AGO);
     let alone = session(store, &[]).await;
     assert!(![&one, &two, &other, &alone].into_iter().any(over));
 
     // By its own id: this session, and whoever waits for one to end is woken.
     let woken = async { tokio::time::timeout(Duration::from_secs(10), store.revoked().changed()).await.is_ok() };
-    let ended = async { store.end(&[(Mark::Session(alone.session), hour())], SystemClock.now()).await };
+    let ended = async { store.end(&[Order::session(alone.session, hour())], SystemClock.now()).await };
     let (woken, ended) = tokio::join!(biased; woken, ended);
     assert!(woken && ended.is_ok());
     assert!(over(&alone) && ![&one, &two, &other].into_iter().any(over));
 
     // By the provider's session: that one. By the person: all of theirs until now, and no later one.
     let [_, sid] = keys.at_provider("someone", "1");
-    assert!(store.end(&[(Mark::AtProvider(sid), hour())], SystemClock.now()).await.is_ok());
+    assert!(store.end(&[Order::at_provider(sid, hour())], SystemClock.now()).await.is_ok());
     assert!(over(&one) && !over(&two) && !over(&other));
     tokio::time::sleep(Duration::from_millis(5)).await;
     let [sub, _] = keys.at_provider("someone", "");
-    assert!(store.end(&[(Mark::AtProvider(sub), hour())], SystemClock.now()).await.is_ok());
+    assert!(store.end(&[Order::at_provider(sub, hour())], SystemClock.now()).await.is_ok());
     assert!(over(&two) && !over(&other));
     tokio::time::sleep(Duration::from_millis(5)).await;
     let later = session(store, &keys.at_provider("someone", "4")).await;
     assert!(!over(&later), "who logs in again is in again");
+
+    // By the login there, as the provider's own clock tells it: also one whose answer comes after the order.
+    let [sub, sid] = keys.at_provider("someone else", "5");
+    let (ordered, second) = (UnixTime::from_millis(1_700_000_000_500), Duration::from_secs(1));
+    assert!(store.end(&[Order::logins_at_provider(sid, ordered, hour())], SystemClock.now()).await.is_ok());
+    let late = session(store, &[sub, sid]).await;
+    for (login, is_over) in [(ordered.minus(second), true), (ordered, true), (ordered.plus(second), false)] {
+        assert_eq!(store.revoked().contains(&late, login), is_over, "{login}");
+        assert_eq!(store.revoked().ends_login(&[sub, sid], login), is_over, "{login}");
+    }
+    assert!(!store.revoked().ends_login(&[sub], ordered));
     assert!(!store.is_stale());
 
     // What was begun under another memory is not taken.

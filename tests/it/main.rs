@@ -45,6 +45,7 @@ mod oidc_login;
 #[cfg(feature = "peers")]
 mod oidc_replicas;
 mod oidc_secrets;
+mod overtaken;
 #[cfg(feature = "peers")]
 mod peer_image;
 #[cfg(feature = "peers")]

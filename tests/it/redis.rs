@@ -10,11 +10,11 @@ use grindvakt::replay::shared::{
     Credentials, FaultKind, NodeAddress, Settings, Shared, StoreFault, StoreObserver, StoreOp, StoreTls, Topology,
     probe,
 };
-use grindvakt::replay::{Mark, ReplayError, ReplayGuard as _, ReplayKey, SessionId, Store};
+use grindvakt::replay::{Order, ReplayError, ReplayGuard as _, ReplayKey, SessionId, Store};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use crate::contract::{self, Keys, NOW, UNTIL};
+use crate::contract::{self, Keys, LONG_AGO, NOW, UNTIL};
 use crate::support::eventually;
 use crate::support::program::Program;
 use crate::support::redis::{RedisServer, free_port};
@@ -151,7 +151,7 @@ async fn what_the_store_holds_tells_nobody_anything_and_ends() {
     let used = [keys.assertion("_secret"), keys.login("secret")];
     let until = now.plus(Duration::from_secs(60));
     assert!(replica.store.consume(&used, &line.instance, until, now).await.is_ok());
-    replica.store.end(&[(Mark::AtProvider(keys.at_provider("19500626", "s")[0]), hour())], now).await.unwrap();
+    replica.store.end(&[Order::at_provider(keys.at_provider("19500626", "s")[0], hour())], now).await.unwrap();
     let names: Vec<Vec<u8>> = server.ask(&["KEYS", "*"]);
     assert_eq!(names.len(), 4, "the line, two uses, the stream");
     for name in names {
@@ -177,34 +177,34 @@ async fn what_one_ends_is_over_at_the_other_also_after_it_was_cut_off() {
         (contract::session(&one.store, &[]).await, contract::session(&one.store, &keys.at_provider("p", "s")).await);
 
     let began = Instant::now();
-    one.store.end(&[(Mark::Session(first.session), hour())], SystemClock.now()).await.unwrap();
-    eventually(5, "the other knows", || async { two.store.revoked().contains(&first) }).await;
+    one.store.end(&[Order::session(first.session, hour())], SystemClock.now()).await.unwrap();
+    eventually(5, "the other knows", || async { two.store.revoked().contains(&first, LONG_AGO) }).await;
     assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
 
     relay.cut();
     eventually(10, "the cut is noticed", || async { two.store.is_stale() }).await;
-    one.store.end(&[(Mark::AtProvider(keys.at_provider("p", "s")[1]), hour())], SystemClock.now()).await.unwrap();
-    assert!(!two.store.revoked().contains(&second), "how could it know");
+    one.store.end(&[Order::at_provider(keys.at_provider("p", "s")[1], hour())], SystemClock.now()).await.unwrap();
+    assert!(!two.store.revoked().contains(&second, LONG_AGO), "how could it know");
     relay.mend();
     let began = Instant::now();
-    eventually(5, "the other knows", || async { two.store.revoked().contains(&second) }).await;
+    eventually(5, "the other knows", || async { two.store.revoked().contains(&second, LONG_AGO) }).await;
     assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
     two.until_fresh().await;
 
     // And what the one that is cut off ends, the other knows as soon as it can.
     relay.go_dead();
     let third = contract::session(&one.store, &[]).await;
-    let filed = two.store.end(&[(Mark::Session(third.session), hour())], SystemClock.now()).await;
+    let filed = two.store.end(&[Order::session(third.session, hour())], SystemClock.now()).await;
     assert_eq!(filed, Err(ReplayError::Unavailable));
-    assert!(two.store.revoked().contains(&third), "here at once");
+    assert!(two.store.revoked().contains(&third, LONG_AGO), "here at once");
     assert_eq!(two.shared.status().waiting, 1);
-    assert!(!one.store.revoked().contains(&third));
+    assert!(!one.store.revoked().contains(&third, LONG_AGO));
     relay.mend();
-    eventually(5, "the order is filed", || async { one.store.revoked().contains(&third) }).await;
+    eventually(5, "the order is filed", || async { one.store.revoked().contains(&third, LONG_AGO) }).await;
     eventually(5, "nothing waits", || async { two.shared.status().waiting == 0 }).await;
     // A replica that starts knows all of it.
     let late = Replica::ready(settings(server.address)).await;
-    assert!([first, second, third].iter().all(|marks| late.store.revoked().contains(marks)));
+    assert!([first, second, third].iter().all(|marks| late.store.revoked().contains(marks, LONG_AGO)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,7 +243,7 @@ async fn a_store_that_came_back_or_was_emptied_refuses_what_was_begun_before() {
     let before = replica.store.line().await.unwrap();
     let keys = Keys::new();
     let ended = contract::session(&replica.store, &[]).await;
-    replica.store.end(&[(Mark::Session(ended.session), hour())], SystemClock.now()).await.unwrap();
+    replica.store.end(&[Order::session(ended.session, hour())], SystemClock.now()).await.unwrap();
     let finish = async |line: &grindvakt::replay::Line, id: &str| {
         replica.store.consume(&[keys.assertion(id)], &line.instance, UNTIL, NOW).await.map(drop)
     };
@@ -262,7 +262,7 @@ async fn a_store_that_came_back_or_was_emptied_refuses_what_was_begun_before() {
     assert_eq!(finish(&second, "c").await, Ok(()));
     // What was ended is filed there again: a replica that starts now knows it.
     eventually(10, "filed again", || async { server.ask::<i64>(&["XLEN", "grindvakt:{etjanst}:ended"]) == 1 }).await;
-    assert!(Replica::ready(settings(server.address)).await.store.revoked().contains(&ended));
+    assert!(Replica::ready(settings(server.address)).await.store.revoked().contains(&ended, LONG_AGO));
 
     // Killed and started again, even with everything that it knew: its last second may be missing.
     let _: () = server.ask(&["SAVE"]);
@@ -292,7 +292,7 @@ async fn a_full_store_forgets_nothing_and_one_that_would_is_refused() {
     assert_eq!(replica.use_once(&[keys.assertion("a"), keys.login("a")]).await, Err(ReplayError::Replayed));
     // A logout is known here, and filed when there is room.
     let ended = SessionId::new(&SystemRandom::new()).unwrap();
-    let filed = replica.store.end(&[(Mark::Session(ended), hour())], SystemClock.now()).await;
+    let filed = replica.store.end(&[Order::session(ended, hour())], SystemClock.now()).await;
     assert_eq!((filed, replica.shared.status().waiting), (Err(ReplayError::Full), 1));
     let _: () = server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     assert_eq!(replica.use_once(&[keys.assertion("b"), keys.login("b")]).await, Ok(()));
@@ -413,13 +413,13 @@ async fn more_orders_than_fit_one_answer_are_all_read() {
     let one = Replica::ready(settings(server.address)).await;
     let ids: Vec<SessionId> = (0..2_500).map(|_| SessionId::new(&SystemRandom::new()).unwrap()).collect();
     for some in ids.chunks(250) {
-        let orders: Vec<(Mark, UnixTime)> = some.iter().map(|id| (Mark::Session(*id), hour())).collect();
+        let orders: Vec<Order> = some.iter().map(|id| Order::session(*id, hour())).collect();
         one.store.end(&orders, SystemClock.now()).await.unwrap();
     }
     let late = Replica::ready(settings(server.address)).await;
     assert_eq!(late.store.revoked().len(), 2_500);
     // The same orders once more change nothing.
-    one.store.end(&[(Mark::Session(ids[0]), hour())], SystemClock.now()).await.unwrap();
+    one.store.end(&[Order::session(ids[0], hour())], SystemClock.now()).await.unwrap();
     tokio::time::sleep(SECOND).await;
     assert_eq!(late.store.revoked().len(), 2_500);
 }
@@ -432,7 +432,7 @@ async fn what_a_session_holds_is_kept_until_its_end() {
     replica.store.keep(id, b"sealed", hour(), SystemClock.now()).await.unwrap();
     assert_eq!(replica.store.fetch(id).await, Ok(Some(b"sealed".to_vec())));
     assert_eq!(replica.store.fetch(other).await, Ok(None));
-    replica.store.end(&[(Mark::Session(id), hour())], SystemClock.now()).await.unwrap();
+    replica.store.end(&[Order::session(id, hour())], SystemClock.now()).await.unwrap();
     assert_eq!(replica.store.fetch(id).await, Ok(None), "away with the session");
 }
 
@@ -489,7 +489,7 @@ async fn sentinels_lead_to_the_primary_and_to_the_next_one() {
     contract::keeps_uses(Arc::new(replica.shared.guard(line.instance))).await;
     contract::keeps_ends(&replica.store).await;
     let ended = contract::session(&replica.store, &[]).await;
-    replica.store.end(&[(Mark::Session(ended.session), hour())], SystemClock.now()).await.unwrap();
+    replica.store.end(&[Order::session(ended.session, hour())], SystemClock.now()).await.unwrap();
     let used = Keys::new().assertion("used just before");
     assert_eq!(replica.use_once(&[used]).await, Ok(()));
 
@@ -508,7 +508,7 @@ async fn sentinels_lead_to_the_primary_and_to_the_next_one() {
     assert_eq!(late.err(), Some(ReplayError::OtherInstance));
     assert_eq!(replica.use_once(&[Keys::new().login("new")]).await, Ok(()));
     // Ended before the failover, and still ended for whoever starts now.
-    assert!(Replica::ready(by_sentinel("vakt")).await.store.revoked().contains(&ended));
+    assert!(Replica::ready(by_sentinel("vakt")).await.store.revoked().contains(&ended, LONG_AGO));
     assert!(replica.told().contains(&"connected true".to_owned()), "{:?}", replica.told());
 }
 

@@ -13,8 +13,10 @@ use crate::support::{BASE, Client, World};
 
 const SESSION: &str = "__Host-eid-etjanst";
 
+/// With milliseconds: an instant in whole seconds means the whole second.
 fn now() -> UnixTime {
-    SystemClock.now()
+    let now = SystemClock.now();
+    if now.as_millis() % 1000 == 0 { now.minus(Duration::from_millis(1)) } else { now }
 }
 
 fn slo() -> String {
@@ -80,6 +82,26 @@ async fn a_provider_ends_a_session_without_its_cookie_and_gets_a_signed_answer()
     let again = by_post(&mut stranger.clone().xhr(), &order, world.idp.key()).await;
     assert!(again.body.contains("\"replayed\""), "{}", again.body);
     assert!(!is_out(&later).await);
+}
+
+/// An order that names SessionIndexes may mean a session that we were told none of, and our answer says that it is over.
+#[tokio::test]
+async fn a_session_without_an_index_is_ended_by_an_order_that_names_some() {
+    let world = World::new("").await;
+    let mut unnamed = Client::new(world.public());
+    let (request, relay_state) = unnamed.begin(&world, "/ansokan/1").await;
+    let response = world.idp.response(&request).at(now()).without_session_index().build();
+    assert!(!response.contains("SessionIndex"));
+    assert_eq!(unnamed.answer(&response, &relay_state).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(unnamed.get("/ansokan/1").await.status, StatusCode::OK);
+    let (named, name_id, _) = log_in(&world).await;
+
+    let order = world.idp.logout_request(&slo(), &name_id, &["_of another browser"], now());
+    let reply = by_redirect(&mut unnamed.clone(), &order, None, world.idp.key()).await;
+    assert_eq!(reply.status, StatusCode::SEE_OTHER, "{}", reply.body);
+    let expired = format!("{SESSION}=;");
+    assert!(reply.set_cookies().iter().any(|cookie| cookie.starts_with(&expired)), "{:?}", reply.set_cookies());
+    assert!(is_out(&unnamed).await && !is_out(&named).await);
 }
 
 #[tokio::test]
@@ -198,6 +220,20 @@ async fn t20_t21_no_order_but_the_providers_own_ends_anything() {
         let reply = Client::new(world.public()).xhr().post("/eid/saml/logout", &[("SAMLRequest", &message)]).await;
         assert!(reply.status.is_client_error(), "{what}: {}", reply.status);
         assert!(reply.body.contains(&format!("\"code\":\"{code}\"")), "{what}: {}", reply.body);
+        assert!(!is_out(&client).await, "{what}");
+    }
+
+    // An order is no answer, whatever field it comes in, and the other way round (SAML Bindings 3.4.4.1, 3.5.4).
+    let answer = world.idp.logout_response(&slo(), "_1", true, now());
+    for (what, message) in [("an order", good().under("SAMLResponse")), ("an answer", answer.under("SAMLRequest"))] {
+        let mut client_of_nobody = Client::new(world.public()).xhr();
+        for reply in [
+            by_post(&mut client_of_nobody, &message, key).await,
+            by_redirect(&mut client_of_nobody, &message, None, key).await,
+        ] {
+            assert!(reply.status.is_client_error(), "{what}: {}", reply.status);
+            assert!(reply.body.contains("\"code\":\"not_a_logout\""), "{what}: {}", reply.body);
+        }
         assert!(!is_out(&client).await, "{what}");
     }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::super::judge::Judge;
+use super::super::sessions::OrderAtProvider;
 use super::super::{Denial, Gate};
 use super::finish::is_encrypted;
 use crate::base::{ProviderId, UnixTime};
 use crate::provider::{ProviderEntry, Snapshot};
-use crate::replay::{Mark, ProviderMark, ReplayKey};
+use crate::replay::{ProviderMark, ReplayKey};
 use crate::telemetry::{ProviderLogout, ProviderLogoutRefused};
 use crate::verify::jose::{LogoutToken, Received};
 use crate::verify::{Reason, Reject, Verified};
@@ -51,19 +52,18 @@ impl Gate {
         let used = self.lasting.store.consume(&once, &line.instance, logout.acceptable_until, now).await;
         drop(used.map_err(super::super::finish::not_first)?);
         let (key, issuer) = (&self.digest, logout.issuer.as_str());
-        let marks: Vec<ProviderMark> = match (&logout.session_id, &logout.subject) {
-            (None, sub) => sub.iter().map(|sub| ProviderMark::sub(key, issuer, sub)).collect(),
+        let (named, unnamed) = match (&logout.session_id, &logout.subject) {
+            (None, sub) => (sub.iter().map(|sub| ProviderMark::sub(key, issuer, sub)).collect(), Vec::new()),
             // It may be one that we were not told the `sid` of: then it is one of the person's (2.7).
             (Some(sid), sub) => {
                 let unnamed = sub.iter().map(|sub| ProviderMark::without_sid(key, issuer, sub));
-                std::iter::once(ProviderMark::sid(key, issuer, sid)).chain(unnamed).collect()
+                (vec![ProviderMark::sid(key, issuer, sid)], unnamed.collect())
             }
         };
-        // None that it may mean lasts longer.
-        let until = now.plus(self.times.lifetime);
-        let orders: Vec<(Mark, UnixTime)> = marks.into_iter().map(|mark| (Mark::AtProvider(mark), until)).collect();
+        let (ordered, acceptable_until) = (logout.issued_at, logout.acceptable_until);
+        let order = OrderAtProvider { named, unnamed, ordered, acceptable_until };
         // Where other replicas cannot be told yet they will be.
-        let told = self.lasting.store.end(&orders, now).await.is_ok();
+        let told = self.end_at_provider(&order, now).await.is_ok();
         let by = if logout.session_id.is_some() { "sid" } else { "sub" };
         if let Some(provider) = found {
             self.telemetry.emit(ProviderLogout { provider, by, everywhere: told });

@@ -19,18 +19,22 @@ impl OwnPaths {
             Carried::redirected(request.query.raw())
         };
         match self.gate.single_logout(carried, &request.cookies).await {
-            Ok(SingleLogout::Ended(Ended { answer, tell, set_cookies })) => {
-                if let Some(headers) = tell {
-                    // Whether it could be told is in the log: the provider's answer goes on all the same.
-                    let _ = request.e_service.told(headers).await;
-                }
+            Ok(SingleLogout::Ended(Ended { answer, tell, everywhere, set_cookies })) => {
+                let untold = match tell {
+                    // The provider's answer goes on all the same: then it is in the log alone.
+                    Some(headers) => !request.e_service.told(headers).await,
+                    None => false,
+                };
                 let mut out = match answer {
                     Some(Answer::Redirect(location)) => respond::see_other(&location),
                     Some(Answer::Post { action, fields }) => {
                         let fields: Vec<(&str, &str)> = fields.iter().map(|(n, value)| (*n, value.as_str())).collect();
                         pages::to_provider(asked.view(&self.site), &action, &fields)
                     }
-                    None => pages::logged_out(asked.view(&self.site), &pages::LoggedOut::default()),
+                    None => {
+                        let what = pages::LoggedOut { spreading: !everywhere, untold, ..Default::default() };
+                        pages::logged_out(asked.view(&self.site), &what)
+                    }
                 };
                 cookies::set_all(out.headers_mut(), &set_cookies);
                 out

@@ -25,7 +25,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue};
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::{Ended, FirstUse, Instance, Line, Mark, ReplayError, ReplayGuard, ReplayKey, Revoked, SessionId};
+use super::{Ended, FirstUse, Instance, Line, Order, ReplayError, ReplayGuard, ReplayKey, Revoked, SessionId};
 use crate::base::{Clock, UnixTime};
 use crate::crypto::digest::Random;
 use outbox::Outbox;
@@ -243,13 +243,13 @@ impl Shared {
     ///
     /// # Errors
     /// [`ReplayError`] when it could not be filed yet. It will be tried again until it is, or until it is of no use.
-    pub async fn end(&self, orders: &[(Mark, UnixTime)], now: UnixTime) -> Result<(), ReplayError> {
+    pub async fn end(&self, orders: &[Order], now: UnixTime) -> Result<(), ReplayError> {
         let ahead = match &*self.state.borrow() {
             State::Up(up) => up.ahead_ms,
             State::Down { .. } => 0,
         };
         let at = UnixTime::from_millis(now.as_millis() + ahead);
-        let orders: Vec<Ended> = orders.iter().map(|(mark, until)| Ended { mark: *mark, at, until: *until }).collect();
+        let orders: Vec<Ended> = orders.iter().map(|order| order.given(at)).collect();
         self.revoked.take_in(orders.iter().copied(), now);
         // Put down before the first await: who asked may go away meanwhile.
         let places = self.outbox.put(&orders);

@@ -113,7 +113,7 @@ impl Names {
         let mut names = vec![self.ended()];
         names.extend(orders.iter().filter_map(|order| match order.mark {
             Mark::Session(id) => Some(self.session(id)),
-            Mark::AtProvider(_) => None,
+            Mark::AtProvider(_) | Mark::LoginAtProvider(_) => None,
         }));
         let mut command = script(END, &names);
         command.arg(self.channel()).arg(self.orders_kept_ms);

@@ -43,6 +43,8 @@ pub struct LogoutToken {
     pub session_id: Option<String>,
     /// What single use is counted by, within the issuer.
     pub replay_id: String,
+    /// `iat`: when it was made, by the provider's clock.
+    pub issued_at: UnixTime,
     /// No instant after this one could accept it: how long it must be remembered.
     pub acceptable_until: UnixTime,
 }
@@ -90,6 +92,7 @@ pub(super) fn read(
         subject: owned(claims.sub.as_deref()),
         session_id: owned(claims.sid.as_deref()),
         replay_id: replay_id(&claims, &signed),
+        issued_at,
         acceptable_until: end,
     }))
 }

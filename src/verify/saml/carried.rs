@@ -27,8 +27,28 @@ pub(super) enum Vouched {
     },
 }
 
+/// The field or parameter that a message came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parameter {
+    /// An order.
+    Request,
+    /// An answer.
+    Response,
+}
+
+impl Parameter {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "SAMLRequest",
+            Self::Response => "SAMLResponse",
+        }
+    }
+}
+
 /// A message as it came, unread.
 pub struct Carried {
+    pub(super) parameter: Parameter,
     pub(super) xml: Vec<u8>,
     pub(super) vouched: Vouched,
     relay_state: Option<String>,
@@ -42,13 +62,13 @@ fn encoding(what: impl std::fmt::Display) -> Reject {
 }
 
 impl Carried {
-    /// A message that came in a form: base64 decoded, and what stood beside it.
+    /// A message that came in a form: in which field, base64 decoded, and what stood beside it.
     ///
     /// # Errors
     /// `message_encoding` for a RelayState over 80 bytes (SAML Bindings 3.5.3).
-    pub fn posted(xml: Vec<u8>, relay_state: Option<String>) -> Result<Self, Reject> {
+    pub fn posted(parameter: Parameter, xml: Vec<u8>, relay_state: Option<String>) -> Result<Self, Reject> {
         checked(relay_state.as_deref())?;
-        Ok(Self { xml, vouched: Vouched::Within, relay_state })
+        Ok(Self { parameter, xml, vouched: Vouched::Within, relay_state })
     }
 
     /// A message that came in a query, undecoded: the signature covers its very octets (SAML Bindings 3.4.4.1).
@@ -75,8 +95,9 @@ impl Carried {
             }
         }
         let [request, response, relay_state, algorithm, signature] = found;
-        let message = match (request, response) {
-            (Some(message), None) | (None, Some(message)) => message,
+        let (parameter, message) = match (request, response) {
+            (Some(message), None) => (Parameter::Request, message),
+            (None, Some(message)) => (Parameter::Response, message),
             (Some(_), Some(_)) => return Err(encoding("a SAMLRequest and a SAMLResponse together")),
             (None, None) => return Err(encoding("neither a SAMLRequest nor a SAMLResponse")),
         };
@@ -95,7 +116,7 @@ impl Carried {
         checked(relay_state.as_deref())?;
         let deflated = base64::decode_spaced(&value(message)?).ok_or_else(|| encoding("the message is no base64"))?;
         let vouched = Vouched::Beside { octets, algorithm: chosen, signature };
-        Ok(Self { xml: inflate(&deflated)?, vouched, relay_state })
+        Ok(Self { parameter, xml: inflate(&deflated)?, vouched, relay_state })
     }
 
     /// RelayState: what the sender wants back with the answer.

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::carried::{Carried, Vouched};
+use super::carried::{Carried, Parameter, Vouched};
 use super::claims::name_id_of;
 use super::rules::{Window, recent, same_issuer};
 use super::schema::{instant, issuer, required, required_instant, schema, sequence, version};
@@ -39,6 +39,8 @@ pub struct LogoutRequest {
     pub name_id: NameId,
     /// Which of them; empty means all (SAML Core 3.7.1).
     pub session_indexes: Vec<String>,
+    /// IssueInstant, by the provider's clock.
+    pub issued: UnixTime,
     /// No instant after this one could accept it, skew included.
     pub acceptable_until: UnixTime,
 }
@@ -82,8 +84,15 @@ impl<'a> ReceivedLogout<'a> {
             xml::second::veto(&document)?;
         }
         let root = document.root();
-        if !root.is(ns::SAMLP, "LogoutRequest") && !root.is(ns::SAMLP, "LogoutResponse") {
-            let detail = format_args!("the document element is {}", root.local_name());
+        // The field says which of the two it is (SAML Bindings 3.4.4.1, 3.5.4): a proxy that lets answers through and
+        // looks at orders must not be led past.
+        let kind = match carried.parameter {
+            Parameter::Request => "LogoutRequest",
+            Parameter::Response => "LogoutResponse",
+        };
+        if !root.is(ns::SAMLP, kind) {
+            let (name, root) = (carried.parameter.name(), root.local_name());
+            let detail = format_args!("the document element in {name} is {root}");
             return Err(Reject::new(Reason::NotALogout, detail));
         }
         Ok(Self { document, vouched: &carried.vouched })
@@ -211,7 +220,7 @@ fn request(message: SignedElement<'_>, expect: &LogoutExpect<'_>, now: UnixTime)
     let oldest = issued.plus(expect.max_age);
     let acceptable_until = until.map_or(oldest, |until| until.min(oldest)).plus(expect.clock_skew);
     let id = required(message, "ID")?.into_owned();
-    Ok(LogoutRequest { id, issuer, name_id, session_indexes, acceptable_until })
+    Ok(LogoutRequest { id, issuer, name_id, session_indexes, issued, acceptable_until })
 }
 
 fn response(message: SignedElement<'_>, expect: &LogoutExpect<'_>, now: UnixTime) -> Result<LogoutResponse, Reject> {

@@ -14,7 +14,7 @@ mod schema;
 mod status;
 
 pub use assertion::{Assertion, Attribute, NameId};
-pub use carried::Carried;
+pub use carried::{Carried, Parameter};
 pub use expect::{Binding, Expect, Profile, Signed};
 pub use idp::{Endpoint, IdpMetadata, Scope, SloEndpoint, SsoBinding};
 pub use logout::{LogoutExpect, LogoutMessage, LogoutRequest, LogoutResponse, ReceivedLogout};
