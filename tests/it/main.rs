@@ -52,6 +52,8 @@ mod peer_image;
 #[cfg(feature = "peers")]
 mod peer_kubernetes;
 #[cfg(feature = "peers")]
+mod peer_logout;
+#[cfg(feature = "peers")]
 mod peer_oidc;
 #[cfg(feature = "peers")]
 mod peer_prometheus;
@@ -66,6 +68,8 @@ mod redis;
 mod reload;
 #[cfg(feature = "peers")]
 mod replicas;
+#[cfg(feature = "peers")]
+mod replicas_logout;
 #[cfg(feature = "peers")]
 mod rolling_restart;
 mod saml_vectors;
