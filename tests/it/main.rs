@@ -13,6 +13,8 @@ mod browser_oidc;
 #[cfg(feature = "peers")]
 mod browser_pages;
 #[cfg(feature = "peers")]
+mod browser_session;
+#[cfg(feature = "peers")]
 mod canonical_oracle;
 mod commands;
 mod contract;

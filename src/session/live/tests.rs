@@ -37,6 +37,13 @@ pub(crate) fn called(mut session: Session, at_provider: Vec<ProviderMark>) -> Se
     session
 }
 
+/// Verified by this provider and e-ID, instead of those that verified it.
+pub(crate) fn by(mut session: Session, provider: &str, eid: &str) -> Session {
+    session.provider = ProviderId::new(provider).unwrap();
+    session.eid = EidId::new(eid).unwrap();
+    session
+}
+
 fn mark(byte: u8) -> ProviderMark {
     ProviderMark::sub(&HmacKey::new(&Secret::new([byte; 32])), "https://op.example.se", "someone")
 }
