@@ -27,6 +27,7 @@ mod feeds;
 mod fetch;
 mod forward_auth;
 mod grpc;
+mod hostile_cookies;
 mod hostile_http2;
 mod hostile_limits;
 mod http2;
@@ -65,6 +66,8 @@ mod redis;
 mod reload;
 #[cfg(feature = "peers")]
 mod replicas;
+#[cfg(feature = "peers")]
+mod rolling_restart;
 mod saml_vectors;
 #[cfg(feature = "peers")]
 mod sent_documents;

@@ -77,15 +77,12 @@ fn a_short_idle_time_is_refreshed_in_time() {
 }
 
 /// What a process of the form before sealed, with the key of 32 ones: recorded, not made here.
-const FORM_1: &str = "ATun0xBDEanm4hlqJ2Jtm9soD0McS1Qs4HnDxOHj7bZsQd4QFajtX0ivZID552TqrK5nWsvibb4imTZD85-ILfiMdfoddu\
-                      1sFBdbbuMiZJoe-uGPXyR0wd0cnVIDOvvcVq3tCsWIyoqO_qod0RQvkwMcCnBtFkr2iK4FEHnWzoia0oDStrzR7EFKhdDK\
-                      Mcgm_Nwidd480ZB-nOsmhedROV5AWLdZ6EVL9TaSgxtTMhrNKoc2iNrd0znD0TGjX1a-WEmWiRM-PxDQSIGBsDLjXaB9Kt\
-                      PqpwfANf2zPbHN_nCRKcUEuXPbXNDYJQQWOPEjTIKlr5o17SYtYAY";
+const FORM_1: &str = include_str!("../../../tests/vectors/cookies/session-form-1.txt");
 
 #[test]
 fn a_session_of_the_form_before_goes_on() {
     let sealer = CookieSealer::new([&Secret::new([1; 32])], CookieKey::Session).unwrap();
-    let session: Session = sealer.open("__Host-eid-etjanst", FORM_1).unwrap();
+    let session: Session = sealer.open("__Host-eid-etjanst", FORM_1.trim_end()).unwrap();
     let start = UnixTime::from_secs(1_772_359_200);
     assert_eq!(session.id().to_string(), "iZtFxtoZBsaq9VyQH00jUg");
     assert_eq!(session.field(Field::PersonalNumber), Some("195006262546"));

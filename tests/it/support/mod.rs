@@ -7,6 +7,8 @@ pub mod eyes;
 pub mod openid;
 #[cfg(feature = "peers")]
 pub mod png;
+#[cfg(feature = "peers")]
+pub mod previous;
 pub mod process;
 #[cfg(feature = "peers")]
 pub mod program;
