@@ -181,7 +181,9 @@ mod tests {
         for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1], [2, 0, 1], [1, 0, 2]] {
             let overrides = Overrides::default();
             for _ in 0..2 {
-                order.iter().for_each(|n| drop(overrides.take_in(&said[*n], at(30))));
+                for n in order {
+                    overrides.take_in(&said[n], at(30));
+                }
             }
             assert_eq!(overrides.forced(&a, &[], at(30)), Some(Forced::Closed), "{order:?}");
             // The newest is over: an older one does not come back.
