@@ -16,8 +16,9 @@ use tokio::sync::Semaphore;
 
 use super::Shared;
 use crate::base::{ProviderId, UnixTime};
-use crate::config::{Forced, Override};
+use crate::config::{Forced, Override, is_one_line};
 use crate::http::admin::AdminState as _;
+use crate::provider::REMEMBERED;
 use crate::telemetry::{OverrideGiven, OverrideTakenBack};
 
 /// The longest line that is read, in bytes.
@@ -150,7 +151,7 @@ async fn carry_out(asked: Asked, shared: &Arc<Shared>) -> Result<Value, String> 
             Ok(json!({ "ok": true, "status": status }))
         }
         Asked::Override { provider, state, from, until, who, why } => {
-            let word = Override {
+            let mut word = Override {
                 provider: known(&provider, shared)?,
                 state: Forced::parse(&state).ok_or("`state` is \"open\" or \"closed\"")?,
                 from: instant(from)?,
@@ -161,6 +162,9 @@ async fn carry_out(asked: Asked, shared: &Arc<Shared>) -> Result<Value, String> 
             if word.until.is_some_and(|until| until <= word.from.unwrap_or(now)) {
                 return Err("`until` is over before it begins".to_owned());
             }
+            if shared.workshop.lasting.store().as_shared().is_some() {
+                word.until = Some(shared_until(word.until, now)?);
+            }
             overrides.give(&word, now);
             telemetry.emit(OverrideGiven {
                 provider: &word.provider,
@@ -169,15 +173,16 @@ async fn carry_out(asked: Asked, shared: &Arc<Shared>) -> Result<Value, String> 
                 until: word.until,
                 who: &word.who,
                 why: &word.why,
+                elsewhere: false,
             });
-            Ok(json!({ "ok": true }))
+            Ok(json!({ "ok": true, "until": word.until.map(|at| at.to_string()) }))
         }
         Asked::Clear { provider, who } => {
             let (provider, who) = (known(&provider, shared)?, named(who)?);
-            if !overrides.take_back(&provider) {
-                return Err("no word was given on it here; one of the configuration is taken back there".to_owned());
+            if !overrides.take_back(&provider, &who, now) {
+                return Err("no word was given on it; one of the configuration is taken back there".to_owned());
             }
-            telemetry.emit(OverrideTakenBack { provider: &provider, who: &who });
+            telemetry.emit(OverrideTakenBack { provider: &provider, who: &who, elsewhere: false });
             Ok(json!({ "ok": true }))
         }
         Asked::Drain => {
@@ -201,6 +206,17 @@ fn known(provider: &str, shared: &Shared) -> Result<ProviderId, String> {
     found.map(|known| known.id.clone()).ok_or_else(|| format!("nobody logs in by {provider:?} here"))
 }
 
+/// The end of a word that replicas keep for each other.
+fn shared_until(until: Option<UnixTime>, now: UnixTime) -> Result<UnixTime, String> {
+    let longest = now.plus(REMEMBERED);
+    match until {
+        Some(until) if until > longest => Err("a word that replicas share lasts 30 days at the most: what must stand \
+                                               longer stands in the configuration"
+            .to_owned()),
+        until => Ok(until.unwrap_or(longest)),
+    }
+}
+
 fn instant(text: Option<String>) -> Result<Option<UnixTime>, String> {
     let read = |text: String| {
         UnixTime::parse_rfc3339(&text).map_err(|_| format!("{text:?} is no instant such as 2026-03-01T10:00:00Z"))
@@ -211,8 +227,9 @@ fn instant(text: Option<String>) -> Result<Option<UnixTime>, String> {
 /// Who and why: short, and on one line of the log.
 fn named(text: String) -> Result<String, String> {
     let text = text.trim();
-    if text.is_empty() || text.len() > 200 || text.contains(char::is_control) {
-        return Err("`who` and `why` are one line of at most 200 bytes each".to_owned());
+    if !is_one_line(text) {
+        let limits = "`who` and `why` are one line of at most 200 bytes each, without characters that are not seen";
+        return Err(limits.to_owned());
     }
     Ok(text.to_owned())
 }

@@ -5,6 +5,7 @@ mod gauges;
 mod generation;
 mod health;
 mod reload;
+mod sharing;
 mod side;
 mod status;
 mod store;
@@ -37,6 +38,7 @@ use crate::telemetry::Telemetry;
 use control::Control;
 use generation::{Built, Generation, Workshop, tell_faults};
 use reload::{Newest, Watcher};
+use sharing::Sharing;
 use side::Side;
 
 pub use reload::ReloadError;
@@ -93,6 +95,8 @@ pub struct Running {
     admin_threads: Vec<JoinHandle<Leftover>>,
     watcher: Option<Watcher>,
     control: Option<Control>,
+    /// Held, not asked.
+    _sharing: Option<Sharing>,
 }
 
 /// What all threads know.
@@ -188,6 +192,7 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
             Some(started.map_err(|e| StartError::Control(format!("{}: {e}", path.display())))?)
         }
     };
+    let sharing = Sharing::start(&shared, shared.workshop.side.handle())?;
     Ok(Running {
         public: public_address,
         admin: admin_address,
@@ -198,6 +203,7 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
         admin_threads,
         watcher,
         control,
+        _sharing: sharing,
     })
 }
 

@@ -42,7 +42,7 @@ pub use model::{
 };
 pub use network::{NoProxy, Outbound, ProxyAddress};
 pub use notice::Notice;
-pub use overrides::{Forced, Override};
+pub use overrides::{Forced, Override, is_one_line};
 pub use pages::{Localised, Pages};
 pub use print::{print, printed_pages};
 pub use problem::Problem;

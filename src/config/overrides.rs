@@ -55,6 +55,19 @@ impl Override {
     }
 }
 
+/// The longest text of who or why, in bytes.
+const LINE_BYTES: usize = 200;
+
+/// Whether a text is fit to stand in a log and on a page as who or why: one line, nothing in it that is not seen, and
+/// nothing that turns the direction in which the rest is read (a name could be made to look like another).
+pub fn is_one_line(text: &str) -> bool {
+    let unseen = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+    };
+    !text.trim().is_empty() && text.len() <= LINE_BYTES && !text.contains(unseen)
+}
+
 pub(super) fn read_overrides(root: &mut Section<'_>, providers: &[Provider]) -> Vec<Override> {
     let mut out: Vec<Override> = Vec::new();
     for mut s in root.sections("override") {
@@ -70,6 +83,12 @@ pub(super) fn read_overrides(root: &mut Section<'_>, providers: &[Provider]) -> 
         let (from, until) = (instant(&mut s, "from"), instant(&mut s, "until"));
         let who = s.required("who", "who says so: it is in the log and the status");
         let why = s.required("why", "the reason, for whoever finds it");
+        for (key, text) in [("who", &who), ("why", &why)] {
+            if let Some(text) = text.as_ref().filter(|text| !is_one_line(&text.text)) {
+                let limits = "must be one line of at most 200 bytes, without characters that are not seen";
+                s.problem(&text.at, format!("`{key}` {limits}"));
+            }
+        }
         if let (Some(from), Some(until)) = (from, until)
             && until <= from
         {

@@ -51,6 +51,7 @@ use crate::config::{Config, Forced, LoadedKeys};
 use crate::crypto::digest::{HmacKey, NoRandomness, Random};
 use crate::crypto::own::SigningKey;
 use crate::identity::Field;
+use crate::provider::notes::NoteSealer;
 use crate::provider::{Board, Overrides, Refresher, Registry, Snapshot};
 use crate::replay::Store;
 use crate::session::{CookieKey, CookieNames, CookieSealer, SessionTimes};
@@ -160,6 +161,7 @@ pub struct Gate {
     logins: CookieSealer,
     confirmations: CookieSealer,
     stored: CookieSealer,
+    notes: NoteSealer,
     fetched: Fetched,
     names: CookieNames,
     targets: Targets,
@@ -195,6 +197,7 @@ impl Gate {
         let seal = |purpose| CookieSealer::new(&keys.sealing, purpose).ok_or(GateError::NoSealingKey);
         let (sessions, logins) = (seal(CookieKey::Session)?, seal(CookieKey::Login)?);
         let (confirmations, stored) = (seal(CookieKey::Confirm)?, seal(CookieKey::Stored)?);
+        let notes = NoteSealer::new(&keys.sealing, &service.id).ok_or(GateError::NoSealingKey)?;
         let tokens =
             TokenSigner::new(keys.identity_token, &keys.identity_token_also, base.as_str(), service.id.as_str());
         let mut keep: Vec<Field> = Vec::new();
@@ -216,6 +219,7 @@ impl Gate {
             logins,
             confirmations,
             stored,
+            notes,
             fetched: Fetched::default(),
             names: CookieNames::new(&service.id, !base.is_loopback_http()),
             targets: Targets::new(base.origin(), base.path(), &service.prefix),
@@ -264,6 +268,11 @@ impl Gate {
     /// The providers in force: for the status page and readiness.
     pub fn providers(&self) -> Arc<Snapshot> {
         self.registry.owned()
+    }
+
+    /// Seals and opens what replicas tell each other.
+    pub const fn notes(&self) -> &NoteSealer {
+        &self.notes
     }
 
     /// The instant, by the gate's clock.

@@ -26,6 +26,12 @@
 //! people are better served by an alternate than by a provider that comes and goes. A trial that fails costs the same wait
 //! again, and no more: after a long outage the way back must be short.
 //!
+//! # What other replicas know
+//!
+//! That the breaker of another replica has opened is a hint: it counts as one failed probe, or one fault, whichever opened
+//! it there, until a sign of our own says otherwise, a minute at the most, and however many say so. So it never opens a
+//! breaker alone. That it has closed there ends the wait here: the trial begins, and is by our own evidence.
+//!
 //! A login that was begun after the probes began to fail and came back all the same proves them wrong: a firewall may let
 //! the browsers through and not us. The breaker closes, and the probe is not believed again until it has succeeded once.
 
@@ -81,6 +87,20 @@ pub enum Signal {
         /// When its login was begun.
         begun: UnixTime,
     },
+    /// The breaker of another replica opened.
+    OpenElsewhere {
+        /// By what.
+        cause: Cause,
+        /// When.
+        at: UnixTime,
+    },
+    /// The breaker of another replica closed.
+    ClosedElsewhere {
+        /// By what it was opened.
+        cause: Cause,
+        /// When it closed.
+        at: UnixTime,
+    },
 }
 
 /// In which state it is.
@@ -135,6 +155,8 @@ pub struct Breaker {
     wait: Duration,
     closed_at: Option<UnixTime>,
     last_trial: Option<UnixTime>,
+    /// What opened the breaker of another replica, and when.
+    hint: Option<(Cause, UnixTime)>,
 }
 
 impl Default for Breaker {
@@ -150,6 +172,7 @@ impl Default for Breaker {
             wait: OPEN_FOR,
             closed_at: None,
             last_trial: None,
+            hint: None,
         }
     }
 }
@@ -165,6 +188,15 @@ impl Breaker {
         self.cause
     }
 
+    /// Since when it is open, or closed after it was open.
+    pub fn since(&self) -> Option<UnixTime> {
+        match self.phase {
+            Phase::Open { .. } => self.opened_at(),
+            Phase::Closed => self.closed_at,
+            Phase::HalfOpen => None,
+        }
+    }
+
     /// Failed probes in a row.
     pub const fn failed_probes(&self) -> u32 {
         self.probes
@@ -177,7 +209,24 @@ impl Breaker {
 
     /// Whether a probe should be made soon, since the last one says that something is wrong.
     pub const fn hurried(&self) -> bool {
-        matches!(self.phase, Phase::Closed) && self.probes > 0
+        let hinted = matches!(self.hint, Some((Cause::Probe, _)));
+        matches!(self.phase, Phase::Closed) && (self.probes > 0 || hinted)
+    }
+
+    /// What opened the breaker of another replica, and when, while that counts here.
+    pub const fn hint(&self) -> Option<(Cause, UnixTime)> {
+        self.hint
+    }
+
+    /// What a hint adds to our own evidence of the same kind.
+    fn hinted(&self, cause: Cause, now: UnixTime) -> u32 {
+        let counts = |(kind, at): (Cause, UnixTime)| kind == cause && now < at.plus(FAULT_WINDOW);
+        u32::from(self.hint.is_some_and(counts))
+    }
+
+    /// A sign of our own, of what began at `begun`, says otherwise.
+    fn unhint(&mut self, cause: Cause, begun: UnixTime) {
+        self.hint = self.hint.filter(|(kind, at)| *kind != cause || begun <= *at);
     }
 
     /// Whether people are sent there as ever: while it is closed, and while it is on trial by a login and none is under way.
@@ -198,8 +247,9 @@ impl Breaker {
         }
     }
 
-    /// What time alone brings about: from open to half-open.
+    /// What time alone brings about: from open to half-open, and the end of a hint.
     pub fn tick(&mut self, now: UnixTime) -> Option<Moved> {
+        self.hint = self.hint.filter(|(_, at)| now < at.plus(FAULT_WINDOW));
         match self.phase {
             Phase::Open { until } if now >= until => {
                 self.last_trial = None;
@@ -216,6 +266,7 @@ impl Breaker {
                 self.probes = 0;
                 self.failing_since = None;
                 self.disproved = false;
+                self.hint = self.hint.filter(|(cause, _)| *cause != Cause::Probe);
                 (self.phase == Phase::HalfOpen && self.cause == Cause::Probe).then(|| self.close(now))
             }
             Signal::ProbeFailed => {
@@ -224,7 +275,7 @@ impl Breaker {
                 if self.disproved {
                     return None;
                 }
-                let enough = self.probes >= PROBES_TO_OPEN || suspected;
+                let enough = self.probes + self.hinted(Cause::Probe, now) >= PROBES_TO_OPEN || suspected;
                 match self.phase {
                     Phase::Closed if enough => Some(self.open(Cause::Probe, now)),
                     // By whichever cause it was opened: what fails here keeps it open.
@@ -236,7 +287,7 @@ impl Breaker {
                 let recent = self.last_fault.is_some_and(|at| now < at.plus(FAULT_WINDOW));
                 self.faults = if recent { self.faults.saturating_add(1) } else { 1 };
                 self.last_fault = Some(now);
-                let enough = self.faults >= FAULTS_TO_OPEN || suspected;
+                let enough = self.faults + self.hinted(Cause::Login, now) >= FAULTS_TO_OPEN || suspected;
                 match self.phase {
                     Phase::Closed if enough => Some(self.open(Cause::Login, now)),
                     Phase::HalfOpen => Some(self.open_again(now)),
@@ -246,6 +297,8 @@ impl Breaker {
             Signal::Answered { begun } => {
                 self.faults = 0;
                 self.last_fault = None;
+                self.unhint(Cause::Probe, begun);
+                self.unhint(Cause::Login, begun);
                 let proves = self.failing_since.is_some_and(|since| begun > since);
                 if proves {
                     self.disproved = true;
@@ -258,6 +311,26 @@ impl Breaker {
                     Cause::Login => self.opened_at().is_none_or(|opened| begun > opened),
                 };
                 (self.phase != Phase::Closed && done).then(|| self.close(now))
+            }
+            Signal::OpenElsewhere { cause, at } => {
+                // A clock that is ahead makes a hint no longer than one of now.
+                let at = at.min(now);
+                let old = now >= at.plus(FAULT_WINDOW) || self.closed_at.is_some_and(|closed| at <= closed);
+                if old || (self.disproved && cause == Cause::Probe) {
+                    return None;
+                }
+                if self.hint.is_none_or(|(_, known)| known < at) {
+                    self.hint = Some((cause, at));
+                }
+                (self.phase == Phase::Closed && suspected).then(|| self.open(cause, now))
+            }
+            Signal::ClosedElsewhere { cause, at } => {
+                self.hint = self.hint.filter(|(_, known)| at < *known);
+                let ended = self.cause == cause && self.opened_at().is_some_and(|opened| opened < at);
+                ended.then(|| {
+                    self.last_trial = None;
+                    self.go(Phase::HalfOpen)
+                })
             }
         }
     }
@@ -283,6 +356,7 @@ impl Breaker {
 
     fn close(&mut self, now: UnixTime) -> Moved {
         self.closed_at = Some(now);
+        self.hint = None;
         self.probes = 0;
         self.failing_since = None;
         self.faults = 0;
@@ -296,6 +370,10 @@ impl Breaker {
         Moved { from, to, cause: self.cause }
     }
 }
+
+#[cfg(test)]
+#[path = "breaker_hint_tests.rs"]
+mod hint_tests;
 
 #[cfg(test)]
 mod tests {

@@ -16,13 +16,17 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
+
 use super::Trouble;
 use super::breaker::{Breaker, Cause, Moved, Phase, Signal};
 use super::fetch::{FetchError, Probe, Stage, TlsFault};
 use super::silence::{ClientNetwork, OncePerMinute, Silence};
 use crate::base::{ProviderId, UnixTime};
 use crate::config::{Config, Environment};
-use crate::telemetry::{BreakerMoved, EgressChanged, Metrics, Probed, ProviderFault, SuspicionChanged, Telemetry};
+use crate::telemetry::{
+    BreakerElsewhere, BreakerMoved, EgressChanged, Metrics, Probed, ProviderFault, SuspicionChanged, Telemetry,
+};
 
 /// Logins whose fault has counted, so that an answer that is sent again counts once. A minute's faults are fewer: three
 /// open the breaker.
@@ -155,12 +159,18 @@ pub struct Report {
     pub probe_disproved: bool,
     /// What people are told, unless an operator says otherwise.
     pub trouble: Option<Trouble>,
+    /// Since when it is open, or closed after it was open.
+    pub since: Option<UnixTime>,
+    /// What opened the breaker of another replica, and when, while that counts here.
+    pub elsewhere: Option<(Cause, UnixTime)>,
 }
 
 /// Every provider's health.
 pub struct Board {
     entries: Vec<Entry>,
     common: Arc<Mutex<Common>>,
+    /// Rung when a breaker moves.
+    moved: Arc<Notify>,
     telemetry: Arc<Telemetry>,
     /// In development everybody comes from the same machine.
     dev: bool,
@@ -179,6 +189,7 @@ impl Board {
         Self {
             entries: entries.collect(),
             common: before.map(|before| Arc::clone(&before.common)).unwrap_or_default(),
+            moved: before.map(|before| Arc::clone(&before.moved)).unwrap_or_default(),
             telemetry,
             dev: config.environment == Environment::Dev,
         }
@@ -334,6 +345,28 @@ impl Board {
         self.tell_move(id, moved.flatten());
     }
 
+    /// Another replica tells that its breaker moved: `Signal::OpenElsewhere` or `Signal::ClosedElsewhere`.
+    pub fn heard(&self, id: &ProviderId, signal: Signal, now: UnixTime) {
+        let (to, cause) = match signal {
+            Signal::OpenElsewhere { cause, .. } => ("open", cause),
+            Signal::ClosedElsewhere { cause, .. } => ("closed", cause),
+            // What we find out ourselves comes in by other doors.
+            Signal::ProbeUp | Signal::ProbeFailed | Signal::Fault | Signal::Answered { .. } => return,
+        };
+        let moved = self.with(id, |health| {
+            let suspected = health.silence.suspected();
+            [health.breaker.tick(now), health.breaker.on(signal, suspected, now)]
+        });
+        let Some(moved) = moved else { return };
+        self.telemetry.emit(BreakerElsewhere { provider: id, to, cause: cause.name() });
+        moved.into_iter().for_each(|moved| self.tell_move(id, moved));
+    }
+
+    /// Where it is rung when a breaker moves.
+    pub fn moves(&self) -> Arc<Notify> {
+        Arc::clone(&self.moved)
+    }
+
     /// What is the matter with a provider, apart from its keys and from what an operator says.
     pub fn trouble(&self, id: &ProviderId, now: UnixTime) -> Option<Trouble> {
         let entry = self.entry(id)?;
@@ -373,6 +406,8 @@ impl Board {
                 probe_at: last.map(|last| last.at),
                 probe_disproved: health.breaker.probe_disproved(),
                 trouble,
+                since: health.breaker.since(),
+                elsewhere: health.breaker.hint(),
             }
         };
         self.entries.iter().map(report).collect()
@@ -400,6 +435,7 @@ impl Board {
             && from != to
         {
             let (from, to, cause) = (from.name(), to.name(), cause.name());
+            self.moved.notify_one();
             self.telemetry.emit(BreakerMoved { provider: id, from, to, cause });
         }
     }

@@ -12,6 +12,7 @@ pub mod fetch;
 pub(crate) mod fixture;
 pub mod health;
 pub mod load;
+pub mod notes;
 mod openid;
 mod overrides;
 pub mod prober;
@@ -24,7 +25,7 @@ pub mod trouble;
 
 pub use feeds::{FeedFault, Feeds, load};
 pub use health::{Board, Found};
-pub use overrides::Overrides;
+pub use overrides::{Overrides, REMEMBERED, Said};
 pub use refresher::Refresher;
 pub use registry::{Known, ProviderEntry, Registry, SamlEntry, Snapshot};
 pub use tokens::{JwtEntry, OidcEntry};

@@ -126,6 +126,14 @@ impl Store {
         }
     }
 
+    /// The store that replicas share, where there is one.
+    pub const fn as_shared(&self) -> Option<&Arc<Shared>> {
+        match &self.0 {
+            Kind::Memory { .. } => None,
+            Kind::Shared(shared) => Some(shared),
+        }
+    }
+
     /// How a shared store does; none for the memory of one process.
     pub fn status(&self) -> Option<StoreStatus> {
         match &self.0 {

@@ -12,6 +12,7 @@ use crate::base::ProviderId;
 pub struct HealthMetrics {
     probes: IntCounterVec,
     moves: IntCounterVec,
+    elsewhere: IntCounterVec,
     failovers: IntCounterVec,
     faults: IntCounterVec,
     /// 1 for the state that a provider's breaker is in, 0 for the others.
@@ -27,6 +28,7 @@ impl HealthMetrics {
         const OUTCOME: Label =
             Label::new("outcome", "`up`; `unknown` where it may be our own fault; the code of what failed");
         const TO: Label = Label::new("to", "`closed`, `open`, `half_open`");
+        const ELSEWHERE: Label = Label::new("to", "`open`, `closed`");
         const STATE: Label = Label::new("state", "`closed`, `open`, `half_open`");
         const HOW: Label =
             Label::new("how", "`silent`: to another provider of the same e-ID; `asked`: the person was offered others");
@@ -41,6 +43,11 @@ impl HealthMetrics {
                 "grindvakt_breaker_moves_total",
                 "Moves of a provider's breaker. Many in a short time: it comes and goes.",
                 &[Label::PROVIDER, TO],
+            )?,
+            elsewhere: families.counters(
+                "grindvakt_breaker_elsewhere_total",
+                "Moves of a provider's breaker at other replicas, heard of through the shared store: hints.",
+                &[Label::PROVIDER, ELSEWHERE],
             )?,
             failovers: families.counters(
                 "grindvakt_failovers_total",
@@ -125,6 +132,24 @@ impl Event for BreakerMoved<'_> {
         } else {
             info!(event = "breaker_moved", %provider, from, to, cause);
         }
+    }
+}
+
+/// The breaker of another replica moved: a hint.
+pub struct BreakerElsewhere<'a> {
+    /// The provider.
+    pub provider: &'a ProviderId,
+    /// `open` or `closed`.
+    pub to: &'static str,
+    /// By what it was opened there.
+    pub cause: &'static str,
+}
+
+impl Event for BreakerElsewhere<'_> {
+    fn tell(self, metrics: &Metrics) {
+        let Self { provider, to, cause } = self;
+        metrics.health.elsewhere.with_label_values(&[provider.as_str(), to]).inc();
+        info!(event = "breaker_elsewhere", %provider, to, cause, "another replica's breaker moved");
     }
 }
 

@@ -24,7 +24,9 @@ pub use fetch::{
     CopyNotKept, DocumentChanged, DocumentConfirmed, EarlyFetch, FetchFailed, FetchMetrics, KeysChanged, MetadataFault,
     RefreshFailed,
 };
-pub use health::{BreakerMoved, EgressChanged, FailedOver, HealthMetrics, Probed, ProviderFault, SuspicionChanged};
+pub use health::{
+    BreakerElsewhere, BreakerMoved, EgressChanged, FailedOver, HealthMetrics, Probed, ProviderFault, SuspicionChanged,
+};
 pub use log::init as init_log;
 pub use logins::{
     LoginBegun, LoginFinished, LoginMetrics, LoginRefused, LoginReturned, LogoutUnanswered, ProviderLogout,

@@ -19,6 +19,8 @@ pub struct OverrideGiven<'a> {
     pub who: &'a str,
     /// Why.
     pub why: &'a str,
+    /// Whether it was said to another replica, and came by the shared store.
+    pub elsewhere: bool,
 }
 
 impl Event for OverrideGiven<'_> {
@@ -26,8 +28,8 @@ impl Event for OverrideGiven<'_> {
     fn tell(self, _: &Metrics) {
         let at = |instant: Option<UnixTime>| instant.map(|at| at.to_string()).unwrap_or_default();
         let (from, until) = (at(self.from), at(self.until));
-        let Self { provider, state, who, why, .. } = self;
-        warn!(event = "override_given", %provider, state, from, until, who, why);
+        let Self { provider, state, who, why, elsewhere, .. } = self;
+        warn!(event = "override_given", %provider, state, from, until, who, why, elsewhere);
     }
 }
 
@@ -37,10 +39,13 @@ pub struct OverrideTakenBack<'a> {
     pub provider: &'a ProviderId,
     /// Who says so.
     pub who: &'a str,
+    /// Whether it was said to another replica, and came by the shared store.
+    pub elsewhere: bool,
 }
 
 impl Event for OverrideTakenBack<'_> {
     fn tell(self, _: &Metrics) {
-        warn!(event = "override_taken_back", provider = %self.provider, who = self.who);
+        let Self { provider, who, elsewhere } = self;
+        warn!(event = "override_taken_back", %provider, who, elsewhere);
     }
 }

@@ -21,7 +21,7 @@ fn grindvakt(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
     (status.code(), String::from_utf8(stderr).unwrap())
 }
 
-fn say(socket: &Path, line: &str) -> Value {
+pub fn say(socket: &Path, line: &str) -> Value {
     let mut stream = UnixStream::connect(socket).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     stream.write_all(line.as_bytes()).unwrap();

@@ -69,6 +69,8 @@ mod proxy;
 mod redis;
 mod reload;
 #[cfg(feature = "peers")]
+mod replica_health;
+#[cfg(feature = "peers")]
 mod replicas;
 #[cfg(feature = "peers")]
 mod replicas_logout;

@@ -118,6 +118,7 @@ impl Driver {
         };
         shared.state.send_replace(State::Up(up.clone()));
         shared.observer.connected(&connection.node.to_string(), new_line);
+        shared.news.send_replace(());
 
         // Everything from the beginning: what was missed meanwhile cannot be told from what was not.
         let mut last = "0-0".to_owned();
@@ -134,7 +135,9 @@ impl Driver {
         loop {
             self.file_waiting(&up).await?;
             tokio::select! {
-                () = shared.wake.notified() => {}
+                () = shared.wake.notified() => {
+                    shared.news.send_replace(());
+                }
                 _ = ticks.tick() => {}
                 fault = self.faults.recv() => match fault {
                     Some((number, fault)) if number == self.number => return Err(fault),
@@ -209,7 +212,7 @@ impl Driver {
         let silent = |_| StoreFault::new(FaultKind::Unreachable, format_args!("{}: no answer in time", up.node));
         let ((seconds, micros), page): ((i64, i64), Vec<Value>) = answer.map_err(silent)??;
         let here = shared.clock.now().as_millis();
-        Ok((seconds * 1000 + micros / 1000 - here, page.iter().map(entry).collect::<Result<_, _>>()?))
+        Ok((seconds * 1000 + micros / 1000 - here, page.iter().map(order).collect::<Result<_, _>>()?))
     }
 
     /// What is known here and not there: a store that came back empty, or without its last orders, gets them again.
@@ -255,7 +258,13 @@ fn read_line(bytes: &[u8]) -> Option<Line> {
 }
 
 /// One entry of the stream: its id, and the order in it. None for one that a later version wrote.
-fn entry(value: &Value) -> Result<(String, Option<Ended>), StoreFault> {
+fn order(value: &Value) -> Result<(String, Option<Ended>), StoreFault> {
+    let (id, order) = entry(value)?;
+    Ok((id, order.and_then(Ended::from_bytes)))
+}
+
+/// One entry of a stream: its id, and the value of its first field. None where it has none.
+pub(super) fn entry(value: &Value) -> Result<(String, Option<&[u8]>), StoreFault> {
     let odd = || StoreFault::from(RedisError::from((ErrorKind::UnexpectedReturnType, "an entry of a stream")));
     let Value::Array(parts) = value else { return Err(odd()) };
     let [id, Value::Array(fields)] = parts.as_slice() else { return Err(odd()) };
@@ -264,11 +273,11 @@ fn entry(value: &Value) -> Result<(String, Option<Ended>), StoreFault> {
         Value::SimpleString(id) => id.clone(),
         _ => return Err(odd()),
     };
-    let order = match fields.as_slice() {
-        [_, Value::BulkString(order), ..] => Ended::from_bytes(order),
+    let value = match fields.as_slice() {
+        [_, Value::BulkString(value), ..] => Some(value.as_slice()),
         _ => None,
     };
-    Ok((id, order))
+    Ok((id, value))
 }
 
 #[cfg(test)]

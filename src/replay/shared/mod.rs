@@ -10,6 +10,7 @@ mod connect;
 mod driver;
 mod fault;
 mod locate;
+mod notes;
 mod observe;
 mod outbox;
 mod probe;
@@ -33,6 +34,7 @@ use scripts::Names;
 
 pub use driver::Driver;
 pub use fault::{FaultKind, StoreFault};
+pub use notes::{Page, Place, Topic};
 pub use observe::{StoreObserver, StoreOp};
 pub use probe::{Probed, probe};
 pub use settings::{Credentials, NodeAddress, PasswordSource, Settings, StoreTls, Topology};
@@ -52,6 +54,8 @@ pub struct Shared {
     outbox: Outbox,
     /// Rung by the store's messages, and by orders that wait to be filed.
     wake: Arc<Notify>,
+    /// Moves on when there may be notes of other replicas.
+    news: watch::Sender<()>,
     /// Connections that were found broken, by number.
     broken: mpsc::Sender<(u64, StoreFault)>,
     born: Instant,
@@ -116,6 +120,7 @@ impl Shared {
             revoked: Revoked::default(),
             outbox: Outbox::default(),
             wake: Arc::new(Notify::new()),
+            news: watch::Sender::new(()),
             broken,
             born: Instant::now(),
             fresh: AtomicU64::new(0),
@@ -168,6 +173,14 @@ impl Shared {
         match back.as_ref().map(|found| found.as_deref()) {
             Ok(Ok(State::Up(up))) => Ok(up.clone()),
             _ => Err(fault),
+        }
+    }
+
+    /// The connection in force, where there is one: for what can wait.
+    fn up_now(&self) -> Result<Up, ReplayError> {
+        match &*self.state.borrow() {
+            State::Up(up) => Ok(up.clone()),
+            State::Down { .. } => Err(ReplayError::Unavailable),
         }
     }
 

@@ -17,11 +17,15 @@ pub enum StoreOp {
     Keep,
     /// For what a session holds.
     Fetch,
+    /// To pass a note on to the other replicas.
+    Tell,
+    /// What notes are new.
+    Hear,
 }
 
 impl StoreOp {
     /// All of them, for the closed set of a label.
-    pub const ALL: [Self; 5] = [Self::Consume, Self::End, Self::Sync, Self::Keep, Self::Fetch];
+    pub const ALL: [Self; 7] = [Self::Consume, Self::End, Self::Sync, Self::Keep, Self::Fetch, Self::Tell, Self::Hear];
 
     /// The label.
     pub const fn name(self) -> &'static str {
@@ -31,6 +35,8 @@ impl StoreOp {
             Self::Sync => "sync",
             Self::Keep => "keep",
             Self::Fetch => "fetch",
+            Self::Tell => "tell",
+            Self::Hear => "hear",
         }
     }
 }

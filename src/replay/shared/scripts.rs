@@ -6,6 +6,7 @@
 
 use redis::Cmd;
 
+use super::notes::Topic;
 use super::settings::Settings;
 use crate::base::UnixTime;
 use crate::replay::{Ended, Instance, Mark, ReplayKey, SessionId};
@@ -52,13 +53,23 @@ for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
 redis.call('PUBLISH', ARGV[1], '')
 return 0";
 
+/// KEYS: a stream of notes. ARGV: channel, how long the stream is kept, the most notes in it, the note.
+const TELL: &str = "\
+redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[3], '*', 'n', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('PUBLISH', ARGV[1], '')
+return 0";
+
 /// How far the clocks of replicas may be apart: as far as those of providers may be at the most.
 const CLOCKS_APART_MS: i64 = 5 * 60 * 1000;
 
 /// Orders are kept at least so long, whatever the lifetime of this replica's sessions: another's may be longer.
 const ORDERS_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// Orders read in one answer.
+/// Notes kept in one stream: the oldest go first. What counts is given again by whoever knows it.
+const NOTES_KEPT: usize = 1000;
+
+/// Orders, or notes, read in one answer.
 pub(super) const PAGE: usize = 1000;
 
 /// The names of one service's keys.
@@ -127,6 +138,24 @@ impl Names {
     pub(super) fn orders_after(&self, last: &str) -> Cmd {
         let mut command = redis::cmd("XRANGE");
         command.arg(self.ended()).arg(format!("({last}")).arg("+").arg("COUNT").arg(PAGE);
+        command
+    }
+
+    fn notes(&self, topic: Topic) -> Vec<u8> {
+        self.key("n:", topic.name().as_bytes())
+    }
+
+    pub(super) fn tell(&self, topic: Topic, note: &[u8]) -> Cmd {
+        let mut command = script(TELL, &[self.notes(topic)]);
+        let life = i64::try_from(topic.kept().as_millis()).unwrap_or(i64::MAX / 4) + CLOCKS_APART_MS;
+        command.arg(self.channel()).arg(life).arg(NOTES_KEPT).arg(note);
+        command
+    }
+
+    /// Notes after the one with the id `last`.
+    pub(super) fn notes_after(&self, topic: Topic, last: &str) -> Cmd {
+        let mut command = redis::cmd("XRANGE");
+        command.arg(self.notes(topic)).arg(format!("({last}")).arg("+").arg("COUNT").arg(PAGE);
         command
     }
 
