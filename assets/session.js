@@ -10,21 +10,23 @@
   const words = {
     sv: {
       title: "Du loggas snart ut",
-      idle: "Du loggas ut om ungefär {} minuter om du inte fortsätter. Det som du inte har sparat kan gå förlorat.",
-      end: "Du loggas ut om ungefär {} minuter. Spara det som du vill behålla, och logga sedan in igen.",
+      idle: "Du loggas ut om ungefär {} om du inte fortsätter. Det som du inte har sparat kan gå förlorat.",
+      end: "Du loggas ut om ungefär {}. Spara det som du vill behålla, och logga sedan in igen.",
       stay: "Fortsätt vara inloggad",
       close: "Stäng",
       overTitle: "Du är utloggad",
       over: "Din inloggning har upphört. Kopiera det som du vill behålla innan du lämnar sidan.",
+      minutes: (n) => (n === 1 ? "en minut" : `${n} minuter`),
     },
     en: {
       title: "You will soon be logged out",
-      idle: "You will be logged out in about {} minutes unless you continue. What you have not saved may be lost.",
-      end: "You will be logged out in about {} minutes. Save what you want to keep, and then log in again.",
+      idle: "You will be logged out in about {} unless you continue. What you have not saved may be lost.",
+      end: "You will be logged out in about {}. Save what you want to keep, and then log in again.",
       stay: "Stay logged in",
       close: "Close",
       overTitle: "You are logged out",
       over: "Your login has ended. Copy what you want to keep before you leave the page.",
+      minutes: (n) => (n === 1 ? "a minute" : `${n} minutes`),
     },
   };
   const say = /^en\b/i.test(document.documentElement.lang) ? words.en : words.sv;
@@ -61,15 +63,16 @@
     fetch(new URL(path, base), { method, cache: "no-store", credentials: "same-origin", headers: { accept: "application/json" } });
 
   let wasIn = false;
-  const take = (left) => {
+  const take = (told) => {
     wasIn = true;
-    const idle = left.idle_in_seconds;
+    const idle = told.idle_in_seconds;
     if (idle > WARN) {
       if (dialog.open) dialog.close();
       return again(idle - WARN);
     }
-    const absolute = left.ends_in_seconds <= idle;
-    open(say.title, (absolute ? say.end : say.idle).replace("{}", Math.max(1, Math.round(idle / 60))), !absolute);
+    const absolute = told.ends_in_seconds <= idle;
+    const left = say.minutes(Math.max(1, Math.round(idle / 60)));
+    open(say.title, (absolute ? say.end : say.idle).replace("{}", left), !absolute);
     again(idle + 1);
   };
   const look = async () => {

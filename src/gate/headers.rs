@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 use super::token::TokenSigner;
-use crate::base::{ProviderId, RouteName, UnixTime};
+use crate::base::{ByDigest, ProviderId, RouteName, UnixTime};
 use crate::crypto::own::OwnKeyError;
 use crate::identity::Field;
 use crate::policy::{Route, Routes};
@@ -224,13 +224,14 @@ const CAPACITY: usize = 16_384;
 /// The headers of live sessions, kept for a minute.
 pub(crate) struct HeaderCache {
     counters: CacheCounters,
-    kept: DashMap<([u8; 16], RouteName), (UnixTime, Arc<IdentityHeaders>)>,
+    /// By a session's id or a token's digest, which nobody chooses, and a route of the configuration.
+    kept: DashMap<([u8; 16], RouteName), (UnixTime, Arc<IdentityHeaders>), ByDigest>,
 }
 
 impl HeaderCache {
     /// An empty one that counts its lookups.
     pub(crate) fn new(counters: CacheCounters) -> Self {
-        Self { counters, kept: DashMap::new() }
+        Self { counters, kept: DashMap::default() }
     }
 
     /// The kept headers of whoever `id` stands for, or new ones.

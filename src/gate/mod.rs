@@ -30,6 +30,8 @@ mod target;
 mod token;
 
 #[cfg(test)]
+mod cookie_size_tests;
+#[cfg(test)]
 mod cookie_tests;
 #[cfg(test)]
 pub(crate) mod fixture;

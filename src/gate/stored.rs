@@ -114,7 +114,12 @@ impl Gate {
         let cookie = self.session_cookie(session);
         let fits = matches!(&cookie, Ok(SetCookie { value: Some(text), .. }) if text.len() <= SESSION_COOKIE_BYTES);
         let moved = if fits || !self.lasting.store.keeps_sessions() { None } else { session.clone().into_store() };
-        let Some((session, fields)) = moved else { return cookie.map_err(|error| self.internal(&error)) };
+        let Some((session, fields)) = moved else {
+            return cookie.map_err(|error| match error {
+                SealError::TooLarge => self.internal(&"what the routes keep of this person is too large for a cookie"),
+                error => self.internal(&error),
+            });
+        };
         let id = session.id();
         let internal = |error: SealError| self.internal(&error);
         let sealed = self.stored.seal_bytes(id.bytes(), &*fields, &*self.random).map_err(internal)?;

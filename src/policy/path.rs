@@ -159,12 +159,11 @@ fn looks_like_dots(segment: &str) -> bool {
 ///
 /// `path` is in normal form; most paths are their own reading but for the case, and cost nothing.
 pub(super) fn folded(path: &str) -> Cow<'_, str> {
-    let plain = !path.contains('%') && !path.contains("./") && !path.ends_with('.');
-    if plain {
-        return match path.bytes().any(|b| b.is_ascii_uppercase()) {
-            true => Cow::Owned(path.to_ascii_lowercase()),
-            false => Cow::Borrowed(path),
-        };
+    // One look at all of it, which the compiler makes wide: nearly every path ends here.
+    let seen = |(upper, odd): (bool, bool), b: &u8| (upper | b.is_ascii_uppercase(), odd | (*b == b'%') | (*b == b'.'));
+    let (upper, odd) = path.as_bytes().iter().fold((false, false), seen);
+    if !odd || (!path.contains('%') && !path.contains("./") && !path.ends_with('.')) {
+        return if upper { Cow::Owned(path.to_ascii_lowercase()) } else { Cow::Borrowed(path) };
     }
     // A normal path decodes to text, and to no slash that it has not as it is.
     let decoded = percent_decode_str(path).decode_utf8_lossy();

@@ -11,7 +11,7 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
 use super::{FirstUse, ReplayError, ReplayGuard, ReplayKey};
-use crate::base::UnixTime;
+use crate::base::{ByDigest, UnixTime};
 
 /// Uses remembered at the same time. A login takes two, each kept for an hour at the most: 1,000,000 are 138 logins a
 /// second without a pause, in about 50 MB.
@@ -25,7 +25,7 @@ const SWEEP_WHEN_FULL_EVERY: Duration = Duration::from_secs(1);
 
 /// Uses in this process's memory.
 pub struct MemoryGuard {
-    used: DashMap<[u8; 16], UnixTime>,
+    used: DashMap<[u8; 16], UnixTime, ByDigest>,
     /// Entries, counting those that are being made.
     taken: AtomicUsize,
     capacity: usize,
@@ -50,7 +50,7 @@ impl MemoryGuard {
     /// A memory for so many uses.
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
-            used: DashMap::new(),
+            used: DashMap::default(),
             taken: AtomicUsize::new(0),
             capacity,
             sweep: Mutex::new(Sweep { at: SWEEP_FROM, not_before: UnixTime::from_millis(i64::MIN) }),

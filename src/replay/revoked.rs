@@ -10,7 +10,7 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::watch;
 
 use super::{Ended, Mark, Marks, ProviderMark};
-use crate::base::UnixTime;
+use crate::base::{ByDigest, UnixTime};
 
 /// The fewest entries that a sweep is worth.
 const SWEEP_FROM: usize = 1024;
@@ -20,7 +20,7 @@ const SWEEP_FROM: usize = 1024;
 /// It has no bound of its own: an entry costs a verified login or a provider's signature, so it never outgrows the
 /// logins of one lifetime.
 pub struct Revoked {
-    ended: DashMap<Mark, (UnixTime, UnixTime)>,
+    ended: DashMap<Mark, (UnixTime, UnixTime), ByDigest>,
     /// Entries by what a provider calls a session: while there are none, none are looked for.
     by_provider: AtomicUsize,
     sweep_at: AtomicUsize,
@@ -31,7 +31,7 @@ pub struct Revoked {
 impl Default for Revoked {
     fn default() -> Self {
         Self {
-            ended: DashMap::new(),
+            ended: DashMap::default(),
             by_provider: AtomicUsize::new(0),
             sweep_at: AtomicUsize::new(SWEEP_FROM),
             changed: watch::Sender::new(()),

@@ -12,7 +12,7 @@ use crate::policy::MeetsRoute;
 use crate::replay::{FirstUse, Marks, ProviderMark, SessionId};
 
 use super::codec::whole;
-use super::{NameThere, Sealed};
+use super::{Fields, NameThere, Sealed};
 
 /// How often a session's cookie is sealed anew while it is used.
 const REFRESH_EVERY: Duration = Duration::from_secs(60);
@@ -97,14 +97,6 @@ pub struct Session {
     /// What was fetched of a session whose fields are in the store. It is in no cookie.
     #[serde(skip)]
     fetched: Option<Arc<Fields>>,
-}
-
-/// What is kept of a person: (field name, value), in the order of the configuration. It has no `Debug`.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fields(Vec<(String, String)>);
-
-impl Sealed for Fields {
-    const FORM: u8 = 1;
 }
 
 /// Where a session's fields are.
@@ -201,7 +193,7 @@ pub fn open_session(who: &Identity, meets: MeetsRoute, once: FirstUse, params: S
         seen: params.now,
         // Not beyond the provider's own session, where it tells of one.
         ends: who.session_ends().map_or(lifetime, |ends| ends.min(lifetime)),
-        fields: Held::Here(Fields(
+        fields: Held::Here(
             params
                 .keep
                 .iter()
@@ -209,7 +201,7 @@ pub fn open_session(who: &Identity, meets: MeetsRoute, once: FirstUse, params: S
                 .filter_map(kept)
                 .chain(params.there.into_iter().flat_map(NameThere::into_fields))
                 .collect(),
-        )),
+        ),
         fetched: None,
     }
 }
@@ -326,8 +318,7 @@ impl Session {
             Held::Here(fields) => Some(fields),
             Held::InStore => self.fetched.as_deref(),
         };
-        let found = fields?.0.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str())
+        fields?.get(name)
     }
 
     /// What its provider calls the person and their session, where an order to end it can be sent there.

@@ -225,6 +225,16 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_login_of_this_form_is_read_as_it_was_written() {
+        let sealer = CookieSealer::new([&Secret::new([1; 32])], CookieKey::Login).unwrap();
+        let text = include_str!("../../tests/vectors/cookies/login-form-2.txt").trim_end();
+        let state: LoginState = sealer.open("name", text).unwrap();
+        assert!(state.sent == Sent::Oidc { nonce: "n".repeat(43), verifier: "v".repeat(43) });
+        assert_eq!((*state.instance.bytes(), state.rd.as_str()), ([7; 16], "/ansokan/ny?steg=2"));
+        assert_eq!(sealer.seal("name", &state, &SystemRandom::new()).unwrap().len(), text.len());
+    }
+
+    #[test]
     fn a_handle_fits_a_relay_state_and_names_its_process() {
         let random = SystemRandom::new();
         let (ours, other) = (Instance::new(&random).unwrap(), Instance::new(&random).unwrap());

@@ -1,6 +1,7 @@
 //! What a browser keeps for us: sealed sessions and begun logins. Pure: time and randomness are arguments.
 
 pub mod codec;
+pub mod fields;
 pub mod live;
 pub mod locale;
 pub mod login;
@@ -10,7 +11,8 @@ pub mod there;
 
 pub use crate::replay::Instance;
 pub use codec::{CookieKey, CookieSealer, SealError, Sealed};
-pub use live::{Ended, Fields, Session, SessionParams, SessionTimes, open_session};
+pub use fields::Fields;
+pub use live::{Ended, Session, SessionParams, SessionTimes, open_session};
 pub use locale::Locale;
 pub use login::{Handle, LoginState, Sent, StepUpFrom};
 pub use maker::Maker;

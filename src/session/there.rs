@@ -29,7 +29,7 @@ const SESSION_INDEX: &str = "~i";
 const FORMATS: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:";
 
 impl NameThere {
-    pub(super) fn into_fields(self) -> impl Iterator<Item = (String, String)> {
+    pub(crate) fn into_fields(self) -> impl Iterator<Item = (String, String)> {
         let short = |format: String| match format.strip_prefix(FORMATS) {
             Some(rest) => format!("~{rest}"),
             None => format,

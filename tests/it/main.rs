@@ -13,6 +13,8 @@ mod browser_oidc;
 #[cfg(feature = "peers")]
 mod browser_pages;
 #[cfg(feature = "peers")]
+mod browser_session;
+#[cfg(feature = "peers")]
 mod canonical_oracle;
 mod commands;
 mod contract;
@@ -52,6 +54,8 @@ mod peer_image;
 #[cfg(feature = "peers")]
 mod peer_kubernetes;
 #[cfg(feature = "peers")]
+mod peer_logout;
+#[cfg(feature = "peers")]
 mod peer_oidc;
 #[cfg(feature = "peers")]
 mod peer_prometheus;
@@ -68,6 +72,8 @@ mod reload;
 mod replica_health;
 #[cfg(feature = "peers")]
 mod replicas;
+#[cfg(feature = "peers")]
+mod replicas_logout;
 #[cfg(feature = "peers")]
 mod rolling_restart;
 mod saml_vectors;

@@ -16,23 +16,28 @@ use crate::support::program::{Program, python};
 use crate::support::web::{demo_world, story};
 use crate::support::{Client, Reply, World};
 
-const BASE: &str = "https://pysaml2.example.net";
+pub const BASE: &str = "https://pysaml2.example.net";
 const SESSION: &str = "__Host-eid-etjanst";
 
 /// The provider, once a sidecar trusts it.
-struct Peer {
-    address: SocketAddr,
-    program: Program,
+pub struct Peer {
+    pub address: SocketAddr,
+    pub program: Program,
 }
 
 impl Peer {
     /// Starts it, and puts it into a world's configuration; `more` goes into that of the provider.
     async fn join(world: &mut World, more: &str) -> Self {
+        Self::with_logout(world, more, &[]).await
+    }
+
+    /// The same, with single logout by each of `bindings`.
+    pub async fn with_logout(world: &mut World, more: &str, bindings: &[&str]) -> Self {
         let folder = world.folder.path().to_owned();
         std::fs::create_dir(folder.join("peer")).unwrap();
         let mut command = Command::new(python());
         command.args(["-W", "ignore", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/saml_idp.py"), BASE]);
-        command.arg(folder.join("peer"));
+        command.arg(folder.join("peer")).args(bindings);
         let (program, hello) = Program::start(command, |line| serde_json::from_str::<Value>(line).ok());
         std::fs::write(folder.join("peer.xml"), hello["metadata"].as_str().unwrap()).unwrap();
         std::fs::write(folder.join("peer.crt"), hello["signer"].as_str().unwrap()).unwrap();
@@ -72,17 +77,18 @@ metadata = "peer"
     }
 
     /// How it is to answer from now on.
-    async fn answers(&self, how: &Value) {
+    pub async fn answers(&self, how: &Value) {
         self.tell("/answer", how).await;
     }
 
-    async fn tell(&self, path: &str, what: &Value) {
+    pub async fn tell(&self, path: &str, what: &Value) -> Reply {
         let reply = Client::new(self.address).send(Method::POST, path, &[], &what.to_string()).await;
         assert_eq!(reply.status, StatusCode::OK, "{path} {what}: {}\n{}", reply.body, self.program.said());
+        reply
     }
 
     /// What it says to a request by HTTP-Redirect.
-    async fn redirect(&self, target: &str) -> Reply {
+    pub async fn redirect(&self, target: &str) -> Reply {
         Client::new(self.address).get(target).await
     }
 
@@ -92,7 +98,7 @@ metadata = "peer"
     }
 
     /// A whole login by HTTP-Redirect.
-    async fn log_in(&self, client: &mut Client) -> Reply {
+    pub async fn log_in(&self, client: &mut Client) -> Reply {
         let target = begin(client).await;
         let page = self.redirect(&target).await;
         assert_eq!(page.status, StatusCode::OK, "{}\n{}", page.body, self.program.said());

@@ -18,9 +18,9 @@ use crate::support::{Client, Reply, World, eventually, metric};
 const LOGOUT: &[(&str, &str)] = &[("sec-fetch-site", "same-origin")];
 
 /// A provider, an e-service, and the files of a service with a shared store.
-struct Pod {
-    world: World,
-    sidecars: Vec<Process>,
+pub struct Pod {
+    pub world: World,
+    pub sidecars: Vec<Process>,
     /// What the configuration says of the lowest level, and what is said instead.
     levels: [&'static str; 2],
 }
@@ -47,7 +47,7 @@ impl Pod {
         place
     }
 
-    async fn with(nodes: &[SocketAddr]) -> Self {
+    pub async fn with(nodes: &[SocketAddr]) -> Self {
         Self::new(ONE_LEVEL).await.and(nodes).await
     }
 
@@ -62,12 +62,12 @@ impl Pod {
         pod
     }
 
-    fn client(&self, place: usize) -> Client {
+    pub fn client(&self, place: usize) -> Client {
         Client::new(self.sidecars[place].public)
     }
 
     /// The same browser, whose next request another replica gets.
-    fn at(&self, client: &Client, place: usize) -> Client {
+    pub fn at(&self, client: &Client, place: usize) -> Client {
         Client { address: self.sidecars[place].public, ..client.clone() }
     }
 

@@ -1,14 +1,16 @@
 """An identity provider made of pysaml2 and xmlsec1: it takes our metadata, checks our requests, and answers them.
 
-usage: saml_idp.py BASE_URL FOLDER
+usage: saml_idp.py BASE_URL FOLDER [BINDING…]
 
 It listens on a free loopback port and prints one line of JSON: its port, its signed metadata and the certificate of the
-key that signed it. The world knows it by BASE_URL; FOLDER is its to write in. Whoever runs the test tells it over HTTP
+key that signed it. The world knows it by BASE_URL; FOLDER is its to write in; by each BINDING (`redirect`, `post`) it takes
+messages of single logout. Whoever runs the test tells it over HTTP
 
     POST /know    {"url": ...}     to fetch a service's metadata and accept its requests from then on
     POST /answer  {...}            how to answer the logins that follow; {} answers as it should (see ANSWER)
+    POST /order   {...}            to make an order to end sessions (see saml_logout.py)
 
-and a person's browser visits /sso. A request that is not accepted gets 403 and the name of what pysaml2 said.
+and a person's browser visits /sso and /slo. A request that is not accepted gets 403 and the name of what pysaml2 said.
 """
 
 import base64
@@ -22,6 +24,7 @@ import threading
 import traceback
 import urllib.parse
 
+import saml_logout
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -120,7 +123,7 @@ class Provider(Server):
         return self.sec.encrypt_assertion(str(response), file.name, template, key_type=key_type, node_xpath=node_xpath)
 
 
-def configuration(base, folder):
+def configuration(base, folder, logout):
     key, certificate = make_key(folder, "idp")
     return {
         "entityid": f"{base}/idp",
@@ -131,7 +134,9 @@ def configuration(base, folder):
                     "single_sign_on_service": [
                         (f"{base}/sso", BINDING_HTTP_REDIRECT),
                         (f"{base}/sso", BINDING_HTTP_POST),
-                    ]
+                    ],
+                    **({"single_logout_service": [(f"{base}/slo", saml_logout.BINDINGS[name]) for name in logout]}
+                       if logout else {}),
                 },
                 "want_authn_requests_signed": True,
                 "name_id_format": [NAMEID_FORMAT_PERSISTENT],
@@ -177,14 +182,16 @@ def signed_metadata(config, folder):
 
 
 class Peer:
-    def __init__(self, base, folder):
+    def __init__(self, base, folder, logout):
         self.base = base
-        self.config = configuration(base, folder)
+        self.config = configuration(base, folder, logout)
         # The server changes what it is given.
         feed, certificate = signed_metadata(IdPConfig().load(dict(self.config)), folder)
         self.hello = {"metadata": feed, "signer": certificate}
         self.server = None
         self.answer = dict(ANSWER)
+        # The sessions of the last login, where its answer was in clear.
+        self.sessions = []
 
     def know(self, url):
         self.config["metadata"] = {"remote": [{"url": url}]}
@@ -229,6 +236,7 @@ class Peer:
             encrypt_cert_assertion=certificate if how["encrypt"] else None,
             **sign,
         )
+        self.sessions = saml_logout.indexes(response)
         return acs, response
 
 
@@ -266,6 +274,17 @@ def handler(peer):
             relay = relay and f'<input type="hidden" name="RelayState" value="{html.escape(relay)}">\n'
             self.reply(200, FORM.format(action=html.escape(action), message=message, relay=relay or ""), "text/html")
 
+        def single_logout(self, query, binding):
+            fields = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+            try:
+                if "SAMLResponse" in fields:
+                    self.reply(200, json.dumps(saml_logout.judge(peer.server, fields, binding)), "application/json")
+                else:
+                    self.reply(200, saml_logout.obey(peer.server, fields, binding), "text/html")
+            except Exception as refused:
+                traceback.print_exc()
+                self.reply(403, type(refused).__name__)
+
         def route(self, body):
             address = urllib.parse.urlsplit(self.path)
             match (self.command, address.path):
@@ -273,6 +292,13 @@ def handler(peer):
                     self.sign_on(address.query, BINDING_HTTP_REDIRECT)
                 case ("POST", "/sso"):
                     self.sign_on(body, BINDING_HTTP_POST)
+                case ("GET", "/slo"):
+                    self.single_logout(address.query, BINDING_HTTP_REDIRECT)
+                case ("POST", "/slo"):
+                    self.single_logout(body, BINDING_HTTP_POST)
+                case ("POST", "/order"):
+                    told = {"binding": "redirect", "sessions": peer.sessions, "relay_state": "", **json.loads(body)}
+                    self.reply(200, json.dumps(saml_logout.order(peer.server, told)), "application/json")
                 case ("POST", "/know"):
                     peer.know(json.loads(body)["url"])
                     self.reply(200, "")
@@ -300,8 +326,8 @@ def handler(peer):
 
 
 def main():
-    base, folder = sys.argv[1:]
-    peer = Peer(base, pathlib.Path(folder))
+    base, folder, *logout = sys.argv[1:]
+    peer = Peer(base, pathlib.Path(folder), logout)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(peer))
     print(json.dumps({"port": server.server_address[1], **peer.hello}), flush=True)
     server.serve_forever()

@@ -26,9 +26,7 @@ pub(crate) fn session(now: UnixTime, loa: &str, fields: &[(&str, &str)]) -> Sess
         started: now,
         seen: now,
         ends: now.plus(TIMES.lifetime),
-        fields: Held::Here(Fields(
-            fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-        )),
+        fields: Held::Here(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()),
         fetched: None,
     }
 }
@@ -36,6 +34,13 @@ pub(crate) fn session(now: UnixTime, loa: &str, fields: &[(&str, &str)]) -> Sess
 /// What a provider calls a session, instead of what it was called.
 pub(crate) fn called(mut session: Session, at_provider: Vec<ProviderMark>) -> Session {
     session.marks.at_provider = at_provider;
+    session
+}
+
+/// Verified by this provider and e-ID, instead of those that verified it.
+pub(crate) fn by(mut session: Session, provider: &str, eid: &str) -> Session {
+    session.provider = ProviderId::new(provider).unwrap();
+    session.eid = EidId::new(eid).unwrap();
     session
 }
 
@@ -136,4 +141,22 @@ fn a_typical_cookie_stays_under_a_kilobyte() {
     assert_eq!(opened.field(Field::PersonalNumber), Some("195006262546"));
     assert_eq!(opened.field(Field::Prid), None);
     assert_eq!(opened.field(Field::Eid), Some("bankid"));
+}
+
+/// What this version writes, for the one after it: a session whose provider has single logout.
+const FORM_2: &str = include_str!("../../../tests/vectors/cookies/session-form-2.txt");
+
+#[test]
+fn a_session_of_this_form_is_read_as_it_was_written() {
+    let sealer = CookieSealer::new([&Secret::new([1; 32])], CookieKey::Session).unwrap();
+    let session: Session = sealer.open("__Host-eid-etjanst", FORM_2.trim_end()).unwrap();
+    assert_eq!(session.id().to_string(), "iWxLWcSc6ST0jdH0-YhztQ");
+    assert_eq!(session.field(Field::Name), Some("Karl-Johan Åström"));
+    assert!(session.marks().at_provider == [mark(1), mark(2)]);
+    let there = session.there().unwrap();
+    assert_eq!((there.value.as_str(), there.session_index.as_deref()), ("f7a2c1d0", Some("_1")));
+    assert_eq!(there.format.as_deref(), Some("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"));
+    let again = sealer.seal("__Host-eid-etjanst", &session, &SystemRandom::new()).unwrap();
+    assert_eq!(again.len(), FORM_2.trim_end().len(), "and written so again");
+    assert!(sealer.open::<Session>("__Host-eid-etjanst", &again).unwrap() == session);
 }
