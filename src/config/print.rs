@@ -281,6 +281,8 @@ fn provider(provider: &Provider) -> Table {
     table.insert("loa_map".into(), Value::Table(map.collect()));
     if provider.has_login() {
         table.insert("force_authn".into(), Value::Boolean(provider.force_authn));
+        let ends = provider.withdrawn_key_ends_sessions;
+        table.insert("withdrawn_key_ends_sessions".into(), Value::Boolean(ends));
         if provider.has_login() {
             table.insert("probe".into(), text(if provider.probe { "on" } else { "off" }));
         }

@@ -90,6 +90,7 @@ fn read_provider(s: &mut Section<'_>, metadata: &[MetadataSource]) -> Option<Pro
     let loa = levels(s, "loa");
     let loa_map = loa_map(s);
     let force_authn = bearer || s.flag("force_authn", true);
+    let withdrawn_key_ends_sessions = !bearer && s.flag("withdrawn_key_ends_sessions", false);
     let protocol = match protocol.as_ref().map(|protocol| (protocol, protocol.text.as_str()))? {
         (_, "saml") => read_saml(s, metadata).map(Protocol::Saml),
         (_, "oidc") => read_oidc(s).map(Protocol::Oidc),
@@ -103,7 +104,8 @@ fn read_provider(s: &mut Section<'_>, metadata: &[MetadataSource]) -> Option<Pro
     };
     let (id, eid) = (id?, eid?);
     let label = label.unwrap_or_else(|| eid.to_string());
-    Some(Provider { id, eid, method, label, force_authn, probe, loa, loa_map, protocol: protocol? })
+    let protocol = protocol?;
+    Some(Provider { id, eid, method, label, force_authn, withdrawn_key_ends_sessions, probe, loa, loa_map, protocol })
 }
 
 fn read_saml(s: &mut Section<'_>, metadata: &[MetadataSource]) -> Option<SamlProvider> {

@@ -300,7 +300,8 @@ impl Gate {
         let maker_speaks_oidc = provider.config().oidc().is_some();
         let there = self.name_there(who, provider, now);
         let (provider, eid) = (provider.config().id.clone(), provider.config().eid.clone());
-        let at_provider = self.marks_at_provider(who, maker_speaks_oidc);
+        let mut at_provider = self.marks_at_provider(who, maker_speaks_oidc);
+        at_provider.extend(who.signed_by().map(ProviderMark::signing_key));
         let (keep, times) = (self.keep.as_slice(), self.times);
         let other_subjects = self.other_subjects(who);
         let params = SessionParams { id, at_provider, there, other_subjects, provider, maker, eid, keep, now, times };

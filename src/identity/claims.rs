@@ -39,6 +39,7 @@ pub fn from_claims(
     rules: &ClaimRules<'_>,
     key: &HmacKey,
 ) -> Result<Identity, Reject> {
+    let signed_by = token.signed_by().copied();
     let token = token.into_claims();
     let authenticated_at = token.auth_time.unwrap_or(token.issued_at);
     let mut sources = vec![token.claims];
@@ -58,6 +59,7 @@ pub fn from_claims(
         issuer: token.issuer,
         fields,
         source: Source::Claims(sources),
+        signed_by,
     })
 }
 
@@ -106,6 +108,7 @@ pub fn from_access_token(
         issuer: token.issuer,
         fields,
         source: Source::Claims(sources),
+        signed_by: None,
     })
 }
 

@@ -35,6 +35,7 @@ pub struct Identity {
     pub(super) subject: Subject,
     pub(super) fields: Fields,
     pub(super) source: Source,
+    pub(super) signed_by: Option<[u8; 32]>,
 }
 
 /// What a service may be told of a person, each part in its one form.
@@ -61,6 +62,11 @@ pub(super) enum Source {
 }
 
 impl Identity {
+    /// The fingerprint of the provider's key that vouches for the person; none of a bearer token.
+    pub const fn signed_by(&self) -> Option<&[u8; 32]> {
+        self.signed_by.as_ref()
+    }
+
     /// Who: the same through every provider.
     pub const fn subject(&self) -> &Subject {
         &self.subject

@@ -44,7 +44,8 @@ pub fn from_assertion(
     rules: &IdentityRules<'_>,
     key: &HmacKey,
 ) -> Result<Identity, Reject> {
-    from_attributes(verified.into_claims(), rules, key)
+    let signed_by = verified.signed_by().copied();
+    Ok(Identity { signed_by, ..from_attributes(verified.into_claims(), rules, key)? })
 }
 
 fn from_attributes(claims: Assertion, rules: &IdentityRules<'_>, key: &HmacKey) -> Result<Identity, Reject> {
@@ -89,6 +90,7 @@ fn from_attributes(claims: Assertion, rules: &IdentityRules<'_>, key: &HmacKey) 
         subject,
         fields,
         source: Source::Attributes(claims.attributes),
+        signed_by: None,
     })
 }
 

@@ -50,6 +50,7 @@ pub(crate) fn provider(id: &str, eid: &str) -> Provider {
         method: Method::Any,
         label: eid.to_uppercase(),
         force_authn: true,
+        withdrawn_key_ends_sessions: false,
         probe: true,
         loa: Vec::new(),
         loa_map: Vec::new(),

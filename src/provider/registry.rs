@@ -10,6 +10,7 @@ use crate::config::{Config, Encryption, Protocol, Provider, SamlProvider};
 use crate::crypto::encryption::UnwrapKey;
 use crate::identity::IdentityRules;
 use crate::policy::Route;
+use crate::replay::ProviderMark;
 use crate::session::{Maker, Session};
 use crate::verify::jose::OidcProfile;
 use crate::verify::jose::{Discovery, KeySet};
@@ -24,6 +25,9 @@ pub struct ProviderEntry {
     /// The hard age of what was fetched, beside the metadata's own end.
     limit: Option<UnixTime>,
     maker: Maker,
+    /// The keys that sessions must be of, where a withdrawn one ends them. None where it does not, and while no keys are
+    /// known: that they cannot be had is no withdrawal.
+    vouching: Option<Vec<ProviderMark>>,
 }
 
 /// What we know of a provider beside its configuration, or why nothing.
@@ -40,10 +44,19 @@ pub enum Known {
     },
 }
 
+impl Known {
+    fn fingerprints(&self) -> Vec<[u8; 32]> {
+        match self {
+            Self::Saml(idp) => idp.iter().flat_map(|idp| &idp.signing_keys).map(|key| *key.fingerprint()).collect(),
+            Self::Tokens { keys, .. } => keys.iter().flat_map(|keys| keys.fingerprints()).copied().collect(),
+        }
+    }
+}
+
 impl ProviderEntry {
     /// A SAML provider with its verified metadata, or with why there is none.
     pub fn new(config: Provider, idp: Result<Arc<IdpMetadata>, Reject>) -> Self {
-        Self { maker: maker(&config), config, known: Known::Saml(idp), limit: None }
+        Self::with(config, Known::Saml(idp))
     }
 
     /// Usable until `limit` at the most, whatever the metadata says of itself.
@@ -59,7 +72,17 @@ impl ProviderEntry {
         keys: Result<Arc<KeySet>, Reject>,
         discovery: Result<Arc<Discovery>, Reject>,
     ) -> Self {
-        Self { maker: maker(&config), config, known: Known::Tokens { keys, discovery }, limit: None }
+        Self::with(config, Known::Tokens { keys, discovery })
+    }
+
+    fn with(config: Provider, known: Known) -> Self {
+        let fingerprints = match &known {
+            Known::Saml(Err(_)) | Known::Tokens { keys: Err(_), .. } => None,
+            Known::Saml(Ok(_)) | Known::Tokens { keys: Ok(_), .. } => Some(known.fingerprints()),
+        };
+        let fingerprints = fingerprints.filter(|_| config.withdrawn_key_ends_sessions);
+        let vouching = fingerprints.map(|keys| keys.iter().map(ProviderMark::signing_key).collect());
+        Self { maker: maker(&config), config, known, limit: None, vouching }
     }
 
     /// What the configuration says.
@@ -73,8 +96,8 @@ impl ProviderEntry {
     }
 
     /// Whether it still stands by a session that it made (T54): it is the same provider, of the same e-ID, may assert the
-    /// session's level, and has not been withdrawn from a feed that is good itself. That its metadata cannot be had is
-    /// no withdrawal: one outage does not stop the e-service.
+    /// session's level, has not been withdrawn from a feed that is good itself, and, if set, still publishes the key that
+    /// vouched. That its metadata cannot be had is no withdrawal: one outage does not stop the e-service.
     pub fn stands_by(&self, session: &Session, now: UnixTime) -> bool {
         let may_assert = || match (&self.known, self.saml(now)) {
             (Known::Saml(Ok(_)), Ok(saml)) => saml.certified().any(|loa| loa == session.loa()),
@@ -85,7 +108,12 @@ impl ProviderEntry {
                 certified(&self.config.loa, connector).any(|loa| loa == session.loa())
             }
         };
-        self.maker == session.maker() && self.config.eid == *session.eid() && may_assert()
+        // A session that does not tell its key was opened by an earlier version: it ends where it matters.
+        let key_stands = || match &self.vouching {
+            None => true,
+            Some(keys) => session.marks().at_provider.iter().any(|mark| keys.contains(mark)),
+        };
+        self.maker == session.maker() && self.config.eid == *session.eid() && may_assert() && key_stands()
     }
 
     pub(super) const fn known(&self) -> &Known {
@@ -145,10 +173,7 @@ impl ProviderEntry {
 
     /// Its signing keys, by their fingerprints; none without metadata.
     pub(super) fn fingerprints(&self) -> Vec<[u8; 32]> {
-        match &self.known {
-            Known::Saml(idp) => idp.iter().flat_map(|idp| &idp.signing_keys).map(|key| *key.fingerprint()).collect(),
-            Known::Tokens { keys, .. } => keys.iter().flat_map(|keys| keys.fingerprints()).copied().collect(),
-        }
+        self.known.fingerprints()
     }
 
     /// The levels that it may assert, as far as that is known now.

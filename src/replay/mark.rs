@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::guard::cut;
 use crate::base::UnixTime;
-use crate::crypto::digest::{HmacKey, NoRandomness, Random, random_bytes};
+use crate::crypto::digest::{HmacKey, NoRandomness, Random, random_bytes, sha256};
 
 /// A session's random handle: what `X-Eid-Session` says, and never the cookie's value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,6 +47,14 @@ impl fmt::Debug for SessionId {
 pub struct ProviderMark([u8; 16]);
 
 impl ProviderMark {
+    /// The key that vouched for it, by its fingerprint: every session of a login that this key signed. No name of anybody,
+    /// so the digest needs no key.
+    pub fn signing_key(fingerprint: &[u8; 32]) -> Self {
+        let [mark @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
+            sha256(&[&b"signing key"[..], fingerprint].concat());
+        Self(mark)
+    }
+
     /// The person at a SAML provider: every session under this NameID.
     pub fn name_id(key: &HmacKey, issuer: &str, name_id: &str) -> Self {
         Self(cut(key.tag(&[b"name id", issuer.as_bytes(), name_id.as_bytes()])))
@@ -234,6 +242,8 @@ mod tests {
     fn no_two_ways_of_naming_meet() {
         let key = HmacKey::new(&Secret::new([9; 32]));
         let all = [
+            ProviderMark::signing_key(&[1; 32]),
+            ProviderMark::signing_key(&[2; 32]),
             ProviderMark::name_id(&key, "i", "x"),
             ProviderMark::sub(&key, "i", "x"),
             ProviderMark::sid(&key, "i", "x"),

@@ -86,5 +86,6 @@ mod step_up;
 mod streams;
 mod support;
 mod websocket;
+mod withdrawn_keys;
 mod xml_differential;
 mod xml_vectors;

@@ -57,6 +57,8 @@ pub struct Provider {
     pub label: String,
     /// Whether each login must be fresh.
     pub force_authn: bool,
+    /// Whether a session ends when its provider withdraws the key that vouched for it.
+    pub withdrawn_key_ends_sessions: bool,
     /// Whether its sign-on or discovery address is looked at.
     pub probe: bool,
     /// Levels as URIs that it may assert. SAML: where its metadata declares none.

@@ -17,7 +17,7 @@ use crate::verify::{Reason, Reject};
 /// ```compile_fail,E0451
 /// use grindvakt::verify::{dsig::SignedElement, xml::Element};
 /// fn forge(element: Element<'_>) -> SignedElement<'_> {
-///     SignedElement { element, signature: None }
+///     SignedElement { element, signature: None, by: 0 }
 /// }
 /// ```
 ///
@@ -32,6 +32,8 @@ pub struct SignedElement<'d> {
     element: Element<'d>,
     /// None where the signature stands in another document: around the ciphertext that this one was opened from.
     signature: Option<Element<'d>>,
+    /// Which of the keys made the signature: its place among those that were tried.
+    by: usize,
 }
 
 impl<'d> SignedElement<'d> {
@@ -67,12 +69,17 @@ impl<'d> SignedElement<'d> {
 
     /// The child elements but the Signature.
     pub fn children(&self) -> SignedChildren<'d> {
-        SignedChildren { inner: self.element.children(), signature: self.signature }
+        SignedChildren { inner: self.element.children(), signature: self.signature, by: self.by }
     }
 
     /// `element` as signed, when it stands within this one and outside the Signature.
     pub fn inner(&self, element: Element<'d>) -> Option<Self> {
-        self.covers(element).then_some(Self { element, signature: self.signature })
+        self.covers(element).then_some(Self { element, signature: self.signature, by: self.by })
+    }
+
+    /// Which of the keys that were tried made the signature: its place among them.
+    pub const fn by(&self) -> usize {
+        self.by
     }
 
     /// Whether `element` stands within this one and outside the Signature.
@@ -87,7 +94,7 @@ impl<'d> SignedElement<'d> {
         encrypted: Element<'d>,
         plain: Element<'p>,
     ) -> Option<SignedElement<'p>> {
-        self.covers(encrypted).then_some(SignedElement { element: plain, signature: None })
+        self.covers(encrypted).then_some(SignedElement { element: plain, signature: None, by: self.by })
     }
 }
 
@@ -96,6 +103,7 @@ impl<'d> SignedElement<'d> {
 pub struct SignedChildren<'d> {
     inner: Children<'d>,
     signature: Option<Element<'d>>,
+    by: usize,
 }
 
 impl<'d> Iterator for SignedChildren<'d> {
@@ -103,7 +111,7 @@ impl<'d> Iterator for SignedChildren<'d> {
 
     fn next(&mut self) -> Option<SignedElement<'d>> {
         let element = self.inner.by_ref().find(|child| Some(*child) != self.signature)?;
-        Some(SignedElement { element, signature: self.signature })
+        Some(SignedElement { element, signature: self.signature, by: self.by })
     }
 }
 
@@ -134,7 +142,7 @@ pub fn verify<'d>(element: Element<'d>, keys: &[PublicKey]) -> Result<SignedElem
     let mut info = Vec::with_capacity(1024);
     let options = Options { without: None, comments: parts.info_comments, inclusive: &parts.info_prefixes };
     canonical::write(parts.signed_info, &options, &mut info);
-    made_by_one_of(keys, parts.algorithm, &info, &parts.value, name)?;
+    let by = made_by_one_of(keys, parts.algorithm, &info, &parts.value, name)?;
 
     let mut sink = DigestSink::new(parts.digest);
     // A Reference by `#id` selects no comments, whatever the transform says (XMLDSig 4.4.3.3).
@@ -143,7 +151,7 @@ pub fn verify<'d>(element: Element<'d>, keys: &[PublicKey]) -> Result<SignedElem
     if sink.finish()?.as_ref() != parts.digest_value {
         return Err(Reject::new(Reason::DigestMismatch, format_args!("{name} is not what was signed")));
     }
-    Ok(SignedElement { element, signature: Some(signature) })
+    Ok(SignedElement { element, signature: Some(signature), by })
 }
 
 /// The document element of a message whose signature stands beside it, in the query that it came in (SAML Bindings
@@ -165,20 +173,20 @@ pub(in crate::verify) fn verify_detached<'d>(
         return Err(Reject::new(Reason::SignatureMisplaced, detail));
     }
     own_id(element)?;
-    made_by_one_of(keys, algorithm, signed, signature, element.local_name())?;
-    Ok(SignedElement { element, signature: None })
+    let by = made_by_one_of(keys, algorithm, signed, signature, element.local_name())?;
+    Ok(SignedElement { element, signature: None, by })
 }
 
-/// One by one until one fits; a key of another type costs nothing.
+/// One by one until one fits, whose place is returned; a key of another type costs nothing.
 fn made_by_one_of(
     keys: &[PublicKey],
     algorithm: SignatureAlgorithm,
     signed: &[u8],
     signature: &[u8],
     name: &str,
-) -> Result<(), Reject> {
+) -> Result<usize, Reject> {
     let mut refused = NotVerified::KeyType;
-    let vouched = keys.iter().any(|key| match key.verify(algorithm, signed, signature) {
+    let vouched = keys.iter().position(|key| match key.verify(algorithm, signed, signature) {
         Ok(()) => true,
         Err(NotVerified::KeyType) => false,
         Err(NotVerified::Signature) => {
@@ -186,8 +194,8 @@ fn made_by_one_of(
             false
         }
     });
-    if vouched {
-        return Ok(());
+    if let Some(place) = vouched {
+        return Ok(place);
     }
     Err(match refused {
         NotVerified::KeyType => Reject::new(

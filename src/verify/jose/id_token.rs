@@ -147,6 +147,7 @@ pub(super) fn read(
     }
     auth_time(claims.auth_time, expect, now)?;
     let loa = level(&signed, &claims, expect)?;
+    let signed_by = signed.signed_by();
     let token = IdToken {
         issuer: expect.issuer.to_owned(),
         subject,
@@ -158,7 +159,7 @@ pub(super) fn read(
         acceptable_until: exp.plus(expect.clock_skew),
         claims: Claims::new(signed.into_document()),
     };
-    Ok(Verified::new(token))
+    Ok(Verified::new(token).by(signed_by))
 }
 
 /// Not one of the others (RFC 8725, 3.11 and 3.12).

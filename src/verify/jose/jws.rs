@@ -39,6 +39,8 @@ pub(super) struct SignedClaims<'a> {
     document: Document,
     header: JwsHeader,
     input: &'a [u8],
+    /// The fingerprint of the key, where it is one of the provider's.
+    signed_by: Option<[u8; 32]>,
 }
 
 /// The parts of a compact token between its dots; none when there are more than five.
@@ -100,11 +102,13 @@ impl<'a> Jws<'a> {
             return Err(Reject::new(Reason::SignatureAlgorithm, detail));
         }
         let candidates = keys.candidates(self.header.kid.as_deref(), algorithm)?;
-        let holds = candidates.into_iter().any(|key| key.verify_jws(algorithm, self.input, &self.signature).is_ok());
-        if !holds {
+        let mut candidates = candidates.into_iter();
+        let holds = candidates.find(|key| key.verify_jws(algorithm, self.input, &self.signature).is_ok());
+        let Some(key) = holds else {
             return Err(Reject::new(Reason::SignatureInvalid, "not signed by the provider's key"));
-        }
-        self.into_claims()
+        };
+        let signed_by = Some(*key.fingerprint());
+        Ok(SignedClaims { signed_by, ..self.into_claims()? })
     }
 
     /// Checks the signature by `verify`, which knows the key already.
@@ -128,7 +132,7 @@ impl<'a> Jws<'a> {
             Payload::Bytes(bytes) => Document::read(bytes, &limits::TOKEN_CLAIMS)?,
             Payload::Read(document) => document?,
         };
-        Ok(SignedClaims { document, header: self.header, input: self.input })
+        Ok(SignedClaims { document, header: self.header, input: self.input, signed_by: None })
     }
 }
 
@@ -143,6 +147,11 @@ impl<'a> SignedClaims<'a> {
 
     pub(super) const fn typ(&self) -> Typ {
         self.header.typ
+    }
+
+    /// The fingerprint of the key, where it is one of the provider's.
+    pub(super) const fn signed_by(&self) -> Option<[u8; 32]> {
+        self.signed_by
     }
 
     /// Header and payload as they were sent. The signature is left out: of some algorithms it can be changed and still

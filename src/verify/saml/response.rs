@@ -105,7 +105,7 @@ impl<'a> Received<'a> {
         let Some(assertion) = found.assertion else {
             return Err(Reject::new(Reason::AssertionMissing, "success without an Assertion"));
         };
-        let claims = if assertion.is(ns::SAML, "EncryptedAssertion") {
+        let (claims, by) = if assertion.is(ns::SAML, "EncryptedAssertion") {
             // Decided before anything is opened: unsigned ciphertext is nobody's word (T14).
             let plain = xmlenc::open(assertion, signed_response, expect.audience, expect.decryption)?;
             observer.mark(Stage::Decryption);
@@ -114,13 +114,15 @@ impl<'a> Received<'a> {
             return Err(Reject::new(Reason::AssertionNotEncrypted, "the assertion is not encrypted"));
         } else {
             let by_response = signed_response.and_then(|signed| signed.inner(assertion));
-            claims::read(vouched(expect.signed, by_response, own)?, expect, now)?
+            let signed = vouched(expect.signed, by_response, own)?;
+            (claims::read(signed, expect, now)?, signed.by())
         };
         observer.mark(Stage::Claims);
-        Ok(Verified::new(claims))
+        Ok(Verified::new(claims).by(keys.get(by).map(|key| *key.fingerprint())))
     }
 
-    /// The claims of an Assertion that came encrypted: a document of its own, under the same limits and rules.
+    /// The claims of an Assertion that came encrypted, and the place of the key that vouches for them: a document of its
+    /// own, under the same limits and rules.
     fn opened(
         &self,
         plain: &xmlenc::Opened,
@@ -128,7 +130,7 @@ impl<'a> Received<'a> {
         response: Option<SignedElement<'_>>,
         expect: &Expect<'_>,
         now: UnixTime,
-    ) -> Result<Assertion, Reject> {
+    ) -> Result<(Assertion, usize), Reject> {
         // What was opened without a way to see changes has one answer for everything about its form (T30).
         let form = |reject: Reject| if plain.authenticated { reject } else { xmlenc::failed() };
         let document = xml::read(plain.text.expose(), &limits::MESSAGE).map_err(form)?;
@@ -145,7 +147,8 @@ impl<'a> Received<'a> {
             false => None,
         };
         let by_response = response.and_then(|signed| signed.opened(encrypted, root));
-        claims::read(vouched(expect.signed, by_response, own)?, expect, now)
+        let signed = vouched(expect.signed, by_response, own)?;
+        Ok((claims::read(signed, expect, now)?, signed.by()))
     }
 }
 
