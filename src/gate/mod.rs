@@ -36,6 +36,8 @@ mod cookie_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
+mod flood_tests;
+#[cfg(test)]
 mod slo_tests;
 #[cfg(test)]
 mod tests;

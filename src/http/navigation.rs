@@ -24,10 +24,14 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
     }
 }
 
-/// Whether a browser says that this is no navigation: a picture, a script's call, a frame's content. A program that
-/// says nothing is none.
+/// Whether a browser says that nobody went here: a picture, a script's call, the content of a frame or an object, which
+/// are navigations too, of a page within a page that the person may not even see. A program that says nothing is none.
 pub fn is_known_subresource(headers: &HeaderMap) -> bool {
+    let framed = |dest: &str| {
+        ["iframe", "frame", "embed", "object", "fencedframe"].iter().any(|kind| dest.eq_ignore_ascii_case(kind))
+    };
     text(headers, "sec-fetch-mode").is_some_and(|mode| !mode.eq_ignore_ascii_case("navigate"))
+        || text(headers, "sec-fetch-dest").is_some_and(framed)
 }
 
 /// Whether a person did this: posted a form of our own, or followed a link in a browser that says so (W3C Fetch Metadata:
@@ -152,6 +156,28 @@ mod tests {
         ] {
             assert_eq!(is_navigation(&method, &headers(&pairs)), expect, "{method} {pairs:?}");
         }
+    }
+
+    #[test]
+    fn what_stands_within_a_page_is_told_from_a_page() {
+        for (mode, dest, expect) in [
+            ("navigate", Some("document"), false),
+            ("navigate", None, false),
+            ("navigate", Some("iframe"), true),
+            ("navigate", Some("Frame"), true),
+            ("navigate", Some("embed"), true),
+            ("navigate", Some("object"), true),
+            ("navigate", Some("fencedframe"), true),
+            ("no-cors", Some("image"), true),
+            ("cors", Some("empty"), true),
+        ] {
+            let mut map = headers(&[("sec-fetch-mode", mode)]);
+            if let Some(dest) = dest {
+                map.insert("sec-fetch-dest", dest.parse().unwrap());
+            }
+            assert_eq!(is_known_subresource(&map), expect, "{mode} {dest:?}");
+        }
+        assert!(!is_known_subresource(&headers(&[])));
     }
 
     #[test]

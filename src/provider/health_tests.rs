@@ -130,6 +130,68 @@ fn an_outage_from_the_first_failed_probe_to_the_way_back() {
 }
 
 #[test]
+fn what_comes_and_goes_is_left_for_longer_each_time() {
+    let mut world = world();
+    world.round(Found::Up, Found::Up);
+    // A quarter of a minute, a half, one, two, and no more than two.
+    for (round, wait) in (1_u64..).zip([15_u64, 30, 60, 120, 120]) {
+        for failed in 1..=3 {
+            world.after(1).round(refused(), Found::Up);
+            let expect = if failed < 3 { "closed - tcp_connect" } else { "open down tcp_connect" };
+            assert_eq!(world.state("a"), expect, "{round} {failed}");
+        }
+        world.after(wait - 1);
+        assert_eq!(world.state("a"), "open down tcp_connect", "{round}");
+        assert!(!world.board.wants_probe(&id("a"), world.now));
+        world.after(1);
+        assert_eq!(world.state("a"), "half_open down tcp_connect", "{round}");
+        assert_eq!(world.metric("grindvakt_provider_breaker{provider=\"a\",state=\"half_open\"}"), 1);
+        world.round(Found::Up, Found::Up);
+        assert_eq!(world.state("a"), "closed - up", "{round}");
+        for to in ["open", "half_open", "closed"] {
+            let line = format!("grindvakt_breaker_moves_total{{provider=\"a\",to=\"{to}\"}}");
+            assert_eq!(world.metric(&line), round, "{to}");
+        }
+    }
+    assert_eq!(world.state("b"), "closed - up", "and nobody else's");
+}
+
+#[test]
+fn what_other_replicas_tell_is_shown_counted_and_believed_as_one_failed_probe() {
+    let mut world = world();
+    let heard = |world: &World, open: bool, at| {
+        let cause = Cause::Probe;
+        let signal = if open { Signal::OpenElsewhere { cause, at } } else { Signal::ClosedElsewhere { cause, at } };
+        world.board.heard(&id("a"), signal, world.now);
+    };
+    world.round(Found::Up, Found::Up);
+    for _ in 0..20 {
+        heard(&world, true, world.now);
+    }
+    assert_eq!(world.state("a"), "closed - up");
+    assert_eq!(world.metric("grindvakt_breaker_elsewhere_total{provider=\"a\",to=\"open\"}"), 20);
+    assert!(world.board.hurried(), "a look at it is due");
+    world.after(1).round(refused(), Found::Up);
+    world.after(1).round(refused(), Found::Up);
+    assert_eq!(world.state("a"), "open down tcp_connect", "two of our own, and theirs");
+
+    // Blind, nothing that they tell opens anything.
+    heard(&world, true, world.now);
+    for _ in 0..10 {
+        world.after(2);
+        world.board.heard(&id("b"), Signal::OpenElsewhere { cause: Cause::Probe, at: world.now }, world.now);
+        world.round(no_name(), no_name());
+        assert_eq!(world.state("b"), "closed - unknown");
+    }
+    // Of a provider that is not configured here nothing is kept.
+    world.board.heard(&id("nobody"), Signal::OpenElsewhere { cause: Cause::Probe, at: world.now }, world.now);
+    let closed = world.now;
+    heard(&world, false, closed);
+    world.after(2).round(Found::Up, Found::Up);
+    assert_eq!(world.state("a"), "closed - up");
+}
+
+#[test]
 fn every_probe_at_once_is_our_own_way_out() {
     let mut world = world();
     world.round(Found::Up, Found::Up);

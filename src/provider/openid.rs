@@ -3,6 +3,7 @@
 //! copy of them is kept on disk, since nothing in them would tell a forged copy from a good one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::feeds::FeedFault;
 use super::load::pinned_keys;
@@ -15,6 +16,9 @@ use crate::verify::{Reason, Reject};
 
 const ACCEPT_JSON: &str = "application/json";
 const ACCEPT_KEYS: &str = "application/jwk-set+json, application/json;q=0.9";
+
+/// For an unknown key a discovery document that was looked at within so long is not fetched again.
+const DISCOVERY_LOOKED_AT: Duration = Duration::from_secs(60);
 
 /// How the keys of a demo provider are called (decision 10).
 const DEMO_KID: &str = "grindvakt-demo";
@@ -85,7 +89,7 @@ impl TokenSources {
         };
         let found_elsewhere = published.jwks_file.is_some() || published.jwks_url.is_some();
         let discovery = (login || !found_elsewhere).then(|| {
-            let reader = discovery_reader(issuer.clone(), published.clone(), login);
+            let reader = discovery_reader(issuer.clone(), published.clone(), login, environment);
             Arc::new(Source::new(spec("discovery", vec![published.discovery.clone()], ACCEPT_JSON), reader))
         });
         let keys = match &published.jwks_file {
@@ -136,6 +140,13 @@ impl TokenSources {
         {
             keys.lead_to(vec![held.document.value.jwks_uri.clone()]);
         }
+    }
+
+    /// The document that says where the keys are, where that may have become another place since it was looked at.
+    pub(super) fn may_lead_elsewhere(&self, now: UnixTime) -> Option<&Arc<Source<Described>>> {
+        let source = self.discovery.as_ref().filter(|_| self.published.jwks_url.is_none())?;
+        let looked = source.held().map(|held| held.confirmed);
+        looked.is_none_or(|at| now >= at.plus(DISCOVERY_LOOKED_AT)).then_some(source)
     }
 
     pub(super) const fn discovery(&self) -> Option<&Arc<Source<Described>>> {
@@ -228,8 +239,10 @@ fn without<T: Send + Sync + 'static>(source: &Source<T>) -> Reject {
 }
 
 /// The reader of `issuer`'s document. One that would make us call a host which the configuration does not name is refused
-/// whole.
-fn discovery_reader(issuer: String, published: Published, login: bool) -> Reader<Described> {
+/// whole, and so is one that would send people's browsers to their own machines.
+fn discovery_reader(issuer: String, published: Published, login: bool, environment: Environment) -> Reader<Described> {
+    // Whose issuer is on loopback is a neighbour in the pod, or a test.
+    let loopback = environment == Environment::Dev || published.discovery.is_loopback();
     Box::new(move |bytes, _| {
         let (jwks, login) = if login {
             let discovery = Discovery::read(bytes, &issuer)?;
@@ -237,6 +250,18 @@ fn discovery_reader(issuer: String, published: Published, login: bool) -> Reader
         } else {
             (jwks_uri(bytes, &issuer)?, None)
         };
+        let visited = login.iter().flat_map(|login| {
+            [
+                ("authorization_endpoint", Some(&login.authorization_endpoint)),
+                ("end_session_endpoint", login.end_session_endpoint.as_ref()),
+            ]
+        });
+        for (name, address) in visited.filter_map(|(name, address)| Some((name, address?))) {
+            if !loopback && RemoteUrl::parse(address).is_ok_and(|url| url.is_loopback()) {
+                let detail = format_args!("`{name}` leads to the machine that follows it");
+                return Err(Reject::new(Reason::EndpointMalformed, detail));
+            }
+        }
         let called = login.iter().flat_map(|login| {
             [
                 ("token_endpoint", Some(&login.token_endpoint)),
@@ -283,4 +308,61 @@ fn keys_reader(environment: Environment) -> Reader<Jwks> {
         let warnings = warnings.iter().map(|warning| Reject::new(Reason::KeyLeftOut, warning)).collect();
         Ok(Document::timeless(Jwks { keys: Arc::new(keys), warnings }))
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn read(issuer: &str, name: &str, address: &str, environment: Environment) -> Result<(), &'static str> {
+        let discovery = RemoteUrl::parse(&format!("{issuer}/.well-known/openid-configuration")).unwrap();
+        let published = Published {
+            jwks_file: None,
+            jwks_url: None,
+            discovery,
+            hosts: Vec::new(),
+            max_stale: Duration::from_secs(60),
+        };
+        let mut document = serde_json::json!({
+            "issuer": issuer,
+            "authorization_endpoint": format!("{issuer}/authorize"),
+            "end_session_endpoint": format!("{issuer}/logout"),
+            "token_endpoint": format!("{issuer}/token"),
+            "jwks_uri": format!("{issuer}/jwks"),
+            "response_types_supported": ["code"],
+            "id_token_signing_alg_values_supported": ["ES256"],
+        });
+        document[name] = address.into();
+        let reader = discovery_reader(issuer.to_owned(), published, true, environment);
+        let read = reader(document.to_string().as_bytes(), UnixTime::from_secs(0));
+        read.map(drop).map_err(|reject| reject.code())
+    }
+
+    #[test]
+    fn a_document_sends_nobody_to_their_own_machine() {
+        use Environment::{Dev, Production, Test};
+        let (world, pod) = ("https://op.example.se", "http://127.0.0.1:9000");
+        for name in ["authorization_endpoint", "end_session_endpoint"] {
+            for address in [
+                "http://localhost/x",
+                "http://localhost:8080/x",
+                "http://127.0.0.1/x",
+                "http://op.localhost/x",
+                "https://localhost/x",
+                "https://[::1]/x",
+            ] {
+                for environment in [Production, Test] {
+                    let refused = Err("endpoint_malformed");
+                    assert_eq!(read(world, name, address, environment), refused, "{name} {address} {environment:?}");
+                }
+                assert_eq!(read(world, name, address, Dev), Ok(()), "{name} {address}");
+                assert_eq!(read(pod, name, address, Production), Ok(()), "whose issuer is there: {name} {address}");
+            }
+            assert_eq!(read(world, name, "https://elsewhere.example/x", Production), Ok(()), "{name}");
+        }
+        for name in ["token_endpoint", "jwks_uri"] {
+            assert_eq!(read(world, name, "http://localhost/x", Production), Err("host_not_configured"), "{name}");
+        }
+    }
 }

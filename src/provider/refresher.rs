@@ -67,10 +67,20 @@ impl Refresher {
             return source.early(&self.way).await;
         }
         let tokens = self.feeds.tokens().iter().find(|tokens| tokens.provider() == provider);
-        match tokens.and_then(|tokens| tokens.fetched_keys()) {
-            Some(source) => source.early(&self.way).await,
-            None => Early::Idle,
+        let Some((tokens, keys)) = tokens.and_then(|tokens| Some((tokens, tokens.fetched_keys()?))) else {
+            return Early::Idle;
+        };
+        let Some(discovery) = tokens.may_lead_elsewhere(self.way.clock.now()) else {
+            return keys.early(&self.way).await;
+        };
+        // The keys may be new, or somewhere else: who moves them may leave the old ones where they were.
+        let before = keys.addresses();
+        let (early, _) = tokio::join!(keys.early(&self.way), discovery.early(&self.way));
+        if keys.addresses() != before {
+            // They are being fetched from there: this joins.
+            keys.early(&self.way).await;
         }
+        early
     }
 
     /// The one way out; none where nothing is fetched.

@@ -27,6 +27,7 @@ mod encryption_oracle;
 #[cfg(feature = "peers")]
 mod examples;
 mod feeds;
+mod feeds_keys;
 mod fetch;
 mod forward_auth;
 mod grpc;

@@ -276,6 +276,38 @@ async fn an_unknown_key_is_looked_for_once_and_a_withdrawn_one_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keys_that_moved_are_found_by_the_document_that_says_where() {
+    let op = Op::new().await;
+    let mut kept = Kept::new("");
+    kept.start(&op);
+    kept.usable().await;
+    // The old set stays where it was, as it was; the new one is elsewhere at the same host.
+    let (next, old) = (TokenKey::new("next"), op.key.jwks());
+    op.says("jwks_uri", json!(format!("{}/elsewhere/jwks", op.issuer())));
+    let (published, new) = (Arc::clone(&op.published), next.jwks());
+    op.remote.chooses(move |asked| match asked.path() {
+        "/.well-known/openid-configuration" => Act::ok(published.lock().unwrap().discovery.to_string()),
+        "/jwks" => Act::ok(old.clone()),
+        "/elsewhere/jwks" => Act::ok(new.clone()),
+        _ => Act::status(404),
+    });
+    // It was looked at a moment ago: strangers' keys do not have it fetched again and again.
+    let looked = || op.asked_for("/.well-known/openid-configuration");
+    let before = looked();
+    assert_eq!(kept.early().await, Early::Fetched);
+    assert_eq!((looked(), kept.verdict(&op, &next)), (before, Err("key_unknown")));
+    kept.advance(61);
+    assert_eq!(kept.early().await, Early::Fetched);
+    assert_eq!((looked(), op.asked_for("/elsewhere/jwks")), (before + 1, 1));
+    assert_eq!(kept.verdict(&op, &next), Ok(()), "in force when whoever asked goes on");
+    assert_eq!(kept.verdict(&op, &op.key), Err("key_unknown"));
+    // And no more often than the key set is.
+    kept.advance(31);
+    assert_eq!(kept.early().await, Early::Fetched);
+    assert_eq!(looked(), before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_document_that_is_wrong_changes_nothing() {
     let op = Op::new().await;
     let mut kept = Kept::new("");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use grindvakt::base::{Clock as _, SystemClock};
 use http::{Method, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -149,6 +150,23 @@ async fn some_methods_are_not_for_here_and_a_picture_begins_no_login() {
     page.headers = vec![("sec-fetch-mode".into(), "no-cors".into()), ("sec-fetch-site".into(), "cross-site".into())];
     let reply = page.get("/eid/login?eid=bankid&rd=/ansokan/").await;
     assert_eq!((reply.status, reply.set_cookies().len()), (StatusCode::FORBIDDEN, 0));
+
+    // Nor does a frame that nobody sees: five of them would push out what the person has begun.
+    let mut person = Client::new(world.public());
+    let (request, relay_state) = person.begin(&world, "/ansokan/1").await;
+    for dest in ["iframe", "frame", "embed", "object", "fencedframe"] {
+        let framed = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", dest), ("sec-fetch-site", "cross-site")];
+        for target in ["/eid/login?eid=bankid&rd=/ansokan/", "/eid/login?eid=freja", "/eid/oidc/callback/x?state=y"] {
+            let reply = person.send(Method::GET, target, &framed, "").await;
+            assert!(
+                reply.status.is_client_error() && reply.set_cookies().is_empty(),
+                "{dest} {target}: {}",
+                reply.status
+            );
+        }
+    }
+    let response = world.idp.response(&request).at(SystemClock.now()).build();
+    assert_eq!(person.answer(&response, &relay_state).await.header("location"), "/ansokan/1");
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::base::redact;
+
 /// How far a fetch had come when its time was over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -80,7 +82,7 @@ pub enum FetchError {
     Redirect {
         /// 301, 302, 303, 307 or 308.
         status: u16,
-        /// Where to, cut to a length.
+        /// Where to: the host and the path, as far as it can hold nothing of anybody.
         location: String,
     },
     /// Another status than was needed.
@@ -161,6 +163,31 @@ impl FetchError {
     }
 }
 
+/// The longest part of a path that is told: beyond it, it may be a token.
+const PATH_PART_BYTES: usize = 32;
+
+/// Where an answer leads to, for a log: the host and the path. What follows may be what we had sent there, such as a code,
+/// and so may long parts of the path; a name before the host, and a number that may be somebody's, are not told.
+pub(super) fn place(location: &str) -> String {
+    let (place, more) = match location.split_once(['?', '#']) {
+        Some((place, _)) => (place, "…"),
+        None => (location, ""),
+    };
+    let (scheme, rest) = match place.split_once("//") {
+        Some((scheme, rest)) => (format!("{scheme}//"), rest),
+        None => (String::new(), place),
+    };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    // Without a scheme there is no host: it is all path.
+    let host = if scheme.is_empty() { cut(host) } else { host.rsplit('@').next().unwrap_or_default() };
+    let path: Vec<&str> = path.split('/').map(cut).collect();
+    told(redact::numbers(&format!("{scheme}{host}{}{more}", path.join("/"))))
+}
+
+fn cut(part: &str) -> &str {
+    if part.len() > PATH_PART_BYTES { "…" } else { part }
+}
+
 /// What a library or a peer said, on one line and cut to a length.
 pub(super) fn told(what: impl fmt::Display) -> String {
     let mut text: String = what.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -174,6 +201,26 @@ pub(super) fn told(what: impl fmt::Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_an_answer_leads_is_told_without_what_it_may_hold() {
+        for (location, expect) in [
+            ("https://md.example.net/feed.xml", "https://md.example.net/feed.xml"),
+            ("https://op.example.se/login?code=SplxlOBeZQQYbYS6WxSbIA&state=x", "https://op.example.se/login…"),
+            ("https://op.example.se/#access_token=abc", "https://op.example.se/…"),
+            ("https://user:secret@op.example.se/x", "https://op.example.se/x"),
+            ("https://op.example.se/p/195006262546", "https://op.example.se/p/[number]"),
+            ("/moved/here?id=1", "/moved/here…"),
+            ("elsewhere", "elsewhere"),
+            ("//op.example.se/x", "//op.example.se/x"),
+            ("https://op.example.se", "https://op.example.se"),
+            ("/r/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl/x", "/r/…/x"),
+            ("https://op.example.se/a\nb", "https://op.example.se/a b"),
+            ("", ""),
+        ] {
+            assert_eq!(place(location), expect);
+        }
+    }
 
     #[test]
     fn codes_are_stable_and_all_listed() {

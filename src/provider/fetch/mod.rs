@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 
 use self::connect::{Connected, connect, connector};
-use self::error::told;
+use self::error::{place, told};
 use self::tls::Roots;
 use crate::base::limits::FETCH_HEAD_BYTES;
 use crate::base::{Clock, UnixTime};
@@ -217,7 +217,7 @@ fn refuse(status: StatusCode, headers: &HeaderMap, request: &Request) -> Result<
     match status.as_u16() {
         status @ (301 | 302 | 303 | 307 | 308) => {
             let location = headers.get(header::LOCATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
-            Err(FetchError::Redirect { status, location: told(location.unwrap_or_default()) })
+            Err(FetchError::Redirect { status, location: place(&location.unwrap_or_default()) })
         }
         304 if !request.conditional() => Err(FetchError::Status(304)),
         _ => match headers.get(header::CONTENT_ENCODING) {

@@ -244,6 +244,11 @@ impl<T: Send + Sync + 'static> Source<T> {
         }
     }
 
+    /// Where it is fetched from now.
+    pub fn addresses(&self) -> Vec<RemoteUrl> {
+        self.lock().urls.clone()
+    }
+
     /// Whether it is known where to fetch from.
     pub fn has_address(&self) -> bool {
         !self.lock().urls.is_empty()
