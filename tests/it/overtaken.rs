@@ -70,9 +70,9 @@ async fn whoever_is_refused_for_a_login_that_is_over_is_asked_for_a_fresh_one() 
     let name_id = old.split_once("<saml:NameID").unwrap().1.split("</saml:NameID>").next().unwrap();
     let name_id = name_id.rsplit('>').next().unwrap();
     let order = world.idp.logout_request(&format!("{BASE}/eid/saml/logout"), name_id, &[], now());
-    let told =
-        Client::new(world.public()).post("/eid/saml/logout", &[(order.parameter(), &order.posted(world.idp.key()))]);
-    assert_eq!(told.await.status, StatusCode::SEE_OTHER);
+    let field = order.posted(world.idp.key());
+    let told = Client::new(world.public()).post("/eid/saml/logout", &[(order.parameter(), &field)]).await;
+    assert_eq!(told.status, StatusCode::SEE_OTHER, "{}", told.body);
     let reply = client.answer(&old, &relay_state).await;
     assert!(opens_nothing(&reply) && reply.body.contains("Du behöver legitimera dig igen"), "{}", reply.body);
 
