@@ -79,6 +79,7 @@ pub fn gate_of(text: &str, known: impl Fn(&Provider) -> ProviderEntry) -> Gate {
             decryption: Default::default(),
             sealing: vec![Secret::new([7; 32])],
             digest: Secret::new([9; 32]),
+            digest_also: Vec::new(),
             identity_token_also: Vec::new(),
             identity_token: key(),
             clients: Vec::new(),

@@ -73,6 +73,8 @@ pub struct KeyFiles {
     pub sealing: Vec<KeySource>,
     /// Key of subjects and store keys.
     pub digest: Option<KeySource>,
+    /// Keys that are known beside it: the one to come, or the one before.
+    pub digest_also: Vec<KeySource>,
     /// Key of X-Eid-Assertion.
     pub identity_token: Option<KeySource>,
     /// Keys that are published beside it: the one to come, or the one before.
@@ -89,6 +91,8 @@ pub struct LoadedKeys {
     pub sealing: Vec<Secret<[u8; 32]>>,
     /// Key of subjects and store keys.
     pub digest: Secret<[u8; 32]>,
+    /// Keys that are known beside it.
+    pub digest_also: Vec<Secret<[u8; 32]>>,
     /// Key of X-Eid-Assertion: P-256.
     pub identity_token: SigningKey,
     /// Keys that are published beside it: P-256.
@@ -129,9 +133,13 @@ pub(super) fn read_keys(root: &mut Section<'_>) -> KeyFiles {
         decryption: many(&mut s, "decryption", "decryption_env"),
         sealing: many(&mut s, "sealing", "sealing_env"),
         digest: source(&mut s, "digest", "digest_env"),
+        digest_also: many(&mut s, "digest_also", "digest_also_env"),
         identity_token: source(&mut s, "identity_token", "identity_token_env"),
         identity_token_also: many(&mut s, "identity_token_also", "identity_token_also_env"),
     };
+    if keys.digest.is_none() && !keys.digest_also.is_empty() {
+        s.problem(&s.at().clone(), "`digest_also` needs a `digest`: one that is made at start has nothing beside it");
+    }
     s.finish();
     keys
 }
@@ -186,6 +194,13 @@ pub fn load_keys(config: &Config, random: &dyn Random, made: &mut MadeKeys) -> R
                 None
             }
         });
+    let mut digest_also = Vec::new();
+    for source in &config.keys.digest_also {
+        match read(source).and_then(|text| symmetric(config, &text)) {
+            Ok(key) => digest_also.push(key),
+            Err(e) => fail(source, e),
+        }
+    }
     let mut for_tokens = |source: &KeySource| {
         let key =
             pem(config, source).and_then(|pem| SigningKey::from_pem(&pem, common_name).map_err(|e| e.to_string()));
@@ -255,7 +270,17 @@ pub fn load_keys(config: &Config, random: &dyn Random, made: &mut MadeKeys) -> R
             pem_key(&mut made.identity_token, generate_p256_pem)?
         }
     };
-    Ok(LoadedKeys { signing, decryption, sealing, digest, identity_token, identity_token_also, clients, warnings })
+    Ok(LoadedKeys {
+        signing,
+        decryption,
+        sealing,
+        digest,
+        digest_also,
+        identity_token,
+        identity_token_also,
+        clients,
+        warnings,
+    })
 }
 
 /// Reads what shows OpenID providers that we are their client, and nothing else.
@@ -330,7 +355,7 @@ pub fn demo_keys(config: &Config) -> Vec<Problem> {
         Some(ClientAuth::SecretBasic(_)) | None => None,
     });
     let pem = pem.chain(clients.filter(|source| read(source).is_ok_and(|text| is_demo_pem(&text))));
-    let lines = keys.sealing.iter().chain(&keys.digest);
+    let lines = keys.sealing.iter().chain(&keys.digest).chain(&keys.digest_also);
     let refused = |source: &&KeySource| read(source).and_then(|text| symmetric(config, &text)).err();
     let lines = lines.filter(|source| refused(source).is_some_and(|said| said == DEMO_KEY));
     pem.chain(lines).map(|source| source.problem(DEMO_KEY.to_owned())).collect()

@@ -40,7 +40,8 @@ pub fn sources(paths: &[PathBuf], config: &Config) -> Vec<PathBuf> {
     }
     let keys = &config.keys;
     let lists = [&keys.signing, &keys.decryption, &keys.sealing].into_iter().flatten();
-    let secrets = lists.chain(&keys.digest).chain(&keys.identity_token).chain(&keys.identity_token_also);
+    let secrets = lists.chain(&keys.digest).chain(&keys.digest_also);
+    let secrets = secrets.chain(&keys.identity_token).chain(&keys.identity_token_also);
     out.extend(secrets.filter_map(KeySource::file).map(Path::to_path_buf));
     for feed in &config.metadata {
         match &feed.place {

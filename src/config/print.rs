@@ -81,6 +81,9 @@ pub fn print(config: &Config) -> String {
     keys.insert("decryption".into(), places(&config.keys.decryption));
     keys.insert("sealing".into(), places(&config.keys.sealing));
     keys.insert("digest".into(), place(&config.keys.digest));
+    if !config.keys.digest_also.is_empty() {
+        keys.insert("digest_also".into(), places(&config.keys.digest_also));
+    }
     keys.insert("identity_token".into(), place(&config.keys.identity_token));
     if !config.keys.identity_token_also.is_empty() {
         keys.insert("identity_token_also".into(), places(&config.keys.identity_token_also));

@@ -61,6 +61,7 @@ struct Vouched {
     provider: ProviderId,
     eid: EidId,
     subject: String,
+    other_subjects: Option<String>,
     loa: Loa,
     fields: Vec<(Field, String)>,
     scope: String,
@@ -106,6 +107,10 @@ impl Tokens {
 impl Told for Vouched {
     fn subject(&self) -> &str {
         &self.subject
+    }
+
+    fn other_subjects(&self) -> Option<&str> {
+        self.other_subjects.as_deref()
     }
 
     fn provider(&self) -> &ProviderId {
@@ -282,6 +287,7 @@ impl Gate {
             provider: entry.config().id.clone(),
             eid: entry.config().eid.clone(),
             subject: who.subject().as_str().to_owned(),
+            other_subjects: self.other_subjects(who),
             loa: who.loa().clone(),
             fields: fields.collect(),
             scope: facts.scope,
@@ -328,10 +334,10 @@ impl Gate {
             let detail = "the token is not bound to the key that made the proof";
             return Err(Unproven::Proof(Reject::new(Reason::DpopKeyMismatch, detail)));
         }
-        let key = ReplayKey::proof(&self.digest, &proof.replay_id);
+        let keys = self.once(|key| ReplayKey::proof(key, &proof.replay_id));
         let store = self.lasting.store();
         let line = store.line().await.map_err(Unproven::Store)?;
-        match store.consume(&[key], &line.instance, proof.acceptable_until, now).await {
+        match store.consume(&keys, &line.instance, proof.acceptable_until, now).await {
             Ok(_) => Ok(()),
             Err(ReplayError::Replayed | ReplayError::LoginConsumed) => {
                 Err(Unproven::Proof(Reject::new(Reason::Replayed, "this proof was used before")))

@@ -161,14 +161,13 @@ impl Gate {
         now: UnixTime,
     ) -> Result<LoginDone, Denial> {
         let state = &begun.state;
-        if state.on_top_of.as_ref().is_some_and(|on| is_another_person(on, who.subject())) {
+        if state.on_top_of.as_ref().is_some_and(|on| is_another_person(on, who.subject(), &self.digest_also)) {
             return Err(Denial::OtherPerson);
         }
         self.not_ended(&who, provider).map_err(Denial::Rejected)?;
-        let keys = [
-            ReplayKey::assertion(&self.digest, who.issuer(), who.assertion_id()),
-            ReplayKey::login(&self.digest, &begun.handle.to_string()),
-        ];
+        let handle = begun.handle.to_string();
+        let mut keys = self.once(|key| ReplayKey::assertion(key, who.issuer(), who.assertion_id()));
+        keys.extend(self.once(|key| ReplayKey::login(key, &handle)));
         let acceptable_until = match state.sent {
             Sent::Saml { .. } => who.acceptable_until(),
             // It holds the nonce of this login, and answers none once this one is over, however long it says to be good.
@@ -237,7 +236,7 @@ impl Gate {
             return Err(rejected(Reason::LoginOtherInstance, detail));
         }
         self.not_ended(&who, provider).map_err(Denial::Rejected)?;
-        let keys = [ReplayKey::assertion(&self.digest, who.issuer(), who.assertion_id())];
+        let keys = self.once(|key| ReplayKey::assertion(key, who.issuer(), who.assertion_id()));
         let once =
             self.lasting.store.consume(&keys, &line.instance, who.acceptable_until(), now).await.map_err(not_first)?;
         let name = who.field(Field::Name).map(|name| name.into_owned());
@@ -304,8 +303,15 @@ impl Gate {
         let mut at_provider = self.marks_at_provider(who, maker_speaks_oidc);
         at_provider.extend(who.signed_by().map(ProviderMark::signing_key));
         let (keep, times) = (self.keep.as_slice(), self.times);
-        let params = SessionParams { id, at_provider, there, provider, maker, eid, keep, now, times };
+        let other_subjects = self.other_subjects(who);
+        let params = SessionParams { id, at_provider, there, other_subjects, provider, maker, eid, keep, now, times };
         Ok(open_session(who, meets, once, params))
+    }
+
+    /// What a person is called under the keys beside the one in use, where there are any.
+    pub(super) fn other_subjects(&self, who: &Identity) -> Option<String> {
+        let others: Vec<String> = self.digest_also.iter().map(|key| who.subject().under(key)).collect();
+        (!others.is_empty()).then(|| others.join(","))
     }
 
     /// By what a provider's logout may name this session: the person, and the person's session there.
@@ -360,7 +366,10 @@ impl Gate {
         let over = ends_login(&denial);
         let expired: Vec<SetCookie> =
             context.begun.filter(|_| over).map(|begun| self.expire_login(&begun.cookie)).into_iter().collect();
-        let door = || context.relay.and_then(|relay| relay.door(&self.digest, &self.config.routes, &self.targets));
+        let door = || {
+            let by = |key| context.relay.and_then(|relay| relay.door(key, &self.config.routes, &self.targets));
+            self.digests().find_map(by)
+        };
         let retry = match state {
             // Who was stopped for fraud is not invited to try again.
             Some(state) => (!is_fraud(&denial)).then(|| state.rd.clone()),

@@ -94,6 +94,7 @@ pub(crate) fn world_with(base_url: &str, entries: Vec<ProviderEntry>) -> World {
             decryption: Default::default(),
             sealing: vec![Secret::new([1; 32])],
             digest: Secret::new([2; 32]),
+            digest_also: Vec::new(),
             identity_token_also: Vec::new(),
             identity_token: key(),
             clients: Vec::new(),

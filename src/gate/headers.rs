@@ -41,6 +41,9 @@ macro_rules! headers {
 headers! {
     /// The same person through every provider: `<kind>:<keyed digest>`.
     Subject = "x-eid-subject",
+    /// What the same person is called under the digest keys beside the one in use, separated by commas: while a key takes
+    /// another's place.
+    OtherSubjects = "x-eid-other-subjects",
     /// The level of assurance as a full URI.
     Loa = "x-eid-loa",
     /// The e-ID that was picked.
@@ -140,6 +143,8 @@ fn encoded(header: IdentityHeader, value: &str) -> Bytes {
 pub(crate) trait Told {
     /// The value of `X-Eid-Subject`.
     fn subject(&self) -> &str;
+    /// The value of `X-Eid-Other-Subjects`, where there is more than one digest key.
+    fn other_subjects(&self) -> Option<&str>;
     /// Who vouched.
     fn provider(&self) -> &ProviderId;
     /// When the person logged in at the provider, where it is known.
@@ -155,6 +160,10 @@ pub(crate) trait Told {
 impl Told for Session {
     fn subject(&self) -> &str {
         self.subject()
+    }
+
+    fn other_subjects(&self) -> Option<&str> {
+        self.other_subjects()
     }
 
     fn provider(&self) -> &ProviderId {
@@ -190,6 +199,10 @@ pub(crate) fn build(
     let mut list = Vec::with_capacity(6 + route.forward.len());
     let mut claims = Map::new();
     list.push((IdentityHeader::Subject, encoded(IdentityHeader::Subject, who.subject())));
+    if let Some(others) = who.other_subjects() {
+        list.push((IdentityHeader::OtherSubjects, encoded(IdentityHeader::OtherSubjects, others)));
+        claims.insert("other_subjects".into(), others.split(',').map(Value::from).collect::<Vec<_>>().into());
+    }
     list.push((IdentityHeader::Provider, encoded(IdentityHeader::Provider, who.provider().as_str())));
     claims.insert("provider".into(), who.provider().as_str().into());
     if let Some(at) = who.authenticated_at().map(|at| UnixTime::from_secs(at.as_secs())) {

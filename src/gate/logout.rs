@@ -8,7 +8,7 @@ use super::headers::build;
 use super::{AtProvider, Cookies, Gate, IdentityHeaders, Logout, SameSite, SetCookie};
 use crate::base::UnixTime;
 use crate::base::limits::LOGIN_LIFETIME_SECS;
-use crate::crypto::digest::random_bytes;
+use crate::crypto::digest::{HmacKey, random_bytes};
 use crate::identity::Identity;
 use crate::provider::ProviderEntry;
 use crate::request::oidc::location;
@@ -31,6 +31,10 @@ fn shortened(qualifier: &str, expected: &str) -> String {
 
 fn lengthened<'q>(kept: &'q str, expected: &'q str) -> &'q str {
     if kept == EXPECTED { expected } else { kept }
+}
+
+fn order_proof(key: &HmacKey, provider: &ProviderEntry, id: &[u8]) -> [u8; 32] {
+    key.tag(&[b"logout request", provider.config().id.as_str().as_bytes(), id])
 }
 
 impl Gate {
@@ -174,11 +178,7 @@ impl Gate {
             *to = from;
         }
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        Some(format!("_{}{}", hex(&id), hex(self.order_proof(provider, &id).get(..16)?)))
-    }
-
-    fn order_proof(&self, provider: &ProviderEntry, id: &[u8]) -> [u8; 32] {
-        self.digest.tag(&[b"logout request", provider.config().id.as_str().as_bytes(), id])
+        Some(format!("_{}{}", hex(&id), hex(order_proof(&self.digest, provider, &id).get(..16)?)))
     }
 
     /// Whether `id` is that of an order of ours to `provider`, of the last hour.
@@ -194,6 +194,6 @@ impl Gate {
         let at = UnixTime::from_millis(i64::from_be_bytes(*at));
         let young = at <= now && now < at.plus(Duration::from_secs(LOGIN_LIFETIME_SECS));
         // It opens nothing, so the time that comparing takes may be seen.
-        young && self.order_proof(provider, own).get(..16) == Some(proof)
+        young && self.digests().any(|key| order_proof(key, provider, own).get(..16) == Some(proof))
     }
 }

@@ -55,7 +55,7 @@ use crate::crypto::own::SigningKey;
 use crate::identity::Field;
 use crate::provider::notes::NoteSealer;
 use crate::provider::{Board, Overrides, Refresher, Registry, Snapshot};
-use crate::replay::Store;
+use crate::replay::{ReplayKey, Store};
 use crate::session::{CookieKey, CookieNames, CookieSealer, SessionTimes};
 use crate::telemetry::Telemetry;
 use bearer::Tokens;
@@ -158,6 +158,8 @@ pub struct Gate {
     /// The first signs, all are published.
     signing: Arc<Vec<SigningKey>>,
     digest: HmacKey,
+    /// Keys that are known beside it: while one takes the other's place, nothing that hangs on either is lost.
+    digest_also: Vec<HmacKey>,
     tokens: TokenSigner,
     sessions: CookieSealer,
     logins: CookieSealer,
@@ -216,6 +218,7 @@ impl Gate {
             refresher: OnceLock::new(),
             signing: Arc::new(keys.signing),
             digest: HmacKey::new(&keys.digest),
+            digest_also: keys.digest_also.iter().map(HmacKey::new).collect(),
             tokens: tokens.ok_or(GateError::TokenKey)?,
             sessions,
             logins,
@@ -307,6 +310,16 @@ impl Gate {
     /// What an operator holds a provider at.
     fn forced(&self, provider: &ProviderId, now: UnixTime) -> Option<Forced> {
         self.lasting.overrides.forced(provider, &self.config.overrides, now)
+    }
+
+    /// Every digest key, the one in use first.
+    fn digests(&self) -> impl Iterator<Item = &HmacKey> {
+        std::iter::once(&self.digest).chain(&self.digest_also)
+    }
+
+    /// A use under every digest key: whoever knows one of them knows that it was made.
+    fn once(&self, key: impl Fn(&HmacKey) -> ReplayKey) -> Vec<ReplayKey> {
+        self.digests().map(key).collect()
     }
 
     fn set_cookie(&self, name: &str, value: String, max_age: Option<Duration>, same_site: SameSite) -> SetCookie {

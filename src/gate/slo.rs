@@ -160,7 +160,7 @@ impl Gate {
     ) -> Result<Ended, Denial> {
         let now = self.clock.now();
         let line = self.lasting.store.line().await.map_err(Denial::StoreDown)?;
-        let once = [ReplayKey::assertion(&self.digest, &order.issuer, &order.id)];
+        let once = self.once(|key| ReplayKey::assertion(key, &order.issuer, &order.id));
         // Shown again, it would end sessions that were opened since.
         let used = self.lasting.store.consume(&once, &line.instance, order.acceptable_until, now).await;
         drop(used.map_err(not_first)?);
@@ -189,15 +189,19 @@ impl Gate {
 
     /// What an order means: the person's sessions, or those of the SessionIndexes that it names.
     fn order_at_provider(&self, order: &LogoutRequest) -> OrderAtProvider {
-        let (key, issuer, name) = (&self.digest, order.issuer.as_str(), order.name_id.value.as_str());
-        let (named, unnamed) = if order.session_indexes.is_empty() {
-            (vec![ProviderMark::name_id(key, issuer, name)], Vec::new())
-        } else {
-            let of = |index: &String| ProviderMark::session_index(key, issuer, name, index);
+        let (issuer, name) = (order.issuer.as_str(), order.name_id.value.as_str());
+        let (mut named, mut unnamed) = (Vec::new(), Vec::new());
+        for key in self.digests() {
+            if order.session_indexes.is_empty() {
+                named.push(ProviderMark::name_id(key, issuer, name));
+                continue;
+            }
+            named.extend(
+                order.session_indexes.iter().map(|index| ProviderMark::session_index(key, issuer, name, index)),
+            );
             // One that we were given no SessionIndex of may be the one that is meant, and our answer says that it is over.
-            let unnamed = vec![ProviderMark::without_index(key, issuer, name)];
-            (order.session_indexes.iter().map(of).collect(), unnamed)
-        };
+            unnamed.push(ProviderMark::without_index(key, issuer, name));
+        }
         OrderAtProvider { named, unnamed, ordered: order.issued, acceptable_until: order.acceptable_until }
     }
 

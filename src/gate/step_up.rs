@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::pick::Pick;
 use super::{BeginLogin, Denial, Gate};
 use crate::base::UnixTime;
+use crate::crypto::digest::HmacKey;
 use crate::identity::{Field, Subject, SubjectKind};
 use crate::policy::Route;
 use crate::provider::{ProviderEntry, Snapshot};
@@ -27,8 +28,10 @@ const PRID: &str = "urn:oid:1.2.752.201.3.4";
 
 /// Whether a login on top of a session is by somebody else: the same kind of identifier, and another one. Another kind says
 /// nothing of who it is, and makes a session of its own.
-pub(super) fn is_another_person(on: &StepUpFrom, who: &Subject) -> bool {
-    on.same_subject.as_deref().is_some_and(|same| kind(same) == kind(who.as_str()) && same != who.as_str())
+pub(super) fn is_another_person(on: &StepUpFrom, who: &Subject, also: &[HmacKey]) -> bool {
+    let Some(same) = on.same_subject.as_deref().filter(|same| kind(same) == kind(who.as_str())) else { return false };
+    // The session may have been opened while another key was in use.
+    same != who.as_str() && !also.iter().any(|key| who.under(key) == same)
 }
 
 fn kind(subject: &str) -> &str {

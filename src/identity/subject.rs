@@ -43,20 +43,24 @@ impl SubjectKind {
 
 /// A person, as a keyed digest: the same for one person through every provider of a service, and nothing to look a
 /// number up with.
+///
+/// It has no `Debug`: it holds what it was made from.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Subject {
     kind: SubjectKind,
     text: String,
+    parts: Vec<String>,
 }
 
 impl Subject {
     /// From the identifier's parts: 192 bits of HMAC-SHA-256 over the kind and each part.
     pub(super) fn new(kind: SubjectKind, parts: &[&str], key: &HmacKey) -> Self {
-        let mut all: Vec<&[u8]> = vec![b"subject", kind.name().as_bytes()];
-        all.extend(parts.iter().map(|part| part.as_bytes()));
-        let tag = key.tag(&all);
-        let digest = base64_simd::URL_SAFE_NO_PAD.encode_to_string(tag.get(..24).unwrap_or(&tag));
-        Self { kind, text: format!("{}:{digest}", kind.name()) }
+        Self { kind, text: digest(kind, parts, key), parts: parts.iter().map(|part| (*part).to_owned()).collect() }
+    }
+
+    /// What the same person is called under another key: `<kind>:<digest>`.
+    pub fn under(&self, key: &HmacKey) -> String {
+        digest(self.kind, &self.parts, key)
     }
 
     /// What it was made from.
@@ -68,6 +72,14 @@ impl Subject {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+}
+
+fn digest(kind: SubjectKind, parts: &[impl AsRef<str>], key: &HmacKey) -> String {
+    let mut all: Vec<&[u8]> = vec![b"subject", kind.name().as_bytes()];
+    all.extend(parts.iter().map(|part| part.as_ref().as_bytes()));
+    let tag = key.tag(&all);
+    let digest = base64_simd::URL_SAFE_NO_PAD.encode_to_string(tag.get(..24).unwrap_or(&tag));
+    format!("{}:{digest}", kind.name())
 }
 
 impl fmt::Display for Subject {
@@ -98,5 +110,18 @@ mod tests {
             assert_ne!(one, other);
         }
         assert_eq!(one, provider(&["https://idp", "a@evil@good"]));
+    }
+
+    #[test]
+    fn a_person_is_known_under_each_key() {
+        let (one, two) = (HmacKey::new(&Secret::new([7; 32])), HmacKey::new(&Secret::new([8; 32])));
+        for (kind, parts) in [
+            (SubjectKind::PersonalNumber, &["195006262546"][..]),
+            (SubjectKind::Provider, &["https://idp", "name", "", ""]),
+        ] {
+            let (by_one, by_two) = (Subject::new(kind, parts, &one), Subject::new(kind, parts, &two));
+            assert_ne!(by_one.as_str(), by_two.as_str());
+            assert_eq!((by_one.under(&two), by_two.under(&one)), (by_two.to_string(), by_one.to_string()));
+        }
     }
 }

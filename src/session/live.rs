@@ -52,6 +52,8 @@ pub struct SessionParams<'a> {
     pub at_provider: Vec<ProviderMark>,
     /// The same as an order of ours to end it there must say it; none where there is nobody to send one to.
     pub there: Option<NameThere>,
+    /// What the person is called under other digest keys, as `X-Eid-Other-Subjects`.
+    pub other_subjects: Option<String>,
     /// Who verified the person.
     pub provider: ProviderId,
     /// The same, as the world knows them.
@@ -200,11 +202,15 @@ pub fn open_session(who: &Identity, meets: MeetsRoute, once: FirstUse, params: S
                 .filter(|field| is_kept(**field))
                 .filter_map(kept)
                 .chain(params.there.into_iter().flat_map(NameThere::into_fields))
+                .chain(params.other_subjects.map(|others| (OTHER_SUBJECTS.to_owned(), others)))
                 .collect(),
         ),
         fetched: None,
     }
 }
+
+/// Among the fields, under a name that no field has: the version before passes it over.
+const OTHER_SUBJECTS: &str = "~o";
 
 /// The level and the e-ID have places of their own.
 const fn is_kept(field: Field) -> bool {
@@ -319,6 +325,11 @@ impl Session {
             Held::InStore => self.fetched.as_deref(),
         };
         fields?.get(name)
+    }
+
+    /// What the person is called under other digest keys, where there were any at the login.
+    pub fn other_subjects(&self) -> Option<&str> {
+        self.kept(OTHER_SUBJECTS)
     }
 
     /// What its provider calls the person and their session, where an order to end it can be sent there.

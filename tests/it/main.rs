@@ -21,6 +21,7 @@ mod contract;
 mod control;
 mod demo;
 mod dev_mode;
+mod digest_rotation;
 mod doctor;
 mod encryption_oracle;
 #[cfg(feature = "peers")]

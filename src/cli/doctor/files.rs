@@ -21,7 +21,8 @@ const CERTIFICATE_DAYS: i64 = 30;
 pub(super) fn look(config: &Config) -> Vec<Finding> {
     let keys = &config.keys;
     let lists = [&keys.signing, &keys.decryption, &keys.sealing].into_iter().flatten();
-    let sources = lists.chain(&keys.digest).chain(&keys.identity_token);
+    let sources = lists.chain(&keys.digest).chain(&keys.digest_also);
+    let sources = sources.chain(&keys.identity_token).chain(&keys.identity_token_also);
     let mut out: Vec<Finding> = sources.filter_map(KeySource::file).map(key_file).collect();
     match &config.state_dir {
         Some(folder) => out.push(state(folder)),

@@ -47,19 +47,23 @@ impl Gate {
         let logout = verdict.map_err(Denial::Rejected)?.into_claims();
         let now = self.clock.now();
         let line = self.lasting.store.line().await.map_err(Denial::StoreDown)?;
-        let once = [ReplayKey::assertion(&self.digest, &logout.issuer, &logout.replay_id)];
+        let once = self.once(|key| ReplayKey::assertion(key, &logout.issuer, &logout.replay_id));
         // Shown again, it would end sessions that were opened since.
         let used = self.lasting.store.consume(&once, &line.instance, logout.acceptable_until, now).await;
         drop(used.map_err(super::super::finish::not_first)?);
-        let (key, issuer) = (&self.digest, logout.issuer.as_str());
-        let (named, unnamed) = match (&logout.session_id, &logout.subject) {
-            (None, sub) => (sub.iter().map(|sub| ProviderMark::sub(key, issuer, sub)).collect(), Vec::new()),
-            // It may be one that we were not told the `sid` of: then it is one of the person's (2.7).
-            (Some(sid), sub) => {
-                let unnamed = sub.iter().map(|sub| ProviderMark::without_sid(key, issuer, sub));
-                (vec![ProviderMark::sid(key, issuer, sid)], unnamed.collect())
+        let issuer = logout.issuer.as_str();
+        let (mut named, mut unnamed) = (Vec::new(), Vec::new());
+        for key in self.digests() {
+            let subject = logout.subject.as_deref();
+            match &logout.session_id {
+                None => named.extend(subject.map(|sub| ProviderMark::sub(key, issuer, sub))),
+                // It may be one that we were not told the `sid` of: then it is one of the person's (2.7).
+                Some(sid) => {
+                    named.push(ProviderMark::sid(key, issuer, sid));
+                    unnamed.extend(subject.map(|sub| ProviderMark::without_sid(key, issuer, sub)));
+                }
             }
-        };
+        }
         let (ordered, acceptable_until) = (logout.issued_at, logout.acceptable_until);
         let order = OrderAtProvider { named, unnamed, ordered, acceptable_until };
         // Where other replicas cannot be told yet they will be.

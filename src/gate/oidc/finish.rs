@@ -113,7 +113,8 @@ impl Gate {
         // gave for it (RFC 6749, 4.1.2), so that otherwise neither would. Remembered while the first may still be on its
         // way and no longer: whoever brings a made-up code a hundred times a second must not fill the memory of uses, and
         // once the first is through, its login is consumed, or the provider knows the code.
-        let exchange = [ReplayKey::exchange(&self.digest, &begun.handle.to_string(), code)];
+        let handle = begun.handle.to_string();
+        let exchange = self.once(|key| ReplayKey::exchange(key, &handle, code));
         let until = now.plus(ON_ITS_WAY);
         drop(self.lasting.store.consume(&exchange, &state.instance, until, now).await.map_err(not_first)?);
         let tokens = self.tokens_for(provider, entry, discovery, code, verifier, now).await?;
