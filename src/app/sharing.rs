@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::Shared;
@@ -43,6 +44,7 @@ impl Sharing {
         let exchange = Exchange {
             replica: ReplicaId::new(&*shared.workshop.random)?,
             shared: Arc::clone(shared),
+            news: store.news(),
             store: Arc::clone(store),
             words: Place::default(),
             moves: Place::default(),
@@ -64,6 +66,7 @@ enum Told {
 struct Exchange {
     shared: Arc<Shared>,
     store: Arc<SharedStore>,
+    news: watch::Receiver<()>,
     replica: ReplicaId,
     words: Place,
     moves: Place,
@@ -83,7 +86,8 @@ impl Exchange {
             self.tell_moves().await;
             let moved = self.shared.current.load().gate.board().moves();
             tokio::select! {
-                () = self.store.news() => {}
+                // The sender is the store's, which is held here.
+                _ = self.news.changed() => {}
                 () = self.shared.workshop.lasting.overrides().changed() => {}
                 () = moved.notified() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -93,21 +97,28 @@ impl Exchange {
 
     async fn hear_words(&mut self) -> Result<(), ReplayError> {
         let store = Arc::clone(&self.store);
+        // Of each provider the last word alone: those before it were told when they were given.
+        let mut newest: HashMap<ProviderId, Said> = HashMap::new();
         loop {
             let page = store.hear(Topic::Words, &mut self.words).await?;
             if page.anew {
                 self.filed.clear();
+                newest.clear();
             }
             let gate = Arc::clone(&self.shared.current.load().gate);
             for said in page.notes.into_iter().filter_map(|note| gate.notes().open_said(note)) {
-                let newest = self.filed.entry(said.provider.clone()).or_insert(said.at);
-                *newest = said.at.max(*newest);
-                self.take_in(&said);
+                let filed = self.filed.entry(said.provider.clone()).or_insert(said.at);
+                *filed = said.at.max(*filed);
+                if newest.get(&said.provider).is_none_or(|known| known.at < said.at) {
+                    newest.insert(said.provider.clone(), said);
+                }
             }
             if !page.more {
-                return Ok(());
+                break;
             }
         }
+        newest.values().for_each(|said| self.take_in(said));
+        Ok(())
     }
 
     fn take_in(&self, said: &Said) {

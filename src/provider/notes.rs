@@ -3,7 +3,8 @@
 //!
 //! A note is sealed with the keys that seal cookies, which every replica has: whoever can write to the store can neither
 //! read it (an operator's name may be in it) nor make one up. They can keep notes back, and give an old one again. Each
-//! has an instant for that: an old word is older than the last one, and an old move is not heard.
+//! has an instant for that: an old move is not heard, and an old word is older than the last one; only a replica that
+//! starts while the later words are kept from it could take it for the last, within its time.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
