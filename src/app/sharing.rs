@@ -16,8 +16,7 @@ use super::Shared;
 use crate::base::{ProviderId, UnixTime};
 use crate::crypto::digest::NoRandomness;
 use crate::provider::Said;
-use crate::provider::breaker::{Cause, Phase};
-use crate::provider::notes::{BreakerNote, ReplicaId};
+use crate::provider::notes::{ReplicaId, Told};
 use crate::replay::ReplayError;
 use crate::replay::shared::{Place, Shared as SharedStore, Topic};
 use crate::telemetry::{OverrideGiven, OverrideTakenBack};
@@ -41,26 +40,19 @@ impl Sharing {
     /// [`NoRandomness`] when the source fails.
     pub(super) fn start(shared: &Arc<Shared>, runtime: &Handle) -> Result<Option<Self>, NoRandomness> {
         let Some(store) = shared.workshop.lasting.store().as_shared() else { return Ok(None) };
+        let replica = ReplicaId::new(&*shared.workshop.random)?;
         let exchange = Exchange {
-            replica: ReplicaId::new(&*shared.workshop.random)?,
+            told: Told::new(replica),
+            replica,
             shared: Arc::clone(shared),
             news: store.news(),
             store: Arc::clone(store),
             words: Place::default(),
             moves: Place::default(),
             filed: HashMap::new(),
-            told: HashMap::new(),
         };
         Ok(Some(Self(runtime.spawn(exchange.run()).abort_handle())))
     }
-}
-
-/// What was told of a breaker last.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
-    /// That it opened: until then.
-    Open(UnixTime),
-    Closed,
 }
 
 struct Exchange {
@@ -72,7 +64,7 @@ struct Exchange {
     moves: Place,
     /// The newest word on each provider that the store is known to hold.
     filed: HashMap<ProviderId, UnixTime>,
-    told: HashMap<ProviderId, Told>,
+    told: Told,
 }
 
 impl Exchange {
@@ -182,29 +174,10 @@ impl Exchange {
         let now = self.shared.workshop.clock.now();
         let gate = Arc::clone(&self.shared.current.load().gate);
         let board = gate.board();
-        let blind = board.egress_broken();
-        for report in board.reports(now) {
-            let known = self.told.get(&report.provider).copied().unwrap_or(Told::Closed);
-            let state = match report.phase {
-                // Whoever sees nothing knows nothing.
-                Phase::Open { .. } if blind && report.cause == Cause::Probe => continue,
-                Phase::Open { until } => Told::Open(until),
-                Phase::Closed => Told::Closed,
-                Phase::HalfOpen => continue,
-            };
-            if state == known {
-                continue;
-            }
-            let note = BreakerNote {
-                replica: self.replica,
-                provider: report.provider.clone(),
-                open: state != Told::Closed,
-                cause: report.cause,
-                at: report.since.unwrap_or(now),
-            };
+        for note in self.told.due(&board.reports(now), board.egress_broken(), now) {
             let Some(sealed) = gate.notes().seal_breaker(&note, &*self.shared.workshop.random) else { continue };
             if self.store.tell(Topic::Health, &sealed).await.is_ok() {
-                self.told.insert(report.provider, state);
+                self.told.told(note);
             }
         }
     }
