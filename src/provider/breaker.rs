@@ -275,7 +275,7 @@ impl Breaker {
                 if self.disproved {
                     return None;
                 }
-                let enough = self.probes + self.hinted(Cause::Probe, now) >= PROBES_TO_OPEN || suspected;
+                let enough = self.probes.saturating_add(self.hinted(Cause::Probe, now)) >= PROBES_TO_OPEN || suspected;
                 match self.phase {
                     Phase::Closed if enough => Some(self.open(Cause::Probe, now)),
                     // By whichever cause it was opened: what fails here keeps it open.
@@ -287,7 +287,7 @@ impl Breaker {
                 let recent = self.last_fault.is_some_and(|at| now < at.plus(FAULT_WINDOW));
                 self.faults = if recent { self.faults.saturating_add(1) } else { 1 };
                 self.last_fault = Some(now);
-                let enough = self.faults + self.hinted(Cause::Login, now) >= FAULTS_TO_OPEN || suspected;
+                let enough = self.faults.saturating_add(self.hinted(Cause::Login, now)) >= FAULTS_TO_OPEN || suspected;
                 match self.phase {
                     Phase::Closed if enough => Some(self.open(Cause::Login, now)),
                     Phase::HalfOpen => Some(self.open_again(now)),
