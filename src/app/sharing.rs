@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::Shared;
 use crate::base::{ProviderId, UnixTime};
 use crate::crypto::digest::NoRandomness;
 use crate::provider::Said;
-use crate::provider::breaker::{Cause, Phase};
-use crate::provider::notes::{BreakerNote, ReplicaId};
+use crate::provider::notes::{ReplicaId, Told};
 use crate::replay::ReplayError;
 use crate::replay::shared::{Place, Shared as SharedStore, Topic};
 use crate::telemetry::{OverrideGiven, OverrideTakenBack};
@@ -40,36 +40,31 @@ impl Sharing {
     /// [`NoRandomness`] when the source fails.
     pub(super) fn start(shared: &Arc<Shared>, runtime: &Handle) -> Result<Option<Self>, NoRandomness> {
         let Some(store) = shared.workshop.lasting.store().as_shared() else { return Ok(None) };
+        let replica = ReplicaId::new(&*shared.workshop.random)?;
         let exchange = Exchange {
-            replica: ReplicaId::new(&*shared.workshop.random)?,
+            told: Told::new(replica),
+            replica,
             shared: Arc::clone(shared),
+            news: store.news(),
             store: Arc::clone(store),
             words: Place::default(),
             moves: Place::default(),
             filed: HashMap::new(),
-            told: HashMap::new(),
         };
         Ok(Some(Self(runtime.spawn(exchange.run()).abort_handle())))
     }
 }
 
-/// What was told of a breaker last.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
-    /// That it opened: until then.
-    Open(UnixTime),
-    Closed,
-}
-
 struct Exchange {
     shared: Arc<Shared>,
     store: Arc<SharedStore>,
+    news: watch::Receiver<()>,
     replica: ReplicaId,
     words: Place,
     moves: Place,
     /// The newest word on each provider that the store is known to hold.
     filed: HashMap<ProviderId, UnixTime>,
-    told: HashMap<ProviderId, Told>,
+    told: Told,
 }
 
 impl Exchange {
@@ -83,7 +78,8 @@ impl Exchange {
             self.tell_moves().await;
             let moved = self.shared.current.load().gate.board().moves();
             tokio::select! {
-                () = self.store.news() => {}
+                // The sender is the store's, which is held here.
+                _ = self.news.changed() => {}
                 () = self.shared.workshop.lasting.overrides().changed() => {}
                 () = moved.notified() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -93,21 +89,28 @@ impl Exchange {
 
     async fn hear_words(&mut self) -> Result<(), ReplayError> {
         let store = Arc::clone(&self.store);
+        // Of each provider the last word alone: those before it were told when they were given.
+        let mut newest: HashMap<ProviderId, Said> = HashMap::new();
         loop {
             let page = store.hear(Topic::Words, &mut self.words).await?;
             if page.anew {
                 self.filed.clear();
+                newest.clear();
             }
             let gate = Arc::clone(&self.shared.current.load().gate);
             for said in page.notes.into_iter().filter_map(|note| gate.notes().open_said(note)) {
-                let newest = self.filed.entry(said.provider.clone()).or_insert(said.at);
-                *newest = said.at.max(*newest);
-                self.take_in(&said);
+                let filed = self.filed.entry(said.provider.clone()).or_insert(said.at);
+                *filed = said.at.max(*filed);
+                if newest.get(&said.provider).is_none_or(|known| known.at < said.at) {
+                    newest.insert(said.provider.clone(), said);
+                }
             }
             if !page.more {
-                return Ok(());
+                break;
             }
         }
+        newest.values().for_each(|said| self.take_in(said));
+        Ok(())
     }
 
     fn take_in(&self, said: &Said) {
@@ -171,29 +174,10 @@ impl Exchange {
         let now = self.shared.workshop.clock.now();
         let gate = Arc::clone(&self.shared.current.load().gate);
         let board = gate.board();
-        let blind = board.egress_broken();
-        for report in board.reports(now) {
-            let known = self.told.get(&report.provider).copied().unwrap_or(Told::Closed);
-            let state = match report.phase {
-                // Whoever sees nothing knows nothing.
-                Phase::Open { .. } if blind && report.cause == Cause::Probe => continue,
-                Phase::Open { until } => Told::Open(until),
-                Phase::Closed => Told::Closed,
-                Phase::HalfOpen => continue,
-            };
-            if state == known {
-                continue;
-            }
-            let note = BreakerNote {
-                replica: self.replica,
-                provider: report.provider.clone(),
-                open: state != Told::Closed,
-                cause: report.cause,
-                at: report.since.unwrap_or(now),
-            };
+        for note in self.told.due(&board.reports(now), board.egress_broken(), now) {
             let Some(sealed) = gate.notes().seal_breaker(&note, &*self.shared.workshop.random) else { continue };
             if self.store.tell(Topic::Health, &sealed).await.is_ok() {
-                self.told.insert(report.provider, state);
+                self.told.told(note);
             }
         }
     }

@@ -99,7 +99,11 @@ pub fn run(args: &Args) -> ExitCode {
         Err(e) => refused(&format_args!("{}: {e}", socket.display())),
         Ok(answer) => match (answer.get("ok").and_then(Value::as_bool), answer.get("status")) {
             (Some(true), Some(status)) => super::print(&format!("{status:#}\n")),
-            (Some(true), None) => ExitCode::SUCCESS,
+            // A word that replicas share has an end, also where none was asked for.
+            (Some(true), None) => match answer.get("until").and_then(Value::as_str) {
+                Some(until) => super::print(&format!("until {until}\n")),
+                None => ExitCode::SUCCESS,
+            },
             _ => refused(&answer.get("error").and_then(Value::as_str).unwrap_or("an answer that is none")),
         },
     }

@@ -3,12 +3,16 @@
 //!
 //! A note is sealed with the keys that seal cookies, which every replica has: whoever can write to the store can neither
 //! read it (an operator's name may be in it) nor make one up. They can keep notes back, and give an old one again. Each
-//! has an instant for that: an old word is older than the last one, and an old move is not heard.
+//! has an instant for that: an old move is not heard, and an old word is older than the last one; only a replica that
+//! starts while the later words are kept from it could take it for the last, within its time.
+
+use std::collections::HashMap;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::breaker::{Cause, Signal};
+use super::breaker::{Cause, Phase, Signal};
+use super::health::Report;
 use super::overrides::Said;
 use crate::base::{ProviderId, Secret, ServiceId, UnixTime};
 use crate::config::{Forced, Override, is_one_line};
@@ -52,6 +56,53 @@ impl BreakerNote {
     pub const fn signal(&self) -> Signal {
         let (cause, at) = (self.cause, self.at);
         if self.open { Signal::OpenElsewhere { cause, at } } else { Signal::ClosedElsewhere { cause, at } }
+    }
+}
+
+/// What a replica has told of its breakers: the last note on each.
+pub struct Told {
+    replica: ReplicaId,
+    last: HashMap<ProviderId, BreakerNote>,
+}
+
+impl Told {
+    /// Nothing yet, by `replica`.
+    pub fn new(replica: ReplicaId) -> Self {
+        Self { replica, last: HashMap::new() }
+    }
+
+    /// What is to be told now, by the state at `now`: that a breaker has opened, or has opened again after a trial; that one
+    /// has closed which was told to be open. A trial is nothing to tell. `blind`: every probe fails, so what probes say is
+    /// about ourselves. What is not taken in by [`Self::told`] is due the next time, while it is so.
+    pub fn due(&self, reports: &[Report], blind: bool, now: UnixTime) -> Vec<BreakerNote> {
+        let due = |report: &Report| {
+            let open = match report.phase {
+                Phase::Open { .. } => true,
+                Phase::Closed => false,
+                Phase::HalfOpen => return None,
+            };
+            if open && blind && report.cause == Cause::Probe {
+                return None;
+            }
+            let note = BreakerNote {
+                replica: self.replica,
+                provider: report.provider.clone(),
+                open,
+                cause: report.cause,
+                at: report.since.unwrap_or(now),
+            };
+            match self.last.get(&report.provider) {
+                None => open.then_some(note),
+                Some(last) if !open => last.open.then_some(note),
+                Some(last) => (*last != note).then_some(note),
+            }
+        };
+        reports.iter().filter_map(due).collect()
+    }
+
+    /// This was told.
+    pub fn told(&mut self, note: BreakerNote) {
+        self.last.insert(note.provider.clone(), note);
     }
 }
 
@@ -160,6 +211,52 @@ mod tests {
 
     fn sealer(byte: u8, service: &str) -> NoteSealer {
         NoteSealer::new([&Secret::new([byte; 32])], &ServiceId::new(service).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn openings_are_told_once_each_and_not_by_whoever_is_blind() {
+        let at = |seconds: i64| UnixTime::from_secs(1_772_359_200 + seconds);
+        let open = |second: i64| (Phase::Open { until: at(second + 15) }, Some(at(second)));
+        let (closed, trial) = ((Phase::Closed, Some(at(50))), (Phase::HalfOpen, None));
+        let report = |(phase, since): (Phase, Option<UnixTime>), cause| Report {
+            provider: ProviderId::new("a").unwrap(),
+            phase,
+            cause,
+            suspected: false,
+            usual_rate: None,
+            last_answer: None,
+            probed: true,
+            probe: None,
+            probe_detail: None,
+            probe_at: None,
+            probe_disproved: false,
+            trouble: None,
+            since,
+            elsewhere: None,
+        };
+        let replica = ReplicaId::new(&SystemRandom::new()).unwrap();
+        let mut told = Told::new(replica);
+        for (second, state, cause, blind, taken, expect) in [
+            (0, (Phase::Closed, None), Cause::Probe, false, true, None),
+            // It has opened; the store does not take it, and is asked again.
+            (1, open(1), Cause::Probe, false, false, Some((true, 1))),
+            (2, open(1), Cause::Probe, false, true, Some((true, 1))),
+            (3, open(1), Cause::Probe, false, true, None),
+            (16, trial, Cause::Probe, false, true, None),
+            // The trial failed; while we see nothing ourselves it is not told.
+            (17, open(17), Cause::Probe, true, true, None),
+            (18, open(17), Cause::Probe, false, true, Some((true, 17))),
+            // Faults in answers came by the browsers of people, however blind we are.
+            (33, open(33), Cause::Login, true, true, Some((true, 33))),
+            (50, closed, Cause::Login, false, true, Some((false, 50))),
+            (51, closed, Cause::Login, false, true, None),
+        ] {
+            let due = told.due(&[report(state, cause)], blind, at(second));
+            let seen: Vec<_> = due.iter().map(|note| (note.open, note.at.as_secs() - at(0).as_secs())).collect();
+            assert_eq!(seen, Vec::from_iter(expect), "{second} s");
+            assert!(due.iter().all(|note| note.replica == replica && note.cause == cause));
+            due.into_iter().filter(|_| taken).for_each(|note| told.told(note));
+        }
     }
 
     #[test]

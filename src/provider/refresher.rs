@@ -70,15 +70,20 @@ impl Refresher {
         let Some((tokens, keys)) = tokens.and_then(|tokens| Some((tokens, tokens.fetched_keys()?))) else {
             return Early::Idle;
         };
-        let Some(discovery) = tokens.may_lead_elsewhere(self.way.clock.now()) else {
-            return keys.early(&self.way).await;
-        };
-        // The keys may be new, or somewhere else: who moves them may leave the old ones where they were.
-        let before = keys.addresses();
-        let (early, _) = tokio::join!(keys.early(&self.way), discovery.early(&self.way));
-        if keys.addresses() != before {
-            // They are being fetched from there: this joins.
-            keys.early(&self.way).await;
+        let generation = || keys.held().map(|held| held.generation);
+        let before = generation();
+        let early = keys.early(&self.way).await;
+        if early == Early::CoolingDown || generation() != before {
+            return early;
+        }
+        // The same as before: they may be somewhere else now. Who moves them may leave the old ones where they were.
+        if let Some(discovery) = tokens.may_lead_elsewhere(self.way.clock.now()) {
+            let before = keys.addresses();
+            discovery.early(&self.way).await;
+            if keys.addresses() != before {
+                // They are being fetched from there: this joins.
+                keys.early(&self.way).await;
+            }
         }
         early
     }

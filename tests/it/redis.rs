@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use grindvakt::base::{Clock as _, Secret, SystemClock, UnixTime};
 use grindvakt::crypto::digest::SystemRandom;
 use grindvakt::replay::shared::{
-    Credentials, FaultKind, NodeAddress, Settings, Shared, StoreFault, StoreObserver, StoreOp, StoreTls, Topology,
-    probe,
+    Credentials, FaultKind, NodeAddress, Place, Settings, Shared, StoreFault, StoreObserver, StoreOp, StoreTls, Topic,
+    Topology, probe,
 };
 use grindvakt::replay::{Order, ReplayError, ReplayGuard as _, ReplayKey, SessionId, Store};
 use tempfile::TempDir;
@@ -330,6 +330,11 @@ async fn the_rights_that_the_documentation_names_are_enough_and_fewer_are_told_o
     let line = replica.store.line().await.unwrap();
     contract::keeps_uses(Arc::new(replica.shared.guard(line.instance))).await;
     contract::keeps_ends(&replica.store).await;
+    for topic in Topic::ALL {
+        replica.shared.tell(topic, b"a note").await.unwrap();
+        let page = replica.shared.hear(topic, &mut Place::default()).await.unwrap();
+        assert_eq!((page.notes, page.anew, page.more), (vec![b"a note".to_vec()], true, false));
+    }
     assert_eq!(replica.told(), ["connected false"]);
     let probed = probe(&with("hemligt"), &SystemRandom::new(), SystemClock.now()).await.unwrap();
     assert_eq!((probed.node, probed.warning), (server.address.to_string(), None));

@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use grindvakt::base::{Clock as _, SystemClock};
+use grindvakt::replay::shared::{Place, Topic};
 use grindvakt_demo::Outcome;
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::control::say;
+use crate::redis::{Replica, settings};
 use crate::support::process::Process;
 use crate::support::redis::RedisServer;
 use crate::support::relay::Relay;
@@ -174,6 +176,14 @@ async fn a_store_that_is_away_or_comes_back_empty_changes_no_word() {
     redis.start_again();
     pod.add(redis.address).await;
     pod.until_word(2, json!("open")).await;
+    // Also where no connection tells of it.
+    let _: () = redis.ask(&["FLUSHALL"]);
+    eventually(5, "the word is there again", || async {
+        redis.ask::<i64>(&["XLEN", "grindvakt:{etjanst}:n:words"]) > 0
+    })
+    .await;
+    pod.add(redis.address).await;
+    pod.until_word(3, json!("open")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,4 +218,36 @@ async fn a_breaker_that_opened_is_a_hint_that_weighs_as_one_fault() {
     eventually(5, "the trial begins", async || breaker(0).await == "half_open").await;
     pod.comes_back(0, 13, Outcome::Success).await;
     assert_eq!(breaker(0).await, "closed");
+}
+
+/// Notes of one kind do not push out those of another, and are never more than were said.
+#[tokio::test(flavor = "multi_thread")]
+async fn notes_are_bounded_read_in_order_and_go_away() {
+    let server = RedisServer::start(&[]);
+    let replica = Replica::ready(settings(server.address)).await;
+    let shared = &replica.shared;
+    shared.tell(Topic::Words, b"a word").await.unwrap();
+    for n in 0..1_005_u32 {
+        shared.tell(Topic::Health, &n.to_be_bytes()).await.unwrap();
+    }
+    let mut place = Place::default();
+    let page = shared.hear(Topic::Health, &mut place).await.unwrap();
+    let expect: Vec<Vec<u8>> = (5..1_005_u32).map(|n| n.to_be_bytes().to_vec()).collect();
+    assert!(page.anew && page.more && page.notes == expect, "the last thousand");
+    let page = shared.hear(Topic::Health, &mut place).await.unwrap();
+    assert!(!page.anew && !page.more && page.notes.is_empty());
+    shared.tell(Topic::Health, b"one more").await.unwrap();
+    assert_eq!(shared.hear(Topic::Health, &mut place).await.unwrap().notes, [b"one more"]);
+    assert_eq!(shared.hear(Topic::Words, &mut Place::default()).await.unwrap().notes, [b"a word"]);
+    let life = |topic: &str| server.ask::<i64>(&["PTTL", &format!("grindvakt:{{etjanst}}:n:{topic}")]) / 1000;
+    // As long as they count, and five minutes of difference between clocks.
+    assert!((410..=420).contains(&life("health")) && (2_592_000..=2_592_300).contains(&life("words")));
+
+    // Emptied while nobody looked: whoever reads on is told to begin anew.
+    let _: () = server.ask(&["FLUSHALL"]);
+    let page = shared.hear(Topic::Health, &mut place).await.unwrap();
+    assert!(page.anew && page.notes.is_empty());
+    shared.tell(Topic::Health, b"the next").await.unwrap();
+    let page = shared.hear(Topic::Health, &mut place).await.unwrap();
+    assert!(!page.anew && page.notes == [b"the next"]);
 }

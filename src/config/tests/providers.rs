@@ -39,6 +39,8 @@ fn an_operators_word_says_on_whom_what_and_why() {
         ("provider = \"freja\"", "provider = \"nobody\"", "no [[provider]] has the id"),
         ("provider = \"freja\"", "provider = \"api\"", "nobody logs in by"),
         ("state = \"open\"\n", "", "`state` is missing"),
+        ("who = \"eva\"", "who = \"eva\\u202Enimda\"", "`who` must be one line"),
+        ("why = \"planned\"", "why = \"a\\nb\"", "`why` must be one line"),
         ("state = \"open\"", "state = \"ajar\"", "`state` must be"),
         ("who = \"eva\"\n", "", "`who` is missing"),
         ("why = \"planned\"", "why = \"\"", "`why` is empty"),

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use redis::Value;
+use tokio::sync::watch;
 
 use super::driver::entry;
 use super::scripts::PAGE;
-use super::{Shared, StoreFault, StoreOp, refused};
+use super::{Shared, StoreFault, StoreOp, Up, refused};
 use crate::replay::ReplayError;
 
 /// What a note is about: each has a stream of its own, so that many of one kind do not push out those of another.
@@ -40,23 +41,26 @@ impl Topic {
 }
 
 /// Where somebody is who reads notes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Place {
     connection: u64,
-    last: String,
+    /// The id of the last note that was read.
+    last: Option<String>,
 }
 
-impl Default for Place {
-    fn default() -> Self {
-        Self { connection: 0, last: "0-0".to_owned() }
-    }
+/// What one answer held.
+#[derive(Default)]
+struct Read {
+    last: Option<String>,
+    notes: Vec<Vec<u8>>,
+    more: bool,
 }
 
 /// Notes that were read.
 pub struct Page {
     /// As they were given, the oldest first.
     pub notes: Vec<Vec<u8>>,
-    /// It is the first page of another connection than before: what was read earlier may not be there any more.
+    /// It is read from the beginning: what was read earlier may not be there any more.
     pub anew: bool,
     /// Whether there may be more.
     pub more: bool,
@@ -73,41 +77,57 @@ impl Shared {
         told.map(drop).map_err(|fault| refused(&fault))
     }
 
-    /// Notes after `place`, which moves on. At each new connection they are read from the beginning: what was missed
-    /// cannot be told from what was not, and the store may be another one.
+    /// Notes after `place`, which moves on. They are read from the beginning at each new connection, since what was missed
+    /// cannot be told from what was not, and wherever the note at `place` is not there any more: then the store has lost
+    /// some, or so many have come that the oldest went.
     ///
     /// # Errors
     /// [`ReplayError`] when the store cannot say.
     pub async fn hear(&self, topic: Topic, place: &mut Place) -> Result<Page, ReplayError> {
         let up = self.up_now()?;
-        let anew = place.connection != up.number;
+        let mut anew = place.connection != up.number;
         if anew {
-            *place = Place { connection: up.number, ..Place::default() };
+            *place = Place { connection: up.number, last: None };
         }
-        let answer: Result<Vec<Value>, _> =
-            self.ask(StoreOp::Hear, &up, &self.names.notes_after(topic, &place.last)).await;
-        let read = answer.and_then(|page| {
-            // What is no note of this form, a later version wrote: it is passed over.
-            let entries = page.iter().map(entry).collect::<Result<Vec<_>, StoreFault>>()?;
-            let last = entries.last().map(|(id, _)| id.clone());
-            let notes = entries.iter().filter_map(|(_, note)| note.map(<[u8]>::to_vec)).collect();
-            Ok((last, notes, page.len() >= PAGE))
-        });
-        let (last, notes, more) = read.map_err(|fault| {
+        let read = match self.read(topic, &up, place.last.as_deref()).await {
+            Ok(None) => {
+                (anew, place.last) = (true, None);
+                self.read(topic, &up, None).await
+            }
+            read => read,
+        };
+        let read = read.map_err(|fault| {
             // So that the next attempt says again that it begins anew.
-            place.connection = 0;
+            *place = Place::default();
             refused(&fault)
         })?;
-        if let Some(last) = last {
+        let Read { last, notes, more } = read.unwrap_or_default();
+        if last.is_some() {
             place.last = last;
         }
         Ok(Page { notes, anew, more })
     }
 
-    /// Returns when the store's messages say that there is news.
-    pub async fn news(&self) {
-        let mut news = self.news.subscribe();
-        // The sender is `self`: it cannot go away meanwhile.
-        let _ = news.changed().await;
+    /// One page from `last` on, without that itself; none where it is not there.
+    async fn read(&self, topic: Topic, up: &Up, last: Option<&str>) -> Result<Option<Read>, StoreFault> {
+        let page: Vec<Value> = self.ask(StoreOp::Hear, up, &self.names.notes_from(topic, last)).await?;
+        // What is no note of this form, a later version wrote: it is passed over.
+        let mut entries = page.iter().map(entry).collect::<Result<Vec<_>, StoreFault>>()?;
+        if let Some(last) = last {
+            if entries.first().is_none_or(|(id, _)| id != last) {
+                return Ok(None);
+            }
+            entries.remove(0);
+        }
+        Ok(Some(Read {
+            last: entries.last().map(|(id, _)| id.clone()),
+            notes: entries.iter().filter_map(|(_, note)| note.map(<[u8]>::to_vec)).collect(),
+            more: page.len() >= PAGE,
+        }))
+    }
+
+    /// What changes when there may be news: the store's messages say so, or there is a new connection.
+    pub fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
     }
 }

@@ -152,10 +152,10 @@ impl Names {
         command
     }
 
-    /// Notes after the one with the id `last`.
-    pub(super) fn notes_after(&self, topic: Topic, last: &str) -> Cmd {
+    /// Notes from the one with the id `last` on, and with it; without one from the first.
+    pub(super) fn notes_from(&self, topic: Topic, last: Option<&str>) -> Cmd {
         let mut command = redis::cmd("XRANGE");
-        command.arg(self.notes(topic)).arg(format!("({last}")).arg("+").arg("COUNT").arg(PAGE);
+        command.arg(self.notes(topic)).arg(last.unwrap_or("-")).arg("+").arg("COUNT").arg(PAGE);
         command
     }
 
