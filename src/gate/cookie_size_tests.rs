@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::fixture::{NOW, world};
+use super::fixture::{NOW, World, world};
 use super::{Denial, SetCookie};
 use crate::base::limits::SESSION_COOKIE_BYTES;
 use crate::identity::Field;
@@ -91,7 +91,8 @@ proptest! {
         loa in "https?://[a-z./-]{1,180}",
         name in ".{0,3000}",
     ) {
-        let world = world();
+        static WORLD: std::sync::OnceLock<World> = std::sync::OnceLock::new();
+        let world = WORLD.get_or_init(world);
         let large = by(session(NOW, &loa, &[("name", &name), ("personal_number", "195006262546")]), &provider, &eid);
         let (moved, fields) = large.clone().into_store().unwrap();
         let cookie = world.gate.session_cookie(&moved).unwrap().value.unwrap();

@@ -364,8 +364,12 @@ impl Gate {
             });
         }
         let over = ends_login(&denial);
-        let expired: Vec<SetCookie> =
+        let mut set_cookies: Vec<SetCookie> =
             context.begun.filter(|_| over).map(|begun| self.expire_login(&begun.cookie)).into_iter().collect();
+        if matches!(&denial, Denial::Rejected(reject) if reject.reason() == Reason::LoginEnded) {
+            // By single sign-on the next answer would be of the same login, and so would every one after it.
+            set_cookies.extend(self.asks_for_a_fresh_login());
+        }
         let door = || {
             let by = |key| context.relay.and_then(|relay| relay.door(key, &self.config.routes, &self.targets));
             self.digests().find_map(by)
@@ -388,7 +392,7 @@ impl Gate {
             alternates,
             locale: state.map(|state| state.locale),
             repost: context.repost,
-            set_cookies: expired,
+            set_cookies,
             denial,
         }
     }

@@ -71,7 +71,7 @@ impl Gate {
 
     /// Where a provider may be asked for less than a fresh login, whoever comes to this browser next would be let in as
     /// who has just left. It is no secret: whoever takes it away had the browser.
-    fn asks_for_a_fresh_login(&self) -> Option<SetCookie> {
+    pub(super) fn asks_for_a_fresh_login(&self) -> Option<SetCookie> {
         let lenient = self.config.providers.iter().any(|provider| provider.has_login() && !provider.force_authn);
         lenient.then(|| self.set_cookie(self.names.fresh(), "1".to_owned(), Some(FRESH), SameSite::Lax))
     }

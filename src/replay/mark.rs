@@ -22,6 +22,11 @@ impl SessionId {
         random_bytes(random).map(Self)
     }
 
+    /// As it was sealed.
+    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     /// Its bytes.
     pub const fn bytes(&self) -> &[u8; 16] {
         &self.0
@@ -47,6 +52,11 @@ impl fmt::Debug for SessionId {
 pub struct ProviderMark([u8; 16]);
 
 impl ProviderMark {
+    /// As it was sealed.
+    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     /// The key that vouched for it, by its fingerprint: every session of a login that this key signed. No name of anybody,
     /// so the digest needs no key.
     pub fn signing_key(fingerprint: &[u8; 32]) -> Self {

@@ -44,6 +44,11 @@ pub trait Sealed: Serialize + DeserializeOwned {
     /// The number of the form that is written.
     const FORM: u8;
 
+    /// Reads this form.
+    fn read(body: &[u8]) -> Option<Self> {
+        whole(body)
+    }
+
     /// Reads the form before it.
     fn read_before(body: &[u8]) -> Option<Self> {
         let _ = body;
@@ -62,7 +67,7 @@ pub(crate) fn whole<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
 fn read<T: Sealed>(plain: &[u8]) -> Option<T> {
     let (form, body) = plain.split_first()?;
     if *form == T::FORM {
-        whole(body)
+        T::read(body)
     } else if form.checked_add(1) == Some(T::FORM) {
         T::read_before(body)
     } else {

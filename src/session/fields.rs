@@ -8,10 +8,11 @@ use serde::ser::{Error as _, SerializeSeq as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Sealed;
+use super::wire::{Wire, put_number};
 
 /// (field name, value), in the order of the configuration. It has no `Debug`.
 ///
-/// One piece of memory: each name and each value behind its length.
+/// One piece of memory, as it is written: each name and each value behind its length.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Fields {
     count: usize,
@@ -22,31 +23,33 @@ impl Sealed for Fields {
     const FORM: u8 = 1;
 }
 
-const LENGTH: usize = size_of::<u32>();
-
 /// What the fields of most people take.
 const USUAL: usize = 384;
 
 impl Fields {
-    /// Room for a text is limited by what can be stored of a session, which is far less than a length can say.
-    fn push(&mut self, name: &[u8], value: &[u8]) -> Option<()> {
+    fn push(&mut self, name: &[u8], value: &[u8]) {
         for text in [name, value] {
-            self.packed.extend_from_slice(&u32::try_from(text.len()).ok()?.to_le_bytes());
+            put_number(&mut self.packed, text.len() as u64);
             self.packed.extend_from_slice(text);
         }
         self.count += 1;
-        Some(())
+    }
+
+    /// What is written of them, at the end of something that is read with every request: not even looked at, but for where
+    /// each text ends. Whether it is one is asked when it is read.
+    pub(super) fn read(wire: &mut Wire<'_>) -> Option<Self> {
+        let count = usize::try_from(wire.number()?).ok()?;
+        let all = wire.rest();
+        for _ in 0..count.checked_mul(2)? {
+            wire.bytes()?;
+        }
+        let packed = all.get(..all.len() - wire.rest().len())?.to_vec();
+        Some(Self { count, packed })
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let mut rest = self.packed.as_slice();
-        let mut next = move || {
-            let (length, behind) = rest.split_first_chunk::<LENGTH>()?;
-            let (text, behind) = behind.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
-            rest = behind;
-            Some(text)
-        };
-        std::iter::from_fn(move || Some((next()?, next()?)))
+        let mut wire = Wire::new(&self.packed);
+        std::iter::from_fn(move || Some((wire.bytes()?, wire.bytes()?)))
     }
 
     /// The value of a field; none where it was not kept.
@@ -60,8 +63,7 @@ impl FromIterator<(String, String)> for Fields {
     fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Self {
         let mut out = Self::default();
         for (name, value) in pairs {
-            // A text of 4 GB is none that anybody kept.
-            let _ = out.push(name.as_bytes(), value.as_bytes());
+            out.push(name.as_bytes(), value.as_bytes());
         }
         out
     }
@@ -94,7 +96,7 @@ impl<'de> Deserialize<'de> for Fields {
                 let mut out = Fields { count: 0, packed: Vec::with_capacity(USUAL) };
                 // Sealed by us: whether a text is one is asked when it is read.
                 while let Some((name, value)) = pairs.next_element::<(&'de [u8], &'de [u8])>()? {
-                    out.push(name, value).ok_or_else(|| serde::de::Error::custom("too long a text"))?;
+                    out.push(name, value);
                 }
                 Ok(out)
             }
@@ -114,8 +116,8 @@ mod tests {
     #[test]
     fn a_text_that_is_none_is_no_field() {
         let mut fields = Fields::default();
-        fields.push(b"name", &[0xff]).unwrap();
-        fields.push(b"prid", b"x").unwrap();
+        fields.push(b"name", &[0xff]);
+        fields.push(b"prid", b"x");
         assert_eq!((fields.get("name"), fields.get("prid")), (None, Some("x")));
         assert!(postcard::to_stdvec(&fields).is_err());
     }
@@ -130,6 +132,8 @@ mod tests {
             prop_assert_eq!(&postcard::to_stdvec(&fields).unwrap(), &written);
             let read: Fields = postcard::from_bytes(&written).unwrap();
             prop_assert!(read == fields);
+            let mut wire = Wire::new(&written);
+            prop_assert!(Fields::read(&mut wire).is_some_and(|by_hand| by_hand == fields) && wire.rest().is_empty());
             for (name, _) in &pairs {
                 let first = pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
                 prop_assert_eq!(read.get(name), first);

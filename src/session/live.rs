@@ -12,6 +12,7 @@ use crate::policy::MeetsRoute;
 use crate::replay::{FirstUse, Marks, ProviderMark, SessionId};
 
 use super::codec::whole;
+use super::wire::Wire;
 use super::{Fields, NameThere, Sealed};
 
 /// How often a session's cookie is sealed anew while it is used.
@@ -101,6 +102,13 @@ pub struct Session {
     fetched: Option<Arc<Fields>>,
 }
 
+/// The numbers by which the two of [`Held`] are written.
+const HERE: u64 = 0;
+const IN_STORE: u64 = 1;
+
+/// Marks that a session has at the most.
+const MARKS: usize = 4;
+
 /// Where a session's fields are.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Held {
@@ -112,6 +120,37 @@ enum Held {
 
 impl Sealed for Session {
     const FORM: u8 = 2;
+
+    /// By hand, field by field as they are written.
+    fn read(body: &[u8]) -> Option<Self> {
+        let mut wire = Wire::new(body);
+        let session = SessionId::from_bytes(wire.array()?);
+        let opened = wire.instant()?;
+        let marks = usize::try_from(wire.number()?).ok()?;
+        let mut at_provider = Vec::with_capacity(marks.min(MARKS));
+        for _ in 0..marks {
+            at_provider.push(ProviderMark::from_bytes(wire.array()?));
+        }
+        let out = Self {
+            marks: Marks { session, opened, at_provider },
+            subject: wire.text()?.to_owned(),
+            provider: ProviderId::new(wire.text()?).ok()?,
+            maker: Maker::from_bytes(wire.array()?),
+            eid: EidId::new(wire.text()?).ok()?,
+            loa: wire.text()?.to_owned(),
+            authenticated_at: wire.instant()?,
+            started: wire.instant()?,
+            seen: wire.instant()?,
+            ends: wire.instant()?,
+            fields: match wire.number()? {
+                HERE => Held::Here(Fields::read(&mut wire)?),
+                IN_STORE => Held::InStore,
+                _ => return None,
+            },
+            fetched: None,
+        };
+        wire.rest().is_empty().then_some(out)
+    }
 
     fn read_before(body: &[u8]) -> Option<Self> {
         whole::<SessionForm1>(body).map(Self::from)

@@ -10,6 +10,11 @@ use crate::crypto::digest::sha256;
 pub struct Maker([u8; 8]);
 
 impl Maker {
+    /// As it was sealed.
+    pub(super) const fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(bytes)
+    }
+
     /// Who speaks `protocol` as `issuer`.
     pub fn new(protocol: &str, issuer: &str) -> Self {
         let [a, b, c, d, e, f, g, h, ..] = sha256(format!("{protocol} {issuer}").as_bytes());

@@ -8,6 +8,7 @@ pub mod login;
 pub mod maker;
 pub mod names;
 pub mod there;
+mod wire;
 
 pub use crate::replay::Instance;
 pub use codec::{CookieKey, CookieSealer, SealError, Sealed};

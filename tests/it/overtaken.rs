@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use grindvakt::base::{Clock as _, SystemClock, UnixTime};
+use grindvakt_demo::Outcome;
 use grindvakt_demo::browser::Browser;
 use grindvakt_demo::op::{Dialect, OpOutcome};
 use http::StatusCode;
@@ -53,6 +54,35 @@ async fn an_answer_that_is_overtaken_by_the_order_to_end_its_session_opens_none(
         tokio::time::sleep(Duration::from_millis(5)).await;
         assert_eq!(Client::new(world.public()).log_in(&world, "/ansokan/1").await.status, StatusCode::SEE_OTHER);
     }
+}
+
+/// A provider whose single sign-on goes on with the login that it has told us is over: the next one is asked to be fresh.
+#[tokio::test]
+async fn whoever_is_refused_for_a_login_that_is_over_is_asked_for_a_fresh_one() {
+    let mut world = World::new("").await;
+    world
+        .configure(|text| text.replacen("metadata = \"feed\"\n", "metadata = \"feed\"\nforce_authn = false\n", 1))
+        .await;
+    let mut client = Client::new(world.public());
+    let (request, relay_state) = client.begin(&world, "/ansokan/1").await;
+    assert!(!request.force_authn);
+    let old = world.idp.response(&request).at(now()).outcome(Outcome::OldLogin).build();
+    let name_id = old.split_once("<saml:NameID").unwrap().1.split("</saml:NameID>").next().unwrap();
+    let name_id = name_id.rsplit('>').next().unwrap();
+    let order = world.idp.logout_request(&format!("{BASE}/eid/saml/logout"), name_id, &[], now());
+    let field = order.posted(world.idp.key());
+    let told = Client::new(world.public()).post("/eid/saml/logout", &[(order.parameter(), &field)]).await;
+    assert_eq!(told.status, StatusCode::SEE_OTHER, "{}", told.body);
+    let reply = client.answer(&old, &relay_state).await;
+    assert!(opens_nothing(&reply) && reply.body.contains("Du behöver legitimera dig igen"), "{}", reply.body);
+
+    let (request, relay_state) = client.begin(&world, "/ansokan/1").await;
+    assert!(request.force_authn, "not the same login for ever");
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let fresh = world.idp.response(&request).at(now()).build();
+    assert_eq!(client.answer(&fresh, &relay_state).await.header("location"), "/ansokan/1");
+    let (request, _) = client.begin(&world, "/ansokan/1").await;
+    assert!(!request.force_authn, "and that is the end of it");
 }
 
 /// The same by OpenID Connect: the code was on its way when the logout token came.

@@ -160,3 +160,49 @@ fn a_session_of_this_form_is_read_as_it_was_written() {
     assert_eq!(again.len(), FORM_2.trim_end().len(), "and written so again");
     assert!(sealer.open::<Session>("__Host-eid-etjanst", &again).unwrap() == session);
 }
+
+/// What postcard writes of a session of any kind.
+fn any_session() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
+    use proptest::prelude::*;
+    let marks = proptest::collection::vec(any::<u8>(), 0..4);
+    let fields = proptest::collection::vec((".{0,12}", ".{0,90}"), 0..8);
+    let names = ("[a-z0-9][a-z0-9_-]{0,63}", "[a-z0-9][a-z0-9_-]{0,63}", ".{0,80}", ".{0,80}");
+    (marks, fields, names, any::<[i64; 5]>(), any::<bool>()).prop_map(|(marks, fields, names, times, here)| {
+        let (provider, eid, subject, loa) = names;
+        let [opened, authenticated_at, started, seen, ends] = times.map(UnixTime::from_millis);
+        let own = session(opened, &loa, &[]);
+        let marks = Marks { at_provider: marks.into_iter().map(mark).collect(), ..own.marks.clone() };
+        let fields = if here { Held::Here(fields.into_iter().collect()) } else { Held::InStore };
+        let session = Session { marks, subject, authenticated_at, started, seen, ends, fields, ..own };
+        postcard::to_stdvec(&by(session, &provider, &eid)).unwrap()
+    })
+}
+
+proptest::proptest! {
+    /// What is read by hand is what was written, whole or not at all.
+    #[test]
+    fn a_session_is_read_as_it_is_written(written in any_session(), cut: proptest::sample::Index, more: u8) {
+        let session = whole::<Session>(&written).unwrap();
+        proptest::prop_assert!(Session::read(&written).is_some_and(|read| read == session));
+        let half = written.get(..cut.index(written.len())).unwrap();
+        proptest::prop_assert!(Session::read(half).is_none());
+        let longer = [written.as_slice(), &[more]].concat();
+        proptest::prop_assert!(Session::read(&longer).is_none());
+    }
+
+    /// Of bent bytes it reads nothing that the general reader does not.
+    #[test]
+    fn what_is_bent_is_read_alike(
+        mut written in any_session(),
+        at: proptest::sample::Index,
+        byte: u8,
+    ) {
+        let at = at.index(written.len());
+        *written.get_mut(at).unwrap() = byte;
+        if let Some(read) = Session::read(&written) {
+            let other = whole::<Session>(&written);
+            // But for texts that are none, which are told of when they are asked for.
+            proptest::prop_assert!(other.is_none_or(|other| other == read));
+        }
+    }
+}
