@@ -235,6 +235,8 @@ async fn outage(bench: &mut Bench) -> Result<(), Failed> {
         bench.report.failures.push("the breaker did not open, or did not close again".to_owned());
         return Ok(());
     };
+    let memory = "memory_at_end is of the sidecar that stood idle beside the demo's";
+    bench.report.notes.push(memory.to_owned());
     judge(bench, &site, [killed, open, still_out, closed], (kept, ran, rate));
     let told = moves(&std::fs::read_to_string(&log).unwrap_or_default());
     if told != ["open", "half_open", "closed"] {
