@@ -52,6 +52,8 @@ mod oidc_replicas;
 mod oidc_secrets;
 mod overtaken;
 #[cfg(feature = "peers")]
+mod peer_alerts;
+#[cfg(feature = "peers")]
 mod peer_image;
 #[cfg(feature = "peers")]
 mod peer_kubernetes;
