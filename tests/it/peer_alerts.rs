@@ -42,10 +42,18 @@ fn rules() -> String {
             out.push_str(&format!("        for: {}\n", faster(duration)));
             continue;
         }
+        // What an alert says has brackets too, of the configuration's tables.
         while let Some((before, after)) = rest.split_once('[') {
-            let (range, after) = after.split_once(']').unwrap();
-            out.push_str(&format!("{before}[{}]", faster(range)));
+            out.push_str(before);
+            out.push('[');
             rest = after;
+            if let Some((range, after)) =
+                after.split_once(']').filter(|_| after.starts_with(|c: char| c.is_ascii_digit()))
+            {
+                out.push_str(&faster(range));
+                out.push(']');
+                rest = after;
+            }
         }
         out.push_str(rest);
         out.push('\n');
