@@ -53,6 +53,8 @@ mod oidc_secrets;
 mod outage;
 mod overtaken;
 #[cfg(feature = "peers")]
+mod peer_alerts;
+#[cfg(feature = "peers")]
 mod peer_image;
 #[cfg(feature = "peers")]
 mod peer_kubernetes;
