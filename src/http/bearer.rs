@@ -3,7 +3,6 @@
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 
-use crate::base::Secret;
 use crate::gate::{Denial, Presented};
 use crate::verify::Reason;
 
@@ -30,6 +29,23 @@ pub struct Token<'r> {
     dpop: bool,
 }
 
+/// What a token is made of (`b64token`: RFC 6750, 2.1): a bit for each character of ASCII, since every byte of every
+/// token is asked.
+const TOKEN68: u128 = {
+    let (mut set, mut b) = (0, 0_u8);
+    while b < 128 {
+        if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=') {
+            set |= 1 << b;
+        }
+        b += 1;
+    }
+    set
+};
+
+const fn is_token68(b: u8) -> bool {
+    b < 128 && TOKEN68 >> b & 1 == 1
+}
+
 /// Looks at `Authorization`. Only the header counts: a token in a query or a form ends in logs (RFC 6750, 5.3).
 pub fn brought(headers: &HeaderMap) -> Brought<'_> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
@@ -37,7 +53,7 @@ pub fn brought(headers: &HeaderMap) -> Brought<'_> {
     let scheme = |value: &'_ HeaderValue| {
         let bytes = value.as_bytes();
         // By whatever it ends: an e-service may split at any white space.
-        let end = bytes.iter().position(|b| !b.is_ascii_alphanumeric() && !b"-._~+".contains(b)).unwrap_or(bytes.len());
+        let end = bytes.iter().position(|b| !is_token68(*b) || b"/=".contains(b)).unwrap_or(bytes.len());
         let name = bytes.get(..end).unwrap_or_default();
         [("Bearer", false), ("DPoP", true)]
             .into_iter()
@@ -53,29 +69,21 @@ pub fn brought(headers: &HeaderMap) -> Brought<'_> {
     }
     let Some((_, token)) = first.to_str().ok().and_then(|text| text.split_once(' ')) else { return Brought::Malformed };
     let token = token.trim_matches(' ');
-    // b64token (RFC 6750, 2.1).
-    let good = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
-    if token.is_empty() || !token.bytes().all(good) {
+    if token.is_empty() || !token.bytes().all(is_token68) {
         return Brought::Malformed;
     }
     Brought::Token(Token { text: token, dpop })
 }
 
-impl Token<'_> {
+impl<'r> Token<'r> {
     /// What the gate judges: the token with what a proof is held against.
-    pub fn presented<B>(self, request: &Request<B>, path: &str) -> Presented {
+    pub fn presented<B>(self, request: &'r Request<B>, path: &'r str) -> Presented<'r> {
         let mut proofs = request.headers().get_all(DPOP).iter();
         let proof = match (proofs.next(), proofs.next()) {
-            (Some(proof), None) => proof.to_str().ok().map(str::to_owned),
+            (Some(proof), None) => proof.to_str().ok(),
             _ => None,
         };
-        Presented {
-            token: Secret::new(self.text.to_owned()),
-            dpop: self.dpop,
-            proof,
-            method: request.method().as_str().to_owned(),
-            path: path.to_owned(),
-        }
+        Presented { token: self.text, dpop: self.dpop, proof, method: request.method().as_str(), path }
     }
 }
 

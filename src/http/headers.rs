@@ -214,9 +214,9 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
 fn remove_connection_authentication(headers: &mut HeaderMap) {
     let of_connection = |value: &HeaderValue| {
         let parts = value.as_bytes().split(|b| *b == b',');
-        let scheme =
-            |part: &[u8]| part.trim_ascii().split(|b| b.is_ascii_whitespace()).next().map(<[u8]>::to_ascii_lowercase);
-        parts.filter_map(scheme).any(|scheme| matches!(scheme.as_slice(), b"ntlm" | b"negotiate"))
+        parts
+            .filter_map(|part| part.trim_ascii().split(u8::is_ascii_whitespace).next())
+            .any(|scheme| scheme.eq_ignore_ascii_case(b"ntlm") || scheme.eq_ignore_ascii_case(b"negotiate"))
     };
     for name in [AUTHORIZATION, WWW_AUTHENTICATE] {
         if headers.get_all(&name).iter().any(of_connection) {
