@@ -84,6 +84,8 @@ async fn what_e_services_ask_for_stays_under_a_kilobyte_and_everything_under_wha
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Where a store takes the fields, the cookie is under a kilobyte whatever they are, and whatever things are called.
     #[test]
     fn what_is_left_of_a_session_whose_fields_are_stored_is_small(

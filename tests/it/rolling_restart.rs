@@ -82,7 +82,7 @@ impl Site {
                 .replace("single_replica = true", &format!("kind = \"redis\"\nnodes = [\"{store}\"]\ntimeout = \"5s\""))
                 .replace("public = \"127.0.0.1:0\"", &format!("public = \"{public}\""))
                 .replace("admin = \"127.0.0.1:0\"", &format!("admin = \"{admin}\""))
-                .replace("shutdown_delay = \"0s\"", "shutdown_delay = \"1s\"");
+                .replace("shutdown_delay = \"0s\"", "shutdown_delay = \"2s\"");
             let name = format!("replica{n}.toml");
             world.write(&name, &config);
             Replica { config: name, public, admin, ready: AtomicBool::new(false) }
@@ -213,7 +213,7 @@ async fn both_replicas_are_replaced_and_nobody_notices() {
         });
         assert!(ended.await.unwrap(), "it ends in its own time, and well");
         // The other one has carried on alone.
-        eventually(10, "the other works on", || async {
+        eventually(20, "the other works on", || async {
             site.pages.load(Ordering::Relaxed) > pages + 40 && site.logins.load(Ordering::Relaxed) > logins + 3
         })
         .await;
