@@ -29,21 +29,11 @@ pub struct Token<'r> {
     dpop: bool,
 }
 
-/// What a token is made of (`b64token`: RFC 6750, 2.1): a bit for each character of ASCII, since every byte of every
-/// token is asked.
-const TOKEN68: u128 = {
-    let (mut set, mut b) = (0, 0_u8);
-    while b < 128 {
-        if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=') {
-            set |= 1 << b;
-        }
-        b += 1;
-    }
-    set
-};
-
-const fn is_token68(b: u8) -> bool {
-    b < 128 && TOKEN68 >> b & 1 == 1
+/// Whether all of it is what a token is made of (`b64token`: RFC 6750, 2.1). Every byte of every token is asked, so none
+/// ends it: eight and more are asked at once then.
+fn is_token68(bytes: &[u8]) -> bool {
+    let good = |b: u8| b.is_ascii_alphanumeric() | matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
+    bytes.iter().fold(true, |all, b| all & good(*b))
 }
 
 /// Looks at `Authorization`. Only the header counts: a token in a query or a form ends in logs (RFC 6750, 5.3).
@@ -53,7 +43,7 @@ pub fn brought(headers: &HeaderMap) -> Brought<'_> {
     let scheme = |value: &'_ HeaderValue| {
         let bytes = value.as_bytes();
         // By whatever it ends: an e-service may split at any white space.
-        let end = bytes.iter().position(|b| !is_token68(*b) || b"/=".contains(b)).unwrap_or(bytes.len());
+        let end = bytes.iter().position(|b| !b.is_ascii_alphanumeric() && !b"-._~+".contains(b)).unwrap_or(bytes.len());
         let name = bytes.get(..end).unwrap_or_default();
         [("Bearer", false), ("DPoP", true)]
             .into_iter()
@@ -67,9 +57,12 @@ pub fn brought(headers: &HeaderMap) -> Brought<'_> {
     if all.next().is_some() {
         return Brought::Malformed;
     }
-    let Some((_, token)) = first.to_str().ok().and_then(|text| text.split_once(' ')) else { return Brought::Malformed };
+    let text = std::str::from_utf8(first.as_bytes()).ok().and_then(|text| text.split_once(' '));
+    let Some((name, token)) = text else { return Brought::Malformed };
     let token = token.trim_matches(' ');
-    if token.is_empty() || !token.bytes().all(is_token68) {
+    // A scheme that ends by something else than a space may be read with another token by the e-service.
+    let whole = name.eq_ignore_ascii_case(if dpop { "DPoP" } else { "Bearer" });
+    if !whole || token.is_empty() || !is_token68(token.as_bytes()) {
         return Brought::Malformed;
     }
     Brought::Token(Token { text: token, dpop })
@@ -140,6 +133,10 @@ mod tests {
             (&["Bearer  abc "], "bearer abc"),
             (&["Bearer\tabc"], "malformed"),
             (&["Bearer,abc"], "malformed"),
+            (&["Bearer\tabc def"], "malformed"),
+            (&["Bearer,abc def"], "malformed"),
+            (&["Bearer \tabc"], "malformed"),
+            (&["Bearer ab\u{e9}c"], "malformed"),
             (&["Bearer"], "malformed"),
             (&["Bearer "], "malformed"),
             (&["Bearer abc def"], "malformed"),

@@ -163,16 +163,36 @@ impl IdentityNames {
 
     /// Adds the identity. Called last, so that nothing the client sent can take a header away again (T44).
     pub fn attach(&self, headers: &mut HeaderMap, identity: &IdentityHeaders) {
+        // Made once for a session on a route: a token has a thousand bytes to look at.
+        let made;
+        let Prepared(list) = match identity.prepared(|identity| self.prepare(identity)) {
+            Some(kept) => kept,
+            None => {
+                made = self.prepare(identity);
+                &made
+            }
+        };
+        for (name, value) in list {
+            headers.insert(name, value.clone());
+        }
+    }
+
+    fn prepare(&self, identity: &IdentityHeaders) -> Prepared {
+        let mut list = Vec::new();
         for (header, value) in identity.iter() {
             // Checked when the headers were built: visible ASCII.
             let Ok(value) = HeaderValue::from_maybe_shared(value.clone()) else { continue };
             for (_, name) in self.copies.iter().filter(|(of, _)| *of == header) {
-                headers.insert(name.clone(), value.clone());
+                list.push((name.clone(), value.clone()));
             }
-            headers.insert(HeaderName::from_static(header.name()), value);
+            list.push((HeaderName::from_static(header.name()), value));
         }
+        Prepared(list)
     }
 }
+
+/// The identity as headers of a request.
+struct Prepared(Vec<(HeaderName, HeaderValue)>);
 
 /// Whether a name in lower case, as `http` keeps them, has letters, digits and hyphens only: the one form that every
 /// server reads alike.
