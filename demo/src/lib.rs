@@ -4,10 +4,12 @@
 
 pub mod browser;
 pub mod check;
+pub mod control;
 pub mod cookies;
 pub mod demo_idp;
 pub mod dev;
 pub mod encrypt;
+pub mod fault;
 pub mod form;
 pub mod idp;
 pub mod key;

@@ -24,7 +24,8 @@ const DEV_PORT: u16 = 8090;
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The port that visitors open; the five above it are the providers and the e-service. 0 takes free ones.
+    /// The port that visitors open; the seven above it are the providers, the e-service, and the
+    /// control room. 0 takes free ones.
     #[arg(long, default_value_t = FIRST_PORT)]
     port: u16,
     /// Walk through the demo once by HTTP, on free ports, and exit: 0 if everything went as it should.
@@ -218,6 +219,7 @@ fn guide(stage: &Stage) -> String {
     - the municipality's own account: it opens the start page, and no more
     - {about}       is open to all: look, no headers
     - \"Attack: …\" at the provider: the sidecar refuses, with a reference that its log explains
+    - {control}  has buttons that break a provider: see where the next login goes
     - a program's token, and what it opens:
         token=$(curl -s -u {id}:{secret} -d grant_type=client_credentials -d scope={scope} {accounts}/token \\
           | {pick})
@@ -232,6 +234,7 @@ fn guide(stage: &Stage) -> String {
         home = stage.url("/"),
         apply = stage.url("/ansokan"),
         about = stage.url("/om"),
+        control = stage.control_url(),
         pick = PICK,
         api = stage.url("/api/arenden"),
         accounts = stage.accounts.op().issuer(),

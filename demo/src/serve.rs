@@ -6,12 +6,14 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use grindvakt::crypto::digest::sha256;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use http::{Request, Response, StatusCode};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue, LOCATION, ORIGIN, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// What a site answers.
 pub type Answer = Response<Full<Bytes>>;
@@ -57,22 +59,53 @@ where
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let handler = handler.clone();
-        tokio::spawn(async move {
-            let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-                let handler = handler.clone();
-                async move {
-                    let (head, body) = request.into_parts();
-                    let answer = match Limited::new(body, BODY_BYTES).collect().await {
-                        Ok(body) => handler(Request::from_parts(head, body.to_bytes())).await,
-                        Err(_) => Some(text(StatusCode::PAYLOAD_TOO_LARGE, "too large")),
-                    };
-                    answer.ok_or(NoAnswer)
-                }
-            });
-            // A browser that goes away in mid-answer is no news.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
+        tokio::spawn(connection(stream, move |request| handler(request)));
     }
+}
+
+/// Serves one connection to its end.
+pub(crate) async fn connection<F>(stream: TcpStream, handler: impl Fn(Request<Bytes>) -> F + Send + Sync + 'static)
+where
+    F: Future<Output = Option<Answer>> + Send + 'static,
+{
+    let handler = Arc::new(handler);
+    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+        let handler = handler.clone();
+        async move {
+            let (head, body) = request.into_parts();
+            let answer = match Limited::new(body, BODY_BYTES).collect().await {
+                Ok(body) => handler(Request::from_parts(head, body.to_bytes())).await,
+                Err(_) => Some(text(StatusCode::PAYLOAD_TOO_LARGE, "too large")),
+            };
+            answer.ok_or(NoAnswer)
+        }
+    });
+    // A browser that goes away in mid-answer is no news.
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// The host that a request names, without its port.
+pub(crate) fn host(headers: &HeaderMap) -> &str {
+    let text = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    text.rsplit_once(':').map_or(text, |(host, _)| host)
+}
+
+/// Whether a browser sends this for a page that is not the site's own. Anyone's page can make a browser post to localhost.
+pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
+    let said = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?").to_ascii_lowercase());
+    let site = said("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
+    let own = said(HOST.as_str()).map(|host| format!("http://{host}"));
+    let origin = said(ORIGIN.as_str());
+    site || origin.is_some() && origin != own
+}
+
+/// Where a browser goes next, by GET.
+pub(crate) fn see_other(to: &str) -> Answer {
+    let mut answer = text(StatusCode::SEE_OTHER, "");
+    if let Ok(value) = HeaderValue::from_str(to) {
+        answer.headers_mut().insert(LOCATION, value);
+    }
+    answer
 }
 
 fn answer(status: StatusCode, kind: &'static str, body: String) -> Answer {

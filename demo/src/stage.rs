@@ -10,10 +10,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::browser::Browser;
+use crate::control::{Control, Provider, Publisher, Site};
 use crate::demo_idp::DemoIdp;
+use crate::fault::Switch;
 use crate::idp::IdpSite;
 use crate::key::DemoKey;
-use crate::metadata::Feed;
 use crate::op::{ClientAuth, ClientKeys, DemoOp, Dialect, OpClient, OpSite};
 use crate::serve::{bind_or_any, serve};
 use crate::service;
@@ -23,14 +24,14 @@ use crate::sidecar::known_service;
 pub const CONFIG: &str = include_str!("../grindvakt.toml");
 
 /// The first port of the demo when nobody asks for another: the e-service as visitors see it. Then come BankID, Freja, the
-/// e-service behind the sidecar, Freja by OpenID Connect, and the municipality's own accounts.
+/// e-service behind the sidecar, Freja by OpenID Connect, the municipality's own accounts, BankID by another provider, and
+/// the control room.
 pub const FIRST_PORT: u16 = 8080;
 
 /// A program that uses the e-service's API, its secret, and what it may do.
 pub const PROGRAM: (&str, &str, &str) = ("arendesystem", "demo", "arenden.read");
 
 const ADMIN_PORT: u16 = 9464;
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The demo without its sidecar, running. Dropping it ends the sites and removes the files.
 pub struct Stage {
@@ -41,12 +42,16 @@ pub struct Stage {
     pub admin_port: u16,
     /// Ports that were taken: (wanted, got instead).
     pub moved: Vec<(u16, u16)>,
-    /// The sites of BankID and Freja.
-    pub idps: [IdpSite; 2],
+    /// The control room's port.
+    pub control_port: u16,
+    /// The sites of BankID, Freja, and the second provider of BankID.
+    pub idps: [IdpSite; 3],
     /// The site of Freja by OpenID Connect.
     pub freja: OpSite,
     /// The site of the municipality's own accounts.
     pub accounts: OpSite,
+    /// What breaks them.
+    pub control: Arc<Control>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -84,6 +89,8 @@ impl Stage {
         let upstream = bind_or_any(wanted(3)).await?;
         let freja_oidc = bind_or_any(wanted(4)).await?;
         let konto = bind_or_any(wanted(5)).await?;
+        let second = bind_or_any(wanted(6)).await?;
+        let room = bind_or_any(wanted(7)).await?;
         let port = free(wanted(0)).await?;
         let admin_port = free(if first_port == 0 { 0 } else { ADMIN_PORT }).await?;
         let got = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
@@ -96,6 +103,8 @@ impl Stage {
             (FIRST_PORT + 3, wanted(3), got(&upstream)?),
             (FIRST_PORT + 4, wanted(4), got(&freja_oidc)?),
             (FIRST_PORT + 5, wanted(5), got(&konto)?),
+            (FIRST_PORT + 6, wanted(6), got(&second)?),
+            (FIRST_PORT + 7, wanted(7), got(&room)?),
             (ADMIN_PORT, ADMIN_PORT, admin_port),
         ];
         let moved = ports.iter().filter(|(_, w, g)| first_port != 0 && w != g).map(|(_, w, g)| (*w, *g)).collect();
@@ -111,6 +120,8 @@ impl Stage {
             // A provider in front of BankID that nobody has reviewed says "uncertified" (Sweden Connect registry 3.1.1.2).
             idp("bankid", "BankID (demo)", FIRST_PORT + 1, &["uncertified-loa3"]),
             idp("freja", "Freja (demo)", FIRST_PORT + 2, &["loa2", "loa3"]),
+            // Another agreement for the same e-ID: it stands in when the first one does not work.
+            idp("bankid2", "BankID (demo)", FIRST_PORT + 6, &["uncertified-loa3"]),
         ];
 
         let op = |name: &str, likeness: &str, port: u16, dialect: Dialect| {
@@ -123,9 +134,7 @@ impl Stage {
 
         let folder = tempfile::Builder::new().prefix("grindvakt-demo-").tempdir()?;
         let operator = DemoKey::rsa("Demo metadata signer").marked();
-        let feed = idps.iter().fold(Feed::new().valid_for(clock.now(), 7 * DAY), Feed::idp);
         let write = |name: &str, text: String| write_private(&folder.path().join(name), &text);
-        write("metadata.xml", feed.build_signed(&operator))?;
         write("metadata-signer.crt", operator.certificate_pem())?;
         write("konto-jwks.json", accounts.jwks().to_string())?;
         let (client_key, secret) = (DemoKey::p256("Demo e-service, client").marked(), random_line()?);
@@ -138,8 +147,11 @@ impl Stage {
         write("digest.key", random_line()?)?;
         write("grindvakt.toml", here(CONFIG))?;
 
-        let [a, b] = idps;
-        let idps = [IdpSite::new(a, "BankID", clock.clone()), IdpSite::new(b, "Freja", clock.clone())];
+        let [a, b, c] = idps;
+        let site = |idp: DemoIdp, likeness: &str| IdpSite::new(idp, likeness, clock.clone());
+        let idps = [site(a, "BankID"), site(b, "Freja"), site(c, "BankID")];
+        let publisher = Publisher::new(folder.path().to_owned(), operator);
+        publisher.publish(idps.iter())?;
         let (freja, accounts) = (OpSite::new(freja, clock.clone()), OpSite::new(accounts, clock));
         let service = here(&format!("http://etjanst.localhost:{FIRST_PORT}/eid"));
         let client = |provider: &str, auth: ClientAuth| {
@@ -151,15 +163,31 @@ impl Stage {
         accounts.knows(client("konto", secret).userinfo_signed(false));
         let (id, secret, scope) = PROGRAM;
         accounts.knows(OpClient::program(id, secret, &[scope]));
+        let [bankid_site, freja_site, second_site] = idps.clone();
+        let saml = |id, label, site| Provider { id, label, site: Site::Saml(site), switch: Switch::default() };
+        let oidc = |id, label, site| Provider { id, label, site: Site::Oidc(site), switch: Switch::default() };
+        let providers = [
+            (saml("bankid-demo", "BankID (demo)", bankid_site), bankid),
+            (saml("bankid-second", "BankID (demo), den andra vägen · the other way", second_site), second),
+            (saml("freja-demo", "Freja (demo)", freja_site), freja_saml),
+            (oidc("freja-oidc", "Freja, OpenID Connect (demo)", freja.clone()), freja_oidc),
+            (oidc("konto", "Kommunens eget konto (demo)", accounts.clone()), konto),
+        ];
         let mut tasks = Vec::new();
-        for (site, listener) in idps.iter().cloned().zip([bankid, freja_saml]) {
-            tasks.push(tokio::spawn(serve(listener, move |request| site.handle(request))));
+        let mut controlled = Vec::new();
+        for (provider, listener) in providers {
+            let (site, switch, technical) = (provider.site.clone(), provider.switch.clone(), provider.site.technical());
+            controlled.push(provider);
+            tasks.push(tokio::spawn(async move {
+                // It has an address: its port was asked for above.
+                let _ = switch.serve(listener, technical, move |request| site.handle(request)).await;
+            }));
         }
-        for (site, listener) in [&freja, &accounts].into_iter().cloned().zip([freja_oidc, konto]) {
-            tasks.push(tokio::spawn(serve(listener, move |request| site.handle(request))));
-        }
+        let control = Control::new(controlled, publisher);
+        let (control_port, pressed) = (got(&room)?, Arc::clone(&control));
+        tasks.push(tokio::spawn(serve(room, move |request| pressed.handle(&request))));
         tasks.push(tokio::spawn(serve(upstream, |request| service::handle(&request))));
-        Ok(Self { folder, port, admin_port, moved, idps, freja, accounts, tasks })
+        Ok(Self { folder, port, admin_port, control_port, moved, idps, freja, accounts, control, tasks })
     }
 
     /// The configuration file.
@@ -170,6 +198,11 @@ impl Stage {
     /// The address to open, with `path`.
     pub fn url(&self, path: &str) -> String {
         format!("http://etjanst.localhost:{}{path}", self.port)
+    }
+
+    /// The control room's page.
+    pub fn control_url(&self) -> String {
+        format!("http://drift.localhost:{}/", self.control_port)
     }
 
     /// Waits until the sidecar answers, and gives its metadata to the providers, as its owner would; then until it has heard
@@ -221,7 +254,7 @@ mod tests {
             with_ports(text, &[(8080, 8081), (8081, 8083), (8083, 9)]),
             "http://a:8081 127.0.0.1:8083 b:9/x 8080"
         );
-        let same = [8080, 8081, 8082, 8083, 8084, 8085, 9464].map(|port| (port, port));
+        let same = [8080, 8081, 8082, 8083, 8084, 8085, 8086, 9464].map(|port| (port, port));
         assert_eq!(with_ports(CONFIG, &same), CONFIG);
     }
 
@@ -229,7 +262,7 @@ mod tests {
     async fn the_stage_is_set_with_files_and_sites() {
         let stage = Stage::set_up(0).await.unwrap();
         let config = std::fs::read_to_string(stage.config()).unwrap();
-        for port in [8080, 8081, 8082, 8083, 8084, 8085, 9464] {
+        for port in [8080, 8081, 8082, 8083, 8084, 8085, 8086, 9464] {
             assert!(!config.contains(&format!(":{port}\"")), "{port} is still in\n{config}");
         }
         let written: toml::Table = config.parse().unwrap();

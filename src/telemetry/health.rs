@@ -81,6 +81,10 @@ impl HealthMetrics {
         for to in ["closed", "open", "half_open"] {
             self.moves.with_label_values(&[provider.as_str(), to]);
         }
+        // A counter that appears with its first count has no rate: the first who are led elsewhere would not be seen.
+        for how in ["silent", "asked"] {
+            self.failovers.with_label_values(&[provider.as_str(), how]);
+        }
         self.faults.with_label_values(&[provider.as_str()]);
     }
 }

@@ -50,6 +50,7 @@ mod oidc_login;
 #[cfg(feature = "peers")]
 mod oidc_replicas;
 mod oidc_secrets;
+mod outage;
 mod overtaken;
 #[cfg(feature = "peers")]
 mod peer_image;

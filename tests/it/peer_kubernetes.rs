@@ -229,3 +229,24 @@ fn the_mounted_configuration_holds() {
         assert_eq!(config.service.upstream.to_string(), "http://127.0.0.1:8000", "{overlay}");
     }
 }
+
+/// One setting says where operators read the runbook: the link of every alert begins with it, and leads to its own section.
+#[test]
+fn every_alert_leads_to_the_runbook_of_the_setting() {
+    let setting = std::fs::read_to_string(root().join("deploy/kubernetes/components/monitoring/runbook.yaml")).unwrap();
+    let address = setting.lines().find_map(|line| line.trim().strip_prefix("address: ")).unwrap();
+    for overlay in OVERLAYS {
+        let objects = rendered(overlay);
+        let rules = named(&objects, "PrometheusRule", "grindvakt");
+        let groups = list(&rules["spec"]["groups"]).iter();
+        let alerts: Vec<&Value> =
+            groups.flat_map(|group| list(&group["rules"])).filter(|rule| rule["alert"].is_string()).collect();
+        assert!(alerts.len() > 30, "{overlay}: {}", alerts.len());
+        for alert in alerts {
+            let section = alert["alert"].as_str().unwrap().to_lowercase();
+            assert_eq!(alert["annotations"]["runbook_url"], format!("{address}#{section}"), "{overlay}");
+        }
+        let kept = objects.iter().any(|object| object["metadata"]["name"] == "grindvakt-runbook");
+        assert!(!kept, "{overlay}: the setting is Kustomize's alone");
+    }
+}

@@ -26,6 +26,7 @@ pub use settings::Routes;
 use settings::{Addresses, Settings};
 
 use crate::demo_idp::DemoIdp;
+use crate::fault::Switch;
 use crate::idp::IdpSite;
 use crate::key::DemoKey;
 use crate::metadata::Feed;
@@ -101,7 +102,7 @@ struct Site {
     eid: DevEid,
     host: String,
     idp: IdpSite,
-    health: tool::Health,
+    health: Switch,
 }
 
 impl Drop for Dev {
@@ -298,15 +299,15 @@ fn sites(settings: &Settings, port: u16, people: &[TestPerson]) -> Vec<Site> {
             .certified(&eid.certified.iter().map(String::as_str).collect::<Vec<_>>())
             .scopes(&scopes.into_iter().collect::<Vec<_>>());
         let idp = IdpSite::with_people(idp, &eid.label, Arc::clone(&clock), people);
-        Site { host: settings::host(&eid), eid, idp, health: tool::Health::default() }
+        Site { host: settings::host(&eid), eid, idp, health: Switch::default() }
     };
     settings.eids.iter().map(site).collect()
 }
 
 fn write_keys(folder: &Path, sites: &[Site]) -> io::Result<()> {
     let operator = DemoKey::rsa("Development metadata signer").marked();
-    let idps: Vec<&DemoIdp> = sites.iter().map(|site| site.idp.idp()).collect();
-    let feed = idps.into_iter().fold(Feed::new().valid_for(SystemClock.now(), 365 * DAY), Feed::idp);
+    let idps: Vec<DemoIdp> = sites.iter().map(|site| site.idp.idp()).collect();
+    let feed = idps.iter().fold(Feed::new().valid_for(SystemClock.now(), 365 * DAY), Feed::idp);
     let write = |name: &str, text: String| write_private(&folder.join(name), &text);
     write("metadata.xml", feed.build_signed(&operator))?;
     write("metadata-signer.crt", operator.certificate_pem())?;

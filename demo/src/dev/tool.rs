@@ -2,104 +2,35 @@
 //! that break a provider, and the call that logs a test in.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
 
 use askama::Template;
 use bytes::Bytes;
 use grindvakt::identity::Loa;
-use http::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION, ORIGIN, SET_COOKIE};
+use http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::login::{self, NoLogin, Wish};
 use super::rows::nearest;
 use super::{Shared, Site};
+use crate::fault::Fault;
 use crate::form;
 use crate::names::loa_short;
 use crate::outcome::Outcome;
-use crate::serve::{self, Answer, html, text};
-
-/// How long a provider that does not answer keeps a visitor waiting.
-const SILENCE: Duration = Duration::from_secs(60);
-
-/// How a provider does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    Up,
-    Error,
-    Down,
-    Silent,
-}
-
-impl State {
-    const ALL: [Self; 4] = [Self::Up, Self::Error, Self::Down, Self::Silent];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Error => "error",
-            Self::Down => "down",
-            Self::Silent => "silent",
-        }
-    }
-
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Up => "fungerar · works",
-            Self::Error => "svarar med fel 500 · answers with error 500",
-            Self::Down => "bryter förbindelsen · breaks connections off",
-            Self::Silent => "svarar inte · does not answer",
-        }
-    }
-
-    fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
-}
-
-/// The state of one provider, changed while it serves.
-#[derive(Default)]
-pub(super) struct Health(AtomicU8);
-
-impl Health {
-    fn get(&self) -> State {
-        State::ALL.get(usize::from(self.0.load(Ordering::Relaxed))).copied().unwrap_or(State::Up)
-    }
-
-    fn set(&self, state: State) {
-        let at = State::ALL.iter().position(|known| *known == state).unwrap_or_default();
-        self.0.store(u8::try_from(at).unwrap_or_default(), Ordering::Relaxed);
-    }
-}
+use crate::serve::{self, Answer, host, html, is_foreign, see_other, text};
 
 /// Answers one request.
 pub(super) async fn answer(shared: Arc<Shared>, request: Request<Bytes>) -> Option<Answer> {
     let host = host(request.headers()).to_ascii_lowercase();
     if let Some(site) = shared.sites.iter().find(|site| site.host == host) {
-        return match site.health.get() {
-            State::Up => Some(site.idp.handle(request)),
-            State::Error => {
-                Some(text(StatusCode::INTERNAL_SERVER_ERROR, "500: leverantören är trasig, the provider is broken\n"))
-            }
-            State::Down => None,
-            State::Silent => {
-                tokio::time::sleep(SILENCE).await;
-                None
-            }
-        };
+        let fault = site.health.get();
+        return fault.answer(request, Outcome::ProviderError.name(), |request| site.idp.handle(request)).await;
     }
     // Any other name is a page of a stranger that had its name lead to this machine (DNS rebinding).
     if !matches!(host.as_str(), "localhost" | "127.0.0.1") {
         return Some(text(StatusCode::MISDIRECTED_REQUEST, "no such host here\n"));
     }
     Some(own(&shared, &request).await)
-}
-
-/// The host of a request, without its port.
-fn host(headers: &HeaderMap) -> &str {
-    let text = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    text.rsplit_once(':').map_or(text, |(host, _)| host)
 }
 
 async fn own(shared: &Shared, request: &Request<Bytes>) -> Answer {
@@ -138,15 +69,6 @@ fn failed(no: &NoLogin) -> Answer {
         members.insert("refusal".to_owned(), refusal.clone());
     }
     serve::json(no.status, &told)
-}
-
-/// Whether a browser sends this for a page that is not the tool's own. Anyone's page can make a browser post to localhost.
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let said = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?").to_ascii_lowercase());
-    let site = said("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
-    let own = said(HOST.as_str()).map(|host| format!("http://{host}"));
-    let origin = said(ORIGIN.as_str());
-    site || origin.is_some() && origin != own
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -257,8 +179,8 @@ fn switch(shared: &Shared, request: &Request<Bytes>) -> Answer {
         let message = format!("\"eid\": there is no {eid:?}; there are {}{}", known.join(", "), meant(eid, &known));
         return failed(&bad(StatusCode::BAD_REQUEST, "unknown_eid", message));
     }
-    let Some(state) = State::parse(state) else {
-        let known = State::ALL.map(State::name);
+    let Some(state) = Fault::parse(state) else {
+        let known: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
         let message =
             format!("\"state\": there is no {state:?}; there are {}{}", known.join(", "), meant(state, &known));
         return failed(&bad(StatusCode::BAD_REQUEST, "unknown_state", message));
@@ -269,9 +191,7 @@ fn switch(shared: &Shared, request: &Request<Bytes>) -> Answer {
     if by_json {
         return serve::json(StatusCode::OK, &eids(shared));
     }
-    let mut back = text(StatusCode::SEE_OTHER, "");
-    back.headers_mut().insert(LOCATION, HeaderValue::from_static("/"));
-    back
+    see_other("/")
 }
 
 fn persons(shared: &Shared) -> Value {
@@ -348,9 +268,10 @@ fn page(shared: &Shared) -> String {
         id: &site.eid.id,
         label: &site.eid.label,
         loa: site.eid.certified.iter().map(|uri| loa_short(uri)).collect::<Vec<_>>().join(", "),
-        states: State::ALL
-            .map(|state| StateChoice { name: state.name(), label: state.label(), chosen: state == site.health.get() })
-            .into(),
+        states: Fault::ALL
+            .iter()
+            .map(|fault| StateChoice { name: fault.name(), label: fault.label(), chosen: *fault == site.health.get() })
+            .collect(),
     });
     let home = Home {
         service: &shared.base_url,

@@ -12,7 +12,7 @@ use http::{Method, Request as HttpRequest, StatusCode};
 
 use crate::demo_idp::DemoIdp;
 use crate::form;
-use crate::key::new_id;
+use crate::key::{DemoKey, new_id};
 use crate::logout::Said;
 use crate::metadata::Feed;
 use crate::names::loa_uri;
@@ -37,7 +37,7 @@ pub struct IdpSite {
 }
 
 struct Shared {
-    idp: DemoIdp,
+    idp: Mutex<DemoIdp>,
     /// What it is the likeness of: `BankID`, `Freja`.
     likeness: String,
     clock: Arc<dyn Clock>,
@@ -62,7 +62,7 @@ impl IdpSite {
     /// The same with other persons.
     pub fn with_people(idp: DemoIdp, likeness: &str, clock: Arc<dyn Clock>, people: Vec<TestPerson>) -> Self {
         let shared = Shared {
-            idp,
+            idp: Mutex::new(idp),
             likeness: likeness.to_owned(),
             clock,
             people,
@@ -78,9 +78,15 @@ impl IdpSite {
         *locked(&self.shared.service) = Some(service.into());
     }
 
-    /// The provider behind the site.
-    pub fn idp(&self) -> &DemoIdp {
-        &self.shared.idp
+    /// The provider behind the site, as it is now.
+    pub fn idp(&self) -> DemoIdp {
+        locked(&self.shared.idp).clone()
+    }
+
+    /// A key roll-over: from now on it signs with `key`, and its metadata lists `published`.
+    pub fn roll_over(&self, key: Arc<DemoKey>, published: Vec<Arc<DemoKey>>) {
+        let mut idp = locked(&self.shared.idp);
+        *idp = idp.clone().rolled_over(key, published);
     }
 
     /// Who can log in here.
@@ -103,7 +109,7 @@ impl IdpSite {
                 service.logout_by_post(field.unwrap_or_default())
             }),
             (&Method::POST, "/answer") => self.answer(&form::parse(&body())),
-            (&Method::GET, "/metadata") => xml(Feed::new().idp(&self.shared.idp).build()),
+            (&Method::GET, "/metadata") => xml(Feed::new().idp(&self.idp()).build()),
             (&Method::GET, "/") => html(StatusCode::OK, page::about(&self.shared.likeness)),
             _ => text(StatusCode::NOT_FOUND, "404\n"),
         }
@@ -114,7 +120,7 @@ impl IdpSite {
     }
 
     fn redirect(&self, query: &str) -> Answer {
-        let taken = self.service().and_then(|service| service.redirect(query, &self.shared.idp.sso_url()));
+        let taken = self.service().and_then(|service| service.redirect(query, &self.idp().sso_url()));
         match taken {
             Ok((request, relay_state)) => self.ask(request, relay_state),
             Err(bad) => self.refuse(&bad),
@@ -123,7 +129,7 @@ impl IdpSite {
 
     fn post(&self, fields: &[(String, String)]) -> Answer {
         let message = form::get(fields, "SAMLRequest").unwrap_or_default();
-        match self.service().and_then(|service| service.post(message, &self.shared.idp.sso_url())) {
+        match self.service().and_then(|service| service.post(message, &self.idp().sso_url())) {
             Ok(request) => self.ask(request, form::get(fields, "RelayState").map(str::to_owned)),
             Err(bad) => self.refuse(&bad),
         }
@@ -134,10 +140,9 @@ impl IdpSite {
     fn logout(&self, read: impl FnOnce(&KnownService) -> Result<Said, BadRequest>) -> Answer {
         let taken = self.service().and_then(|service| Ok((read(&service)?, service.slo.clone())));
         match taken {
-            Ok((said, Some(slo))) if said.kind == "LogoutRequest" && said.destination == self.shared.idp.slo_url() => {
-                let answer = self.shared.idp.logout_response(&slo, &said.id, true, self.shared.clock.now());
-                let key = self.shared.idp.key();
-                let back = format!("{slo}?{}", answer.query(said.relay_state.as_deref(), key));
+            Ok((said, Some(slo))) if said.kind == "LogoutRequest" && said.destination == self.idp().slo_url() => {
+                let answer = self.idp().logout_response(&slo, &said.id, true, self.shared.clock.now());
+                let back = format!("{slo}?{}", answer.query(said.relay_state.as_deref(), self.idp().key()));
                 let mut out = text(StatusCode::SEE_OTHER, "");
                 if let Ok(back) = http::HeaderValue::from_str(&back) {
                     out.headers_mut().insert(http::header::LOCATION, back);
@@ -156,7 +161,7 @@ impl IdpSite {
 
     fn ask(&self, request: Request, relay_state: Option<String>) -> Answer {
         let handle = new_id();
-        let page = page::ask(&self.shared.likeness, &self.shared.idp, &self.shared.people, &request, &handle);
+        let page = page::ask(&self.shared.likeness, &self.idp(), &self.shared.people, &request, &handle);
         let mut waiting = locked(&self.shared.waiting);
         while waiting.len() >= WAITING {
             waiting.pop_front();
@@ -184,8 +189,9 @@ impl IdpSite {
             loa => (loa_uri(loa), outcome),
         };
         let encryption = self.service().ok().and_then(|service| service.encryption.clone());
+        let idp = self.idp();
         let built = || {
-            let builder = self.shared.idp.response(&request).at(self.shared.clock.now());
+            let builder = idp.response(&request).at(self.shared.clock.now());
             let builder = builder.person(&person.person).loa(&loa).outcome(outcome).encrypted_to(encryption);
             let more = person.attributes.iter();
             let builder = more.fold(builder, |builder, (name, values)| {
@@ -211,7 +217,7 @@ impl IdpSite {
                 (own.clone(), Outcome::NoAuthnContext)
             }
             Some(own) => (own.clone(), outcome),
-            None => (page::best_level(&self.shared.idp, request).unwrap_or_default(), outcome),
+            None => (page::best_level(&self.idp(), request).unwrap_or_default(), outcome),
         }
     }
 }

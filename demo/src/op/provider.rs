@@ -172,6 +172,11 @@ impl DemoOp {
         self
     }
 
+    /// The key that it signs with.
+    pub const fn key(&self) -> &Arc<DemoKey> {
+        &self.key
+    }
+
     /// Its name.
     pub fn issuer(&self) -> &str {
         &self.issuer

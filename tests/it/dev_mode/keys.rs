@@ -45,7 +45,8 @@ async fn demo_keys_open_nothing_outside_of_development() {
         .idps
         .iter()
         .map(|site| {
-            let id = site.idp().entity_id();
+            let idp = site.idp();
+            let id = idp.entity_id();
             format!("metadata \"demo\", {id}: demo_key: {id} signs with a key that grindvakt-demo made: {SENTENCE}")
         })
         .collect();

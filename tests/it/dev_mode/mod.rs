@@ -271,7 +271,7 @@ async fn every_way_to_end_otherwise_is_there() {
     state("up").await;
     assert_eq!(bench.login(&wish).await.status, StatusCode::OK);
     let told = send(Method::POST, &bench.dev.tool_url("/eids"), &kind, r#"{"eid": "bankid", "state": "sick"}"#).await;
-    let message = "\"state\": there is no \"sick\"; there are up, error, down, silent";
+    let message = "\"state\": there is no \"sick\"; there are up, error, down, silent, slow, answers, wrong-keys, lost";
     assert_eq!(told.json(), json!({ "error": "unknown_state", "message": message }));
 }
 
