@@ -84,7 +84,7 @@ pub fn main() -> ExitCode {
     }
     if cli.list {
         for scenario in scenario::ALL {
-            println!("{:<14} {}", scenario.name(), scenario.about());
+            println!("{:<15} {}", scenario.name(), scenario.about());
         }
         return ExitCode::SUCCESS;
     }

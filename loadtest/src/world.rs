@@ -243,7 +243,10 @@ async fn first_answer(public: SocketAddr) -> Result<(), Failed> {
 }
 
 /// A document, whole.
-async fn text(address: SocketAddr, path: &str) -> Result<String, Failed> {
+///
+/// # Errors
+/// When nobody answers.
+pub async fn text(address: SocketAddr, path: &str) -> Result<String, Failed> {
     use http_body_util::BodyExt as _;
     let failed = |e: &dyn std::fmt::Display| Failed::to(format!("reading {path}"), e);
     let stream = tokio::net::TcpStream::connect(address).await.map_err(|e| failed(&e))?;

@@ -140,6 +140,18 @@ fn a_change_of_keys_turns_nobody_away() {
 }
 
 #[test]
+fn an_outage_leads_logins_to_the_alternate_and_back() {
+    let out = tempfile::tempdir().unwrap();
+    let run = load(out.path(), "provider-outage --rate 10");
+    assert!(run.status.success(), "{run:?}");
+    let report = report(out.path(), "provider-outage");
+    assert_eq!(report["failures"], serde_json::json!([]));
+    assert_eq!(figure(&report, "sessions_kept"), 40.0);
+    assert!((0.1..=5.0).contains(&figure(&report, "led_away")), "{report}");
+    assert!((14.0..=17.5).contains(&figure(&report, "closed_again_after")), "{report}");
+}
+
+#[test]
 fn what_cannot_be_done_is_said() {
     let out = tempfile::tempdir().unwrap();
     for (arguments, code, said) in

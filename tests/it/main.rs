@@ -53,6 +53,8 @@ mod oidc_secrets;
 mod outage;
 mod overtaken;
 #[cfg(feature = "peers")]
+mod peer_alerts;
+#[cfg(feature = "peers")]
 mod peer_image;
 #[cfg(feature = "peers")]
 mod peer_kubernetes;
@@ -82,6 +84,7 @@ mod rolling_restart;
 mod saml_vectors;
 #[cfg(feature = "peers")]
 mod sent_documents;
+mod shared_caches;
 mod single_logout;
 mod smuggling;
 mod step_up;

@@ -46,12 +46,13 @@ fn the_rules_are_sound_and_each_alert_fires_and_is_silent() {
     }
 }
 
-fn read(name: &str) -> String {
+/// A file of `dashboards/`.
+pub fn read(name: &str) -> String {
     std::fs::read_to_string(dashboards().join(name)).unwrap()
 }
 
 /// A Prometheus that scrapes often, with our rules.
-struct Prometheus {
+pub struct Prometheus {
     address: SocketAddr,
     _program: Program,
     _folder: tempfile::TempDir,
@@ -59,12 +60,16 @@ struct Prometheus {
 
 impl Prometheus {
     fn start(scraped: SocketAddr) -> Self {
+        Self::with_rules(scraped, &read("rules.yml"))
+    }
+
+    /// One with a changed copy of our rules.
+    pub fn with_rules(scraped: SocketAddr, rules: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let rules = dashboards().join("rules.yml");
+        std::fs::write(folder.path().join("rules.yml"), rules).unwrap();
         let config = format!(
-            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: [{}]\n\
-             scrape_configs:\n  - job_name: grindvakt\n    static_configs: [{{ targets: ['{scraped}'] }}]\n",
-            rules.display()
+            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: [rules.yml]\n\
+             scrape_configs:\n  - job_name: grindvakt\n    static_configs: [{{ targets: ['{scraped}'] }}]\n"
         );
         std::fs::write(folder.path().join("prometheus.yml"), config).unwrap();
         let mut said = String::new();
@@ -85,7 +90,8 @@ impl Prometheus {
         panic!("{said}");
     }
 
-    async fn ask(&self, path: &str) -> Value {
+    /// The data of an answer of its API.
+    pub async fn ask(&self, path: &str) -> Value {
         let reply = Client::new(self.address).get(path).await;
         let answer: Value = serde_json::from_str(&reply.body).unwrap_or_else(|e| panic!("{path}: {e}: {}", reply.body));
         assert_eq!(answer["status"], "success", "{path}: {answer}");

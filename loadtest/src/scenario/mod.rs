@@ -5,6 +5,7 @@ mod big_bodies;
 mod garbage;
 mod key_rollover;
 mod login_storm;
+mod provider_outage;
 mod replay_attack;
 mod rolling_restart;
 mod slow_clients;
@@ -44,6 +45,7 @@ pub const ALL: &[&dyn Scenario] = &[
     &bearer::Bearer,
     &key_rollover::KeyRollover,
     &rolling_restart::RollingRestart,
+    &provider_outage::ProviderOutage,
 ];
 
 /// By its name.
