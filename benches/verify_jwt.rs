@@ -239,13 +239,8 @@ fn seen_before(c: &mut Criterion) {
         let without = Reject::from(Reason::ProviderWithoutKeys);
         ProviderEntry::of_tokens(provider.clone(), Ok(std::sync::Arc::new(signer.keys())), Err(without))
     });
-    let presented = Presented {
-        token: Secret::new(signer.token("at+jwt", &access_claims())),
-        dpop: false,
-        proof: None,
-        method: "GET".to_owned(),
-        path: "/api/cases".to_owned(),
-    };
+    let token = signer.token("at+jwt", &access_claims());
+    let presented = Presented { token: &token, dpop: false, proof: None, method: "GET", path: "/api/cases" };
     let decide = || {
         let decision = std::pin::pin!(gate.authorize_token("/api/cases", &presented, false));
         // It waits for nobody.

@@ -13,7 +13,7 @@ use moka::sync::Cache;
 use super::headers::Told;
 use super::outcome::Leased;
 use super::{Cookies, Decision, Denial, Gate, Lease, Permit};
-use crate::base::{EidId, ProviderId, Secret, UnixTime};
+use crate::base::{EidId, ProviderId, UnixTime};
 use crate::config::JwtProvider;
 use crate::crypto::digest::sha256;
 use crate::crypto::trusted::AlgorithmSet;
@@ -40,18 +40,21 @@ const PROOF_AGE: Duration = Duration::from_secs(60);
 /// How long a nonce that we gave out is good, at least; and twice as long at the most.
 const NONCE_FOR_SECS: i64 = 300;
 
-/// What a program presents. Owned: it outlives an await.
-pub struct Presented {
+/// What a program presents.
+///
+/// No `Debug`: the token is a secret.
+#[derive(Clone, Copy)]
+pub struct Presented<'r> {
     /// The token as it came.
-    pub token: Secret<String>,
+    pub token: &'r str,
     /// Whether it came by the scheme `DPoP`.
     pub dpop: bool,
     /// The value of the header `DPoP`; more than one is none.
-    pub proof: Option<String>,
+    pub proof: Option<&'r str>,
     /// The request's method.
-    pub method: String,
+    pub method: &'r str,
     /// The request's path in normal form: the address that a proof must be made for, beside our own origin.
-    pub path: String,
+    pub path: &'r str,
 }
 
 /// What is remembered of a verified token. No `Debug`: it is personal data.
@@ -148,7 +151,7 @@ impl Gate {
     /// Decides on a request for `path` by the token that it presents.
     ///
     /// A cookie of a session beside a token is refused: which of the two counts would be a guess.
-    pub async fn authorize_token(&self, path: &str, presented: &Presented, cookie_too: bool) -> Decision {
+    pub async fn authorize_token(&self, path: &str, presented: &Presented<'_>, cookie_too: bool) -> Decision {
         let route = Arc::clone(self.config.routes.find(path));
         let permitted =
             if cookie_too { Err(Denial::BothCredentials) } else { self.permit_token(&route, presented).await };
@@ -178,10 +181,10 @@ impl Gate {
         asks.then(|| self.nonce(self.clock.now(), 0))
     }
 
-    async fn permit_token(&self, route: &Arc<Route>, presented: &Presented) -> Result<Permit, Denial> {
+    async fn permit_token(&self, route: &Arc<Route>, presented: &Presented<'_>) -> Result<Permit, Denial> {
         let mut snapshot = self.registry.owned();
         let now = self.clock.now();
-        let token = sha256(presented.token.expose().as_bytes());
+        let token = sha256(presented.token.as_bytes());
         let dpop = self.dpop_asked(route, presented.dpop);
         let refused = |reject| Denial::Token { reject, dpop, proof: false };
         let vouched = match self.remembered(route, &snapshot, token, now) {
@@ -235,10 +238,10 @@ impl Gate {
         route: &Route,
         snapshot: &Snapshot,
         token: [u8; 32],
-        presented: &Presented,
+        presented: &Presented<'_>,
         now: UnixTime,
     ) -> Result<Arc<Vouched>, (Reject, Option<ProviderId>)> {
-        let bytes = presented.token.expose().as_bytes();
+        let bytes = presented.token.as_bytes();
         let mut received = Received::parse(bytes).map_err(|reject| (reject, None))?;
         let hint = received.hint().map_err(|reject| (reject, None))?;
         // Who it says to be of decides whose rules it is held to, and only those that the route takes are asked.
@@ -302,7 +305,7 @@ impl Gate {
         &self,
         own: &JwtProvider,
         vouched: &Vouched,
-        presented: &Presented,
+        presented: &Presented<'_>,
         now: UnixTime,
     ) -> Result<(), Unproven> {
         let reject = |reason, detail: &str| Err(Unproven::Token(Reject::new(reason, detail)));
@@ -315,15 +318,15 @@ impl Gate {
             (Some(_), false) => return reject(Reason::DpopMissing, "the token is bound to a key; it came as a bearer"),
             (Some(_), true) => {}
         }
-        let Some(proof) = presented.proof.as_deref() else {
+        let Some(proof) = presented.proof else {
             return Err(Unproven::Proof(Reject::new(Reason::DpopMissing, "no proof of the key, or several")));
         };
         let nonces = own.dpop_nonce.then(|| [self.nonce(now, 0), self.nonce(now, -1)]);
         let uri = format!("{}{}", self.config.service.base_url.origin(), presented.path);
         let expect = DpopExpect {
-            method: &presented.method,
+            method: presented.method,
             uri: &uri,
-            access_token: presented.token.expose(),
+            access_token: presented.token,
             algorithms: AlgorithmSet::ALL,
             nonces: nonces.as_ref().map(<[String; 2]>::as_slice),
             max_age: PROOF_AGE,
@@ -407,8 +410,5 @@ fn own(entry: Option<&ProviderEntry>) -> Option<&JwtProvider> {
 /// # Errors
 /// The provider has no keys: nothing that it once vouched for holds then.
 fn key(token: [u8; 32], entry: &ProviderEntry, now: UnixTime) -> Result<TokenKey, Reject> {
-    let mut provider = Vec::with_capacity(96);
-    provider.extend_from_slice(entry.jwt(now)?.keys.digest());
-    provider.extend_from_slice(entry.config().id.as_str().as_bytes());
-    Ok(TokenKey { token, provider: sha256(&provider) })
+    Ok(TokenKey { token, provider: *entry.jwt(now)?.verdicts })
 }

@@ -1,5 +1,7 @@
 //! The identity headers: a closed set of names, and the values for one session on one route.
 
+use std::any::Any;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -109,9 +111,21 @@ impl IdentityHeader {
 /// It has no `Debug`: the values are personal data.
 pub struct IdentityHeaders {
     list: Vec<(IdentityHeader, Bytes)>,
+    /// What the room that sends them has made of them.
+    prepared: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 impl IdentityHeaders {
+    fn new(list: Vec<(IdentityHeader, Bytes)>) -> Self {
+        Self { list, prepared: OnceLock::new() }
+    }
+
+    /// What `make` made of them, once: the values are checked for their form by whoever sends them, and this room knows
+    /// no HTTP library. None where something of another type was made before.
+    pub fn prepared<T: Any + Send + Sync>(&self, make: impl FnOnce(&Self) -> T) -> Option<&T> {
+        self.prepared.get_or_init(|| Box::new(make(self))).downcast_ref()
+    }
+
     /// Each header once. A value is visible ASCII: fit for any HTTP version.
     pub fn iter(&self) -> impl Iterator<Item = (IdentityHeader, &Bytes)> {
         self.list.iter().map(|(name, value)| (*name, value))
@@ -224,7 +238,7 @@ pub(crate) fn build(
     }
     let token = signer.sign(who.subject(), claims, now, who.ends())?;
     list.push((IdentityHeader::Assertion, Bytes::from(token)));
-    Ok(IdentityHeaders { list })
+    Ok(IdentityHeaders::new(list))
 }
 
 /// How long the headers of a session on a route are kept: the token in them is signed once in that time.

@@ -163,16 +163,36 @@ impl IdentityNames {
 
     /// Adds the identity. Called last, so that nothing the client sent can take a header away again (T44).
     pub fn attach(&self, headers: &mut HeaderMap, identity: &IdentityHeaders) {
+        // Made once for a session on a route: a token has a thousand bytes to look at.
+        let made;
+        let Prepared(list) = match identity.prepared(|identity| self.prepare(identity)) {
+            Some(kept) => kept,
+            None => {
+                made = self.prepare(identity);
+                &made
+            }
+        };
+        for (name, value) in list {
+            headers.insert(name, value.clone());
+        }
+    }
+
+    fn prepare(&self, identity: &IdentityHeaders) -> Prepared {
+        let mut list = Vec::new();
         for (header, value) in identity.iter() {
             // Checked when the headers were built: visible ASCII.
             let Ok(value) = HeaderValue::from_maybe_shared(value.clone()) else { continue };
             for (_, name) in self.copies.iter().filter(|(of, _)| *of == header) {
-                headers.insert(name.clone(), value.clone());
+                list.push((name.clone(), value.clone()));
             }
-            headers.insert(HeaderName::from_static(header.name()), value);
+            list.push((HeaderName::from_static(header.name()), value));
         }
+        Prepared(list)
     }
 }
+
+/// The identity as headers of a request.
+struct Prepared(Vec<(HeaderName, HeaderValue)>);
 
 /// Whether a name in lower case, as `http` keeps them, has letters, digits and hyphens only: the one form that every
 /// server reads alike.
@@ -214,9 +234,9 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
 fn remove_connection_authentication(headers: &mut HeaderMap) {
     let of_connection = |value: &HeaderValue| {
         let parts = value.as_bytes().split(|b| *b == b',');
-        let scheme =
-            |part: &[u8]| part.trim_ascii().split(|b| b.is_ascii_whitespace()).next().map(<[u8]>::to_ascii_lowercase);
-        parts.filter_map(scheme).any(|scheme| matches!(scheme.as_slice(), b"ntlm" | b"negotiate"))
+        parts
+            .filter_map(|part| part.trim_ascii().split(u8::is_ascii_whitespace).next())
+            .any(|scheme| scheme.eq_ignore_ascii_case(b"ntlm") || scheme.eq_ignore_ascii_case(b"negotiate"))
     };
     for name in [AUTHORIZATION, WWW_AUTHENTICATE] {
         if headers.get_all(&name).iter().any(of_connection) {

@@ -7,6 +7,7 @@ use arc_swap::{ArcSwap, Guard};
 use super::failover::Identifier;
 use crate::base::{ProviderId, UnixTime};
 use crate::config::{Config, Encryption, Protocol, Provider, SamlProvider};
+use crate::crypto::digest::sha256;
 use crate::crypto::encryption::UnwrapKey;
 use crate::identity::IdentityRules;
 use crate::policy::Route;
@@ -28,6 +29,8 @@ pub struct ProviderEntry {
     /// The keys that sessions must be of, where a withdrawn one ends them. None where it does not, and while no keys are
     /// known: that they cannot be had is no withdrawal.
     vouching: Option<Vec<ProviderMark>>,
+    /// What its verdicts on tokens are remembered under: a digest of its keys and of its name. Zeros where there are none.
+    verdicts: [u8; 32],
 }
 
 /// What we know of a provider beside its configuration, or why nothing.
@@ -82,7 +85,11 @@ impl ProviderEntry {
         };
         let fingerprints = fingerprints.filter(|_| config.withdrawn_key_ends_sessions);
         let vouching = fingerprints.map(|keys| keys.iter().map(ProviderMark::signing_key).collect());
-        Self { maker: maker(&config), config, known, limit: None, vouching }
+        let verdicts = match &known {
+            Known::Tokens { keys: Ok(keys), .. } => sha256(&[keys.digest(), config.id.as_str().as_bytes()].concat()),
+            Known::Tokens { keys: Err(_), .. } | Known::Saml(_) => [0; 32],
+        };
+        Self { maker: maker(&config), config, known, limit: None, vouching, verdicts }
     }
 
     /// What the configuration says.
@@ -114,6 +121,10 @@ impl ProviderEntry {
             Some(keys) => session.marks().at_provider.iter().any(|mark| keys.contains(mark)),
         };
         self.maker == session.maker() && self.config.eid == *session.eid() && may_assert() && key_stands()
+    }
+
+    pub(super) const fn verdicts(&self) -> &[u8; 32] {
+        &self.verdicts
     }
 
     pub(super) const fn known(&self) -> &Known {

@@ -37,6 +37,9 @@ pub struct JwtEntry<'a> {
     pub own: &'a JwtProvider,
     /// Its keys.
     pub keys: &'a KeySet,
+    /// A digest of the keys and of the provider's name: what was verified by other keys, or for another provider, is not
+    /// found by it (T41).
+    pub verdicts: &'a [u8; 32],
 }
 
 impl ProviderEntry {
@@ -60,7 +63,10 @@ impl ProviderEntry {
     /// `provider_without_keys`, with the cause in the detail; also for one that speaks something else.
     pub fn jwt(&self, now: UnixTime) -> Result<JwtEntry<'_>, Reject> {
         match &self.config().protocol {
-            Protocol::Jwt(own) => Ok(JwtEntry { config: self.config(), own, keys: self.token_keys(now)?.0 }),
+            Protocol::Jwt(own) => {
+                let (keys, _) = self.token_keys(now)?;
+                Ok(JwtEntry { config: self.config(), own, keys, verdicts: self.verdicts() })
+            }
             Protocol::Saml(_) | Protocol::Oidc(_) => Err(self.without_keys(&"it is no provider of bearer tokens")),
         }
     }

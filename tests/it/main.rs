@@ -86,6 +86,7 @@ mod rolling_restart;
 mod saml_vectors;
 #[cfg(feature = "peers")]
 mod sent_documents;
+mod shared_caches;
 mod single_logout;
 mod smuggling;
 mod step_up;

@@ -213,6 +213,12 @@ impl Bench {
         self.report
     }
 
+    /// What `target` has spent in a phase until now: nanoseconds of CPU, and for how many requests.
+    pub fn spent(&self, name: &str, target: &str) -> (u64, u64) {
+        let found = self.measured.iter().find(|m| m.phase.name == name && m.phase.target == target);
+        found.map_or((0, 0), |m| (m.cpu_ns, m.lanes.iter().map(|(_, tally)| tally.done()).sum()))
+    }
+
     /// The phase as far as it is known now.
     pub fn phase(&self, name: &str, target: &str) -> Option<Phase> {
         let found = self.measured.iter().find(|m| m.phase.name == name && m.phase.target == target);

@@ -30,7 +30,7 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub body_mb: u64,
     /// Rounds in which the sidecar and what it is compared with take turns.
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 12)]
     pub rounds: usize,
     /// Coping, when looking for the saturation point, means a p99 within so many milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 25.0)]
