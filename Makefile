@@ -30,4 +30,4 @@ load: ## put the sidecar under load: SCENARIO=steady, ARGS="--help", see loadtes
 	target/release/grindvakt-load $(SCENARIO) $(ARGS)
 
 images: ## make the pictures of docs/images anew, with the browser that `make test` has installed
-	GRINDVAKT_PEERS_NPM=target/peers/npm/node_modules cargo test --features peers --test it -- --ignored browser_pages::pictures
+	GRINDVAKT_PEERS_NPM=target/peers/npm/node_modules cargo test --features peers --test it -- --ignored browser_pages::pictures browser_outage::pictures

@@ -11,6 +11,8 @@ mod browser_login;
 #[cfg(feature = "peers")]
 mod browser_oidc;
 #[cfg(feature = "peers")]
+mod browser_outage;
+#[cfg(feature = "peers")]
 mod browser_pages;
 #[cfg(feature = "peers")]
 mod browser_session;
