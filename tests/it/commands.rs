@@ -42,6 +42,13 @@ fn a_newcomer_gets_from_keys_to_a_checked_configuration() {
     let (code, text, _) = said(&grindvakt(&["check", "--config", "g.toml", "--explain", "/ansokan"], path));
     assert_eq!(code, Some(0));
     assert!(text.contains("uncertified-loa3") && text.contains("X-Eid-Personal-Number"), "{text}");
+    // No feed is here yet, so nobody could log in: told for each route, and a refusal only where it is asked for.
+    let (code, text, _) = said(&grindvakt(&["check", "--config", "g.toml", "--failover"], path));
+    assert_eq!(code, Some(0));
+    assert!(text.contains("route /ansokan\n  nobody can log in") && text.contains("metadata-signer.crt"), "{text}");
+    let (code, _, error) = said(&grindvakt(&["check", "--config", "g.toml", "--require-alternate"], path));
+    assert_eq!(code, Some(1));
+    assert!(error.contains("no alternate: /ansokan: nobody can log in"), "{error}");
     let (code, text, _) = said(&grindvakt(&["keys", "sp-metadata", "--config", "g.toml"], path));
     assert_eq!(code, Some(0));
     let document = roxmltree::Document::parse(&text).unwrap();
