@@ -37,7 +37,7 @@ fn a_newcomer_gets_from_keys_to_a_checked_configuration() {
     std::fs::copy(path.join("identity.pem"), path.join("freja-client.pem")).unwrap();
     std::fs::write(path.join("konto.secret"), "hemligt\n").unwrap();
     let (code, text, error) = said(&grindvakt(&["check", "--config", "g.toml"], path));
-    assert_eq!((code, text.as_str()), (Some(0), "ok: 5 providers, 3 routes, environment dev\n"), "{error}");
+    assert_eq!((code, text.as_str()), (Some(0), "ok: 6 providers, 3 routes, environment dev\n"), "{error}");
     assert!(error.contains("metadata-signer.crt"), "a feed that is not there is told of: {error}");
     let (code, text, _) = said(&grindvakt(&["check", "--config", "g.toml", "--explain", "/ansokan"], path));
     assert_eq!(code, Some(0));
