@@ -10,6 +10,7 @@ use crate::config::Override;
 use crate::http::admin::AdminState;
 use crate::http::upstream::Upstream as _;
 use crate::provider::source::{Origin, Status};
+use crate::provider::standby::Loss;
 
 /// A feed as `/status` shows it.
 fn feed_status(status: &Status) -> serde_json::Value {
@@ -44,6 +45,17 @@ fn word_status(word: &Override) -> serde_json::Value {
         "until": at(word.until),
         "who": word.who,
         "why": word.why,
+    })
+}
+
+/// What is left when one provider fails, as `/status` shows it.
+fn loss_status(loss: &Loss<'_>) -> serde_json::Value {
+    let others = loss.others.iter().map(|(other, part)| (other.config().id.to_string(), part.to_string().into()));
+    json!({
+        "provider": loss.provider.config().id.as_str(),
+        "stands_in": loss.stands_in().map(|other| other.config().id.as_str()),
+        "leaves_a_way": loss.leaves_a_way(),
+        "others": serde_json::Value::Object(others.collect()),
     })
 }
 
@@ -130,6 +142,11 @@ impl AdminState for Shared {
             // Every probe fails at once: nothing is known of any provider.
             "egress_unknown": board.egress_broken(),
             "providers": providers.collect::<Vec<_>>(),
+            // What is left of each route when one of its providers fails, as things are now.
+            "failover": current.gate.losses(&snapshot, now).iter().map(|(route, losses)| json!({
+                "route": route.name.as_str(),
+                "without": losses.iter().map(loss_status).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
             "metadata": feeds.iter().map(feed_status).collect::<Vec<_>>(),
         });
         format!("{status:#}\n")

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::failover;
 use crate::base::{Clock as _, SystemClock};
 use crate::crypto::digest::SystemRandom;
 use crate::provider::FeedFault;
@@ -24,9 +25,16 @@ pub struct Args {
     /// Ask the shared store, too, whether it would do: every command that serving needs is asked once.
     #[arg(long)]
     pub online: bool,
+    /// Show what is left of each route when one of its providers fails, and why each other one is not. Uses what is here
+    /// of the providers' keys: files, seeds, and the copies in [state] dir.
+    #[arg(long)]
+    pub failover: bool,
+    /// As --failover; exit status 1 where a route hangs on one provider.
+    #[arg(long)]
+    pub require_alternate: bool,
 }
 
-/// Runs the command. Exit status: 0 good, 1 a store that would not do, 64 a path that cannot be explained, 78
+/// Runs the command. Exit status: 0 good, 1 a store that would not do or a route without an alternate, 64 a path that cannot be explained, 78
 /// configuration.
 pub fn run(args: &Args) -> ExitCode {
     let config = match config::load_to_serve(&args.config) {
@@ -37,7 +45,8 @@ pub fn run(args: &Args) -> ExitCode {
         super::warn(format_args!("warning: {warning}"));
     }
     // Feeds are the providers': what is wrong with one today is told, and is no mistake of the configuration.
-    let (_, faults) = provider::load(&config, SystemClock.now());
+    let now = SystemClock.now();
+    let (snapshot, faults) = provider::load(&config, now);
     for fault in &faults {
         let weight = if fault.is_ours() { "" } else { "warning: " };
         super::warn(format_args!("{weight}{fault}"));
@@ -57,6 +66,15 @@ pub fn run(args: &Args) -> ExitCode {
             Ok(text) => super::print(&text),
             Err(e) => super::usage(e),
         };
+    }
+    if args.failover || args.require_alternate {
+        let told = failover::tell(&config, &snapshot, now);
+        let printed = super::print(&told.text);
+        if !args.require_alternate || told.hanging.is_empty() {
+            return printed;
+        }
+        told.hanging.iter().for_each(|route| super::warn(format_args!("no alternate: {route}")));
+        return ExitCode::from(super::REFUSED);
     }
     if args.print {
         return super::print(&config::print(&config));

@@ -15,6 +15,7 @@ use crate::config::Problem;
 pub mod check;
 pub mod control;
 pub mod doctor;
+mod failover;
 mod joining;
 pub mod keys;
 pub mod metadata;

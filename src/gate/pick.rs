@@ -1,15 +1,16 @@
 //! Which provider a login goes to: at once when the choice is clear, otherwise the person says. What decides is
 //! `provider::failover`; here it is told what the providers, the route and the browser look like.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::outcome::{Choice, Why};
 use super::{BeginLogin, Cookies, Denial, Gate};
 use crate::base::{EidId, ProviderId, UnixTime};
 use crate::config::Forced;
-use crate::identity::Field;
 use crate::policy::Route;
-use crate::provider::failover::{self, Identifier, Offer, Plan, Way, Wish};
+use crate::provider::failover::{self, Offer, Plan, Way, Wish};
+use crate::provider::standby::{self, Loss};
 use crate::provider::{ProviderEntry, Snapshot, Trouble};
 use crate::session::{LoginState, Session};
 use crate::telemetry::FailedOver;
@@ -55,7 +56,7 @@ impl Gate {
         past: &Past,
         now: UnixTime,
     ) -> Result<Pick<'a>, Denial> {
-        let able = able(snapshot, route, now);
+        let able = standby::able(snapshot, route, now);
         if able.is_empty() {
             let detail = format_args!("no configured provider can meet the route {}", route.name);
             return Err(Denial::Rejected(Reject::new(Reason::LoaNotCertified, detail)));
@@ -89,27 +90,19 @@ impl Gate {
 
     fn ways<'a>(&self, able: &[&'a ProviderEntry], route: &Route, past: &Past, now: UnixTime) -> Vec<Way<'a>> {
         let way = |provider: &&'a ProviderEntry| {
-            let config = provider.config();
+            let id = &provider.config().id;
             Way {
-                eid: &config.eid,
-                method: config.method,
-                identifier: identifier(provider, route),
-                levels: provider.may_assert(route),
-                trouble: self.trouble(provider, route, now),
-                unfinished: past.unfinished.contains(&config.id),
-                used_last: past.used_last.as_ref() == Some(&config.id),
+                unfinished: past.unfinished.contains(id),
+                used_last: past.used_last.as_ref() == Some(id),
+                ..standby::way(provider, route, now, self.health(provider, now))
             }
         };
         able.iter().map(way).collect()
     }
 
-    /// Why `provider` may not get a person of `route` through. Without keys no word of an operator's helps, and an
-    /// operator's word counts before what its health looks like.
-    fn trouble(&self, provider: &ProviderEntry, route: &Route, now: UnixTime) -> Option<Trouble> {
+    /// What is the matter with a provider that has keys: an operator's word counts before what its health looks like.
+    fn health(&self, provider: &ProviderEntry, now: UnixTime) -> Option<Trouble> {
         let id = &provider.config().id;
-        if !provider.can_begin(route, now) {
-            return Some(Trouble::WithoutKeys);
-        }
         match self.forced(id, now) {
             Some(Forced::Open) => Some(Trouble::Closed),
             Some(Forced::Closed) => None,
@@ -127,27 +120,25 @@ impl Gate {
         }
     }
 
+    /// What is left of each route when one of its providers fails, as things are now; routes in the order of their
+    /// configuration.
+    pub fn losses<'a>(&'a self, snapshot: &'a Snapshot, now: UnixTime) -> Vec<(&'a Route, Vec<Loss<'a>>)> {
+        let of = |route: &'a Arc<Route>| -> (&'a Route, Vec<Loss<'a>>) {
+            (route, standby::losses(snapshot, route, now, |provider| self.health(provider, now)))
+        };
+        self.config.routes.all().map(of).filter(|(_, losses)| !losses.is_empty()).collect()
+    }
+
     /// The e-IDs by which a person can log in for `route`, other than `failed`, for whoever comes back without a session.
     pub(super) fn alternates(&self, route: &Route, failed: &EidId, now: UnixTime) -> Vec<Choice> {
         let snapshot = self.registry.owned();
-        let able = able(&snapshot, route, now);
+        let able = standby::able(&snapshot, route, now);
         let ways = self.ways(&able, route, &Past::default(), now);
         let mut offers = failover::offers(&ways);
         offers.sort_by_key(|offer| offer.trouble);
         let choices = offers.into_iter().filter_map(|offer| choice(&able, offer));
         choices.filter(|choice| choice.usable && choice.eid != *failed).collect()
     }
-}
-
-/// A provider that could never meet the route is not on offer; one in trouble is, as such.
-fn able<'a>(snapshot: &'a Snapshot, route: &Route, now: UnixTime) -> Vec<&'a ProviderEntry> {
-    let on_offer = |provider: &&ProviderEntry| provider.usable(now).is_err() || provider.can_begin(route, now);
-    snapshot.for_route(route).into_iter().filter(on_offer).collect()
-}
-
-/// By what the e-service would know a person from this provider.
-fn identifier(provider: &ProviderEntry, route: &Route) -> Identifier {
-    if route.require.contains(&Field::PersonalNumber) { Identifier::Number } else { provider.identifier() }
 }
 
 fn choice(able: &[&ProviderEntry], offer: Offer) -> Option<Choice> {

@@ -20,6 +20,7 @@ pub mod refresher;
 pub mod registry;
 pub mod silence;
 pub mod source;
+pub mod standby;
 pub mod tokens;
 pub mod trouble;
 

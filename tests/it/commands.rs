@@ -37,11 +37,18 @@ fn a_newcomer_gets_from_keys_to_a_checked_configuration() {
     std::fs::copy(path.join("identity.pem"), path.join("freja-client.pem")).unwrap();
     std::fs::write(path.join("konto.secret"), "hemligt\n").unwrap();
     let (code, text, error) = said(&grindvakt(&["check", "--config", "g.toml"], path));
-    assert_eq!((code, text.as_str()), (Some(0), "ok: 5 providers, 3 routes, environment dev\n"), "{error}");
+    assert_eq!((code, text.as_str()), (Some(0), "ok: 6 providers, 3 routes, environment dev\n"), "{error}");
     assert!(error.contains("metadata-signer.crt"), "a feed that is not there is told of: {error}");
     let (code, text, _) = said(&grindvakt(&["check", "--config", "g.toml", "--explain", "/ansokan"], path));
     assert_eq!(code, Some(0));
     assert!(text.contains("uncertified-loa3") && text.contains("X-Eid-Personal-Number"), "{text}");
+    // No feed is here yet, so nobody could log in: told for each route, and a refusal only where it is asked for.
+    let (code, text, _) = said(&grindvakt(&["check", "--config", "g.toml", "--failover"], path));
+    assert_eq!(code, Some(0));
+    assert!(text.contains("route /ansokan\n  nobody can log in") && text.contains("metadata-signer.crt"), "{text}");
+    let (code, _, error) = said(&grindvakt(&["check", "--config", "g.toml", "--require-alternate"], path));
+    assert_eq!(code, Some(1));
+    assert!(error.contains("no alternate: /ansokan: nobody can log in"), "{error}");
     let (code, text, _) = said(&grindvakt(&["keys", "sp-metadata", "--config", "g.toml"], path));
     assert_eq!(code, Some(0));
     let document = roxmltree::Document::parse(&text).unwrap();

@@ -1,0 +1,117 @@
+//! What is left, as a table.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use super::*;
+use crate::base::{EidId, RouteName};
+use crate::identity::Loa;
+use crate::provider::fixture::{NOW, entries, in_trouble};
+
+fn route(levels: &[&str], eid: &[&str], by_number: bool) -> Route {
+    Route {
+        name: RouteName::new("/x"),
+        access: Access::Session,
+        loa: levels.iter().map(|name| Loa::parse(name).unwrap()).collect(),
+        require: if by_number { vec![Field::PersonalNumber] } else { Vec::new() },
+        eid: eid.iter().map(|name| EidId::new(name).unwrap()).collect(),
+        max_age: None,
+        background: false,
+        bearer: Vec::new(),
+        scopes: Vec::new(),
+        forward: Vec::new(),
+    }
+}
+
+/// `bankid-a: bankid-b takes over …`, a line for each provider that may fail and each other one.
+fn told(snapshot: &Snapshot, route: &Route, health: impl Fn(&ProviderEntry) -> Option<Trouble>) -> Vec<String> {
+    let losses = losses(snapshot, route, NOW, health);
+    let line = |loss: &Loss<'_>| {
+        let others = loss.others.iter().map(|(other, part)| format!("{} {part}", other.config().id));
+        format!("{}: {}", loss.provider.config().id, others.collect::<Vec<_>>().join(" | "))
+    };
+    losses.iter().map(line).collect()
+}
+
+#[test]
+fn what_is_left_is_what_a_login_would_do() {
+    let snapshot = Snapshot::new(entries());
+    let well = |_: &ProviderEntry| None;
+    let over = "takes over, and nobody is asked";
+    for (levels, eid, by_number, expect) in [
+        // Both BankIDs give the same on this route; Freja is another e-ID.
+        (
+            &["loa3"][..],
+            &[][..],
+            true,
+            [
+                format!("bankid-a: bankid-b {over} | freja is offered"),
+                format!("bankid-b: bankid-a {over} | freja is offered"),
+                "freja: bankid-a is offered | bankid-b waits: another provider of its e-ID comes first".to_owned(),
+            ]
+            .to_vec(),
+        ),
+        // Who the person is would change with the provider: nobody is led there without a word.
+        (
+            &["loa3"],
+            &["bankid"],
+            false,
+            vec![
+                "bankid-a: bankid-b is offered, with other identifiers | freja not: the route does not list its e-ID"
+                    .to_owned(),
+                format!("bankid-b: bankid-a {over} | freja not: the route does not list its e-ID"),
+            ],
+        ),
+        // One provider alone meets it.
+        (
+            &["loa4"],
+            &[],
+            true,
+            vec![
+                "bankid-a: bankid-b not: it may assert no level that the route takes | freja not: it may assert no \
+                 level that the route takes"
+                    .to_owned(),
+            ],
+        ),
+        // Another level may be proved: said.
+        (
+            &["loa3", "loa4"],
+            &["bankid"],
+            true,
+            vec![
+                "bankid-a: bankid-b is offered, with other levels | freja not: the route does not list its e-ID"
+                    .to_owned(),
+                format!("bankid-b: bankid-a {over} | freja not: the route does not list its e-ID"),
+            ],
+        ),
+    ] {
+        assert_eq!(told(&snapshot, &route(levels, eid, by_number), well), expect, "{levels:?} {eid:?} {by_number}");
+    }
+    let alone = losses(&snapshot, &route(&["loa4"], &[], true), NOW, well);
+    assert!(alone.iter().all(|loss| !loss.leaves_a_way() && loss.stands_in().is_none()));
+    let open = Route { access: Access::Anonymous, ..route(&[], &[], false) };
+    assert!(losses(&snapshot, &open, NOW, well).is_empty());
+}
+
+#[test]
+fn who_is_in_trouble_already_takes_over_less() {
+    let mut all = entries();
+    all[1] = in_trouble(&all[1]);
+    let snapshot = Snapshot::new(all);
+    let route = route(&["loa3"], &[], true);
+    let told_of = |health: Option<Trouble>| {
+        told(&snapshot, &route, move |p| health.filter(|_| p.config().eid.as_str() == "freja"))
+    };
+    let keys = "bankid-b not: no metadata of bankid-b: metadata_expired: a test";
+    assert_eq!(
+        told_of(None),
+        [format!("bankid-a: {keys} | freja is offered"), format!("freja: bankid-a is offered | {keys}"),],
+        "without keys it carries nobody, and cannot be lost"
+    );
+    assert_eq!(
+        told_of(Some(Trouble::Down)),
+        [
+            format!("bankid-a: {keys} | freja is offered; it is down itself"),
+            format!("freja: bankid-a is offered | {keys}"),
+        ]
+    );
+    assert_eq!(told_of(Some(Trouble::Closed)), [format!("bankid-a: {keys} | freja not: an operator has closed it")]);
+}
