@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(long)]
     pub online: bool,
     /// Show what is left of each route when one of its providers fails, and why each other one is not. Uses what is here
-    /// of the providers' keys: files, seeds, and the copies in [state] dir.
+    /// of the providers' keys: files, seeds, and the copies in the state folder.
     #[arg(long)]
     pub failover: bool,
     /// As --failover; exit status 1 where a route hangs on one provider.
