@@ -43,7 +43,7 @@ struct Row {
 
 /// The page for what `told` says. `live`: it reads itself again.
 pub fn status(told: &Value, live: bool) -> Response<Bytes> {
-    let service = text(&told["service"]);
+    let service = text(at(told, "/service"));
     let troubles = troubles(told);
     let heading = match troubles.len() {
         0 => "All is well".to_owned(),
@@ -51,10 +51,10 @@ pub fn status(told: &Value, live: bool) -> Response<Bytes> {
         many => format!("{many} things to look at"),
     };
     let facts = vec![
-        format!("{service} ({})", text(&told["environment"])),
-        format!("Grindvakt {}", text(&told["version"])),
-        format!("at {}", text(&told["at"])),
-        store(&told["store"]),
+        format!("{service} ({})", text(at(told, "/environment"))),
+        format!("Grindvakt {}", text(at(told, "/version"))),
+        format!("at {}", text(at(told, "/at"))),
+        store(at(told, "/store")),
     ];
     let tables = [providers(told), routes(told), feeds(told)];
     let title = format!("{heading} – {service}");
@@ -64,39 +64,39 @@ pub fn status(told: &Value, live: bool) -> Response<Bytes> {
 /// What somebody should do something about, or know of, the worst first.
 fn troubles(told: &Value) -> Vec<String> {
     let mut out = Vec::new();
-    if told["stopping"] == true {
+    if at(told, "/stopping") == true {
         out.push("This replica is stopping.".to_owned());
     }
-    if told["egress_unknown"] == true {
+    if at(told, "/egress_unknown") == true {
         out.push(
             "Every probe fails at once: our own way out is broken, and nothing is known of any provider.".to_owned(),
         );
     }
-    if let Some(fault) = told["store"]["fault"].as_str() {
-        let detail = text(&told["store"]["detail"]);
+    if let Some(fault) = at(told, "/store/fault").as_str() {
+        let detail = text(at(told, "/store/detail"));
         out.push(format!("The store cannot be used ({fault}: {detail}): nobody can log in, sessions go on."));
     }
-    if told["store"]["revocations_stale"] == true {
+    if at(told, "/store/revocations_stale") == true {
         out.push("Sessions may have been ended elsewhere that are not known here to be.".to_owned());
     }
-    for hanging in list(&told["failover"]) {
-        let route = text(&hanging["route"]);
-        if list(&hanging["without"]).is_empty() {
+    for hanging in list(at(told, "/failover")) {
+        let route = text(at(hanging, "/route"));
+        if list(at(hanging, "/without")).is_empty() {
             out.push(format!("Nobody can log in for {route}: no provider can meet it now."));
         }
     }
-    for provider in list(&told["providers"]) {
-        let (id, said) = (text(&provider["id"]), state(provider));
+    for provider in list(at(told, "/providers")) {
+        let (id, said) = (text(at(provider, "/id")), state(provider));
         if said != WELL {
             out.push(format!("{id}: {said}."));
         }
     }
-    for reason in list(&told["config_refused"]) {
+    for reason in list(at(told, "/config_refused")) {
         out.push(format!("A newer configuration was refused: {}.", text(reason)));
     }
-    for feed in list(&told["metadata"]) {
-        if let Some(code) = feed["trouble"]["code"].as_str() {
-            out.push(format!("Metadata {}: {code}, {}.", name_of_feed(feed), text(&feed["trouble"]["detail"])));
+    for feed in list(at(told, "/metadata")) {
+        if let Some(code) = at(feed, "/trouble/code").as_str() {
+            out.push(format!("Metadata {}: {code}, {}.", name_of_feed(feed), text(at(feed, "/trouble/detail"))));
         }
     }
     out
@@ -106,15 +106,15 @@ const WELL: &str = "well";
 
 /// How it is with a provider, in words.
 fn state(provider: &Value) -> String {
-    let word = &provider["override"];
-    if let Some(forced) = word["state"].as_str() {
-        return format!("held {forced} by {}", text(&word["who"]));
+    let word = at(provider, "/override");
+    if let Some(forced) = at(word, "/state").as_str() {
+        return format!("held {forced} by {}", text(at(word, "/who")));
     }
-    if provider["usable"] == false {
-        return format!("cannot be used: {}", text(&provider["detail"]));
+    if at(provider, "/usable") == false {
+        return format!("cannot be used: {}", text(at(provider, "/detail")));
     }
-    let health = &provider["health"];
-    match (health["trouble"].as_str(), health["breaker"].as_str()) {
+    let health = at(provider, "/health");
+    match (at(health, "/trouble").as_str(), at(health, "/breaker").as_str()) {
         (Some(trouble), _) => trouble.to_owned(),
         (None, Some("closed") | None) => WELL.to_owned(),
         (None, Some(breaker)) => breaker.to_owned(),
@@ -123,35 +123,36 @@ fn state(provider: &Value) -> String {
 
 fn providers(told: &Value) -> Table {
     let row = |provider: &Value| {
-        let (health, word, state) = (&provider["health"], &provider["override"], state(provider));
+        let (health, word, state) = (at(provider, "/health"), at(provider, "/override"), state(provider));
         let breaker = join(&[
-            &health["breaker"],
-            &prefixed("by ", &health["cause"]),
-            &prefixed("trial at ", &health["trial_at"]),
+            at(health, "/breaker"),
+            &prefixed("by ", at(health, "/cause")),
+            &prefixed("trial at ", at(health, "/trial_at")),
         ]);
-        let probe = join(&[&health["probe"], &health["probe_detail"], &prefixed("at ", &health["probe_at"])]);
-        let usual = match health["usual_answers_a_minute"].as_f64() {
-            Some(rate) => format!("{}, usually {rate} a minute", text(&health["last_answer"])),
-            None => text(&health["last_answer"]),
+        let probe =
+            join(&[at(health, "/probe"), at(health, "/probe_detail"), &prefixed("at ", at(health, "/probe_at"))]);
+        let usual = match at(health, "/usual_answers_a_minute").as_f64() {
+            Some(rate) => format!("{}, usually {rate} a minute", text(at(health, "/last_answer"))),
+            None => text(at(health, "/last_answer")),
         };
         let operator = join(&[
-            &word["state"],
-            &prefixed("from ", &word["from"]),
-            &prefixed("until ", &word["until"]),
-            &prefixed("by ", &word["who"]),
-            &word["why"],
+            at(word, "/state"),
+            &prefixed("from ", at(word, "/from")),
+            &prefixed("until ", at(word, "/until")),
+            &prefixed("by ", at(word, "/who")),
+            at(word, "/why"),
         ]);
         Row {
-            name: text(&provider["id"]),
+            name: text(at(provider, "/id")),
             trouble: state != WELL,
             cells: vec![
                 state,
-                join(&[&provider["eid"], &provider["protocol"]]),
+                join(&[at(provider, "/eid"), at(provider, "/protocol")]),
                 breaker,
                 probe,
                 usual,
-                list(&provider["loa"]).iter().map(text).collect::<Vec<_>>().join(" "),
-                text(&provider["valid_until"]),
+                list(at(provider, "/loa")).iter().map(text).collect::<Vec<_>>().join(" "),
+                text(at(provider, "/valid_until")),
                 operator,
             ],
         }
@@ -171,52 +172,52 @@ fn providers(told: &Value) -> Table {
             "Keys until",
             "Operator’s word",
         ],
-        rows: list(&told["providers"]).iter().map(row).collect(),
+        rows: list(at(told, "/providers")).iter().map(row).collect(),
     }
 }
 
 /// What is left of each route when one of its providers fails.
 fn routes(told: &Value) -> Table {
     let of_route = |route: &Value| {
-        let name = text(&route["route"]);
+        let name = text(at(route, "/route"));
         let row = move |loss: &Value| {
-            let left = match (loss["stands_in"].as_str(), loss["leaves_a_way"] == true) {
+            let left = match (at(loss, "/stands_in").as_str(), at(loss, "/leaves_a_way") == true) {
                 (Some(other), _) => format!("logins go on by {other}"),
                 (None, true) => "people are asked".to_owned(),
                 (None, false) => "nobody can log in".to_owned(),
             };
             let mut others = String::new();
-            for (other, part) in loss["others"].as_object().into_iter().flatten() {
+            for (other, part) in at(loss, "/others").as_object().into_iter().flatten() {
                 let _ = write!(others, "{}{other}: {}", if others.is_empty() { "" } else { "; " }, text(part));
             }
-            let trouble = loss["leaves_a_way"] != true;
-            Row { name: name.clone(), cells: vec![text(&loss["provider"]), left, others], trouble }
+            let trouble = at(loss, "/leaves_a_way") != true;
+            Row { name: name.clone(), cells: vec![text(at(loss, "/provider")), left, others], trouble }
         };
-        list(&route["without"]).iter().map(row).collect::<Vec<_>>()
+        list(at(route, "/without")).iter().map(row).collect::<Vec<_>>()
     };
     Table {
         id: "failover",
         title: "When one of them fails",
         none: "No route needs a session, or none can be met.",
         columns: &["Route", "Without", "What is left", "The others"],
-        rows: list(&told["failover"]).iter().flat_map(of_route).collect(),
+        rows: list(at(told, "/failover")).iter().flat_map(of_route).collect(),
     }
 }
 
 fn name_of_feed(feed: &Value) -> String {
-    join(&[&feed["id"], &feed["entity"]])
+    join(&[at(feed, "/id"), at(feed, "/entity")])
 }
 
 fn feeds(told: &Value) -> Table {
     let row = |feed: &Value| Row {
         name: name_of_feed(feed),
-        trouble: !feed["trouble"].is_null(),
+        trouble: !at(feed, "/trouble").is_null(),
         cells: vec![
-            join(&[&feed["state"], &prefixed("from ", &feed["origin"])]),
-            text(&feed["confirmed"]),
-            text(&feed["usable_until"]),
-            text(&feed["next_attempt"]),
-            join(&[&feed["trouble"]["code"], &feed["trouble"]["detail"], &prefixed("at ", &feed["trouble"]["at"])]),
+            join(&[at(feed, "/state"), &prefixed("from ", at(feed, "/origin"))]),
+            text(at(feed, "/confirmed")),
+            text(at(feed, "/usable_until")),
+            text(at(feed, "/next_attempt")),
+            join(&[at(feed, "/trouble/code"), at(feed, "/trouble/detail"), &prefixed("at ", at(feed, "/trouble/at"))]),
         ],
     };
     Table {
@@ -224,15 +225,20 @@ fn feeds(told: &Value) -> Table {
         title: "Metadata and keys",
         none: "Nothing is read from anywhere.",
         columns: &["Source", "State", "Confirmed", "Usable until", "Next attempt", "Trouble"],
-        rows: list(&told["metadata"]).iter().map(row).collect(),
+        rows: list(at(told, "/metadata")).iter().map(row).collect(),
     }
 }
 
 fn store(store: &Value) -> String {
-    match store["node"].as_str() {
-        Some(node) => format!("store {node}, {} ended sessions known", text(&store["revocations"])),
-        None => format!("store: {}", text(&store["kind"])),
+    match at(store, "/node").as_str() {
+        Some(node) => format!("store {node}, {} ended sessions known", text(at(store, "/revocations"))),
+        None => format!("store: {}", text(at(store, "/kind"))),
     }
+}
+
+/// What is there under `pointer` (RFC 6901); null where nothing is.
+fn at<'v>(value: &'v Value, pointer: &str) -> &'v Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
 }
 
 fn list(value: &Value) -> &[Value] {
@@ -259,7 +265,7 @@ fn join(values: &[&Value]) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use serde_json::json;
 
