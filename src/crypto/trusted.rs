@@ -13,6 +13,7 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 use super::digest::sha256;
 use crate::base::limits::RSA_MIN_BITS;
 
+mod ed25519;
 mod jwk;
 mod jws;
 
@@ -120,7 +121,7 @@ pub enum KeyError {
     /// An RSA key of fewer than 2048 or more than 8192 bits.
     #[error("an RSA key of {0} bits: 2048 to 8192 are taken")]
     RsaSize(usize),
-    /// A key that the library does not read.
+    /// A key that the library does not read, or one of Ed25519 that anybody can sign for.
     #[error("a malformed public key")]
     Malformed,
 }
@@ -199,6 +200,9 @@ impl PublicKey {
             },
             // Ed25519 (RFC 8410, 3): the bits are the key, and there are no parameters.
             "1.3.101.112" if bits.len() == 32 && spki.algorithm.parameters.is_none() => {
+                if ed25519::is_degenerate(bits) {
+                    return Err(KeyError::Malformed);
+                }
                 let parsed = lc::ParsedPublicKey::new(&lc::ED25519, bits).map_err(|_| KeyError::Malformed)?;
                 (Kind::Ed25519(parsed), "Ed25519")
             }

@@ -169,8 +169,13 @@ impl Gate {
     /// Refuses an `Authorization` that is malformed, on a route that takes tokens.
     pub fn malformed_token(&self, path: &str) -> Denial {
         let route = self.config.routes.find(path);
-        let reject = Reject::new(Reason::TokenMalformed, "`Authorization` is doubled, or holds no token");
+        let reject = Reject::new(Reason::TokenMalformed, "what `Authorization` holds is no token");
         Denial::Token { reject, dpop: self.dpop_asked(route, false), proof: false }
+    }
+
+    /// Refuses an `Authorization` that does not say which token counts, on a route that takes tokens.
+    pub fn unclear_token() -> Denial {
+        Denial::Unclear(Reject::new(Reason::AuthorizationUnclear, "`Authorization` is doubled, or empty"))
     }
 
     /// The nonce to give to a program, where a provider of the route asks for nonces of ours.
@@ -342,7 +347,7 @@ impl Gate {
         let line = store.line().await.map_err(Unproven::Store)?;
         match store.consume(&keys, &line.instance, proof.acceptable_until, now).await {
             Ok(_) => Ok(()),
-            Err(ReplayError::Replayed | ReplayError::LoginConsumed) => {
+            Err(ReplayError::Replayed | ReplayError::LoginConsumed | ReplayError::InProgress) => {
                 Err(Unproven::Proof(Reject::new(Reason::Replayed, "this proof was used before")))
             }
             // It became another one under our hands: the next try is judged by that.

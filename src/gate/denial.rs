@@ -46,6 +46,8 @@ pub enum Denial {
         /// Whether the scheme is `DPoP`.
         dpop: bool,
     },
+    /// `Authorization` cannot be read as one token (RFC 6750, `invalid_request`).
+    Unclear(Reject),
     /// A session's cookie and a bearer token together: which of the two counts would be a guess.
     BothCredentials,
     /// The new login of a step-up was by another person than the session's.
@@ -69,7 +71,8 @@ impl Denial {
             Self::Rejected(reject)
             | Self::Replayed(reject)
             | Self::Token { reject, .. }
-            | Self::TokenLacks { reject, .. } => reject.code(),
+            | Self::TokenLacks { reject, .. }
+            | Self::Unclear(reject) => reject.code(),
             Self::BothCredentials => "both_credentials",
             Self::OtherPerson => "step_up_other_person",
             Self::ProvidersDown => "providers_down",
@@ -86,7 +89,8 @@ impl Denial {
             | Self::Rejected(reject)
             | Self::Replayed(reject)
             | Self::Token { reject, .. }
-            | Self::TokenLacks { reject, .. } => reject.detail(),
+            | Self::TokenLacks { reject, .. }
+            | Self::Unclear(reject) => reject.detail(),
             Self::NeedsLogin { .. }
             | Self::BothCredentials
             | Self::OtherPerson

@@ -411,6 +411,8 @@ pub(super) fn not_first(error: ReplayError) -> Denial {
     match error {
         ReplayError::Replayed => Denial::Replayed(Reason::Replayed.into()),
         ReplayError::LoginConsumed => Denial::Replayed(Reason::LoginConsumed.into()),
+        // Nothing has ended it: the other answer may come to nothing.
+        ReplayError::InProgress => Denial::Rejected(Reason::LoginInProgress.into()),
         ReplayError::OtherInstance => Denial::Rejected(Reason::LoginOtherInstance.into()),
         ReplayError::Full | ReplayError::Unavailable => Denial::StoreDown(error),
     }
@@ -464,7 +466,8 @@ fn ends_login(denial: &Denial) -> bool {
                 | R::NumbersTogether
                 | R::ClaimConflict
         ),
-        Denial::Token { .. }
+        Denial::Unclear(_)
+        | Denial::Token { .. }
         | Denial::TokenLacks { .. }
         | Denial::BothCredentials
         | Denial::NeedsLogin { .. }

@@ -18,8 +18,10 @@ pub enum Brought<'r> {
     Nothing,
     /// A token of ours to judge.
     Token(Token<'r>),
-    /// Something that begins like a token and is none, or several at once.
+    /// Something that begins like a token and is none.
     Malformed,
+    /// None where one is said to be, or several at once.
+    Unclear,
 }
 
 /// A token as it came.
@@ -52,17 +54,23 @@ pub fn brought(headers: &HeaderMap) -> Brought<'_> {
     };
     let Some(dpop) = scheme(first) else {
         // Which of several counts would be a guess, and an e-service might guess otherwise.
-        return if all.any(|other| scheme(other).is_some()) { Brought::Malformed } else { Brought::Nothing };
+        return if all.any(|other| scheme(other).is_some()) { Brought::Unclear } else { Brought::Nothing };
     };
     if all.next().is_some() {
-        return Brought::Malformed;
+        return Brought::Unclear;
     }
     let text = std::str::from_utf8(first.as_bytes()).ok().and_then(|text| text.split_once(' '));
-    let Some((name, token)) = text else { return Brought::Malformed };
+    let Some((name, token)) = text else {
+        let bare = first.len() == if dpop { "DPoP".len() } else { "Bearer".len() };
+        return if bare { Brought::Unclear } else { Brought::Malformed };
+    };
     let token = token.trim_matches(' ');
     // A scheme that ends by something else than a space may be read with another token by the e-service.
     let whole = name.eq_ignore_ascii_case(if dpop { "DPoP" } else { "Bearer" });
-    if !whole || token.is_empty() || !is_token68(token.as_bytes()) {
+    if whole && token.is_empty() {
+        return Brought::Unclear;
+    }
+    if !whole || !is_token68(token.as_bytes()) {
         return Brought::Malformed;
     }
     Brought::Token(Token { text: token, dpop })
@@ -90,13 +98,13 @@ pub fn challenge<B>(answer: &mut Response<B>, denial: &Denial, nonce: Option<&st
     let text = match denial {
         // Nothing was brought: no more is said than how it is done (RFC 6750, 3.1).
         Denial::NeedsLogin { .. } => "Bearer".to_owned(),
-        Denial::BothCredentials => "Bearer error=\"invalid_request\"".to_owned(),
+        Denial::BothCredentials | Denial::Unclear(_) => "Bearer error=\"invalid_request\"".to_owned(),
         Denial::Token { reject, dpop, proof } => {
             let scheme = scheme_of(*dpop);
             let error = match reject.reason() {
                 Reason::DpopNonce => "use_dpop_nonce",
                 _ if *proof => "invalid_dpop_proof",
-                // Also of one that cannot be read (RFC 6750, 3.1); `invalid_request` would be an answer of 400.
+                // Also of one that cannot be read (RFC 6750, 3.1).
                 _ => "invalid_token",
             };
             format!("{scheme} error=\"{error}\"")
@@ -137,14 +145,15 @@ mod tests {
             (&["Bearer,abc def"], "malformed"),
             (&["Bearer \tabc"], "malformed"),
             (&["Bearer ab\u{e9}c"], "malformed"),
-            (&["Bearer"], "malformed"),
-            (&["Bearer "], "malformed"),
+            (&["Bearer"], "unclear"),
+            (&["dpop"], "unclear"),
+            (&["Bearer "], "unclear"),
             (&["Bearer abc def"], "malformed"),
             (&["Bearer abc,def"], "malformed"),
             (&["Bearer \"abc\""], "malformed"),
-            (&["Bearer abc", "Bearer abc"], "malformed"),
-            (&["Bearer abc", "Basic YTpi"], "malformed"),
-            (&["Basic YTpi", "Bearer abc"], "malformed"),
+            (&["Bearer abc", "Bearer abc"], "unclear"),
+            (&["Bearer abc", "Basic YTpi"], "unclear"),
+            (&["Basic YTpi", "Bearer abc"], "unclear"),
             (&["Basic YTpi", "Basic YTpi"], "nothing"),
         ] {
             let mut headers = HeaderMap::new();
@@ -154,6 +163,7 @@ mod tests {
             let got = match brought(&headers) {
                 Brought::Nothing => "nothing".to_owned(),
                 Brought::Malformed => "malformed".to_owned(),
+                Brought::Unclear => "unclear".to_owned(),
                 Brought::Token(Token { text, dpop }) => format!("{} {text}", if dpop { "dpop" } else { "bearer" }),
             };
             assert_eq!(got, expect, "{values:?}");

@@ -13,6 +13,7 @@ pub(super) const fn of_denial(denial: &Denial) -> Outcome {
         | Denial::Replayed(_)
         | Denial::Token { .. }
         | Denial::TokenLacks { .. }
+        | Denial::Unclear(_)
         | Denial::BothCredentials
         | Denial::OtherPerson => Outcome::Refused,
         Denial::ProvidersDown | Denial::StoreDown(_) | Denial::Overloaded | Denial::Internal(_) => Outcome::Unavailable,

@@ -70,6 +70,7 @@ fn judge(denial: &Denial) -> Verdict {
         // A program reads the challenge beside it.
         Denial::Token { .. } => verdict(StatusCode::UNAUTHORIZED, Problem::Token),
         Denial::TokenLacks { .. } => verdict(StatusCode::FORBIDDEN, Problem::TokenLacks),
+        Denial::Unclear(_) => verdict(StatusCode::BAD_REQUEST, Problem::Form),
         Denial::BothCredentials => verdict(StatusCode::BAD_REQUEST, Problem::BothCredentials),
         Denial::OtherPerson => verdict(StatusCode::FORBIDDEN, Problem::OtherPerson),
         Denial::ProvidersDown => later(Problem::NoProvider),
@@ -104,6 +105,7 @@ const fn rejected(reason: Reason) -> Verdict {
         Reason::StatusCancel => verdict(StatusCode::FORBIDDEN, Problem::Cancelled),
         Reason::StatusFraud | Reason::StatusPossibleFraud => verdict(StatusCode::FORBIDDEN, Problem::Stopped),
         Reason::Replayed | Reason::LoginConsumed => verdict(StatusCode::FORBIDDEN, Problem::Used),
+        Reason::LoginInProgress => verdict(StatusCode::CONFLICT, Problem::OnItsWay),
         Reason::RequiredAttributeMissing => verdict(StatusCode::FORBIDDEN, Problem::Attribute),
         Reason::LoginTooOld | Reason::LoginEnded => verdict(StatusCode::FORBIDDEN, Problem::Fresh),
         Reason::LoaNotAllowed

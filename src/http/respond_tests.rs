@@ -63,6 +63,7 @@ fn each_denial_has_its_status_for_a_person_and_a_program() {
         (rejected_for(Reason::MessageTooLarge), 413, 413),
         (rejected_for(Reason::ProviderWithoutKeys), 503, 503),
         (Denial::Replayed(Reject::from(Reason::Replayed)), 403, 403),
+        (rejected_for(Reason::LoginInProgress), 409, 409),
         (Denial::OtherPerson, 403, 403),
         (Denial::ProvidersDown, 503, 503),
         (Denial::StoreDown(ReplayError::Full), 503, 503),

@@ -188,6 +188,7 @@ impl<U: Upstream> Generation<U> {
             // For the e-service itself, where the route takes no tokens.
             _ if !self.gate.takes_tokens(path) => self.by_cookies(request.headers(), path).await,
             Brought::Malformed => Decision::Denied(self.gate.malformed_token(path)),
+            Brought::Unclear => Decision::Denied(Gate::unclear_token()),
             Brought::Token(token) => {
                 let presented = token.presented(request, path);
                 let cookie_too = {

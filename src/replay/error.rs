@@ -9,6 +9,9 @@ pub enum ReplayError {
     /// The login was finished before.
     #[error("this login was finished before")]
     LoginConsumed,
+    /// The login is being finished by another answer at this moment.
+    #[error("this login is being finished")]
+    InProgress,
     /// The memory is full of uses that still count. Nothing is forgotten early: the answer is no.
     #[error("the memory of used assertions is full")]
     Full,
@@ -26,6 +29,7 @@ impl ReplayError {
         match self {
             Self::Replayed => "replayed",
             Self::LoginConsumed => "login_consumed",
+            Self::InProgress => "login_in_progress",
             Self::Full => "replay_store_full",
             Self::Unavailable => "store_unavailable",
             Self::OtherInstance => "login_other_instance",

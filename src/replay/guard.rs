@@ -1,6 +1,7 @@
 //! The trait behind which uses are remembered, and the proof that it hands out.
 
 use std::future::Future;
+use std::time::Duration;
 
 use super::ReplayError;
 use crate::base::UnixTime;
@@ -42,7 +43,7 @@ impl FirstUse {
 }
 
 /// What is used once: a keyed digest, so that a store holds neither an issuer nor an ID that anyone could read.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReplayKey {
     digest: [u8; 16],
     refused: ReplayError,
@@ -59,10 +60,9 @@ impl ReplayKey {
         Self { digest: cut(key.tag(&[b"proof", id.as_bytes()])), refused: ReplayError::Replayed }
     }
 
-    /// A code that is on its way to the provider, by the handle of the login that it is for: remembered for seconds.
-    pub fn exchange(key: &HmacKey, handle: &str, code: &str) -> Self {
-        let digest = cut(key.tag(&[b"exchange", handle.as_bytes(), code.as_bytes()]));
-        Self { digest, refused: ReplayError::LoginConsumed }
+    /// A login whose code is on its way to the provider, by its handle: claimed for seconds.
+    pub fn exchange(key: &HmacKey, handle: &str) -> Self {
+        Self { digest: cut(key.tag(&[b"exchange", handle.as_bytes()])), refused: ReplayError::InProgress }
     }
 
     /// A begun login, by its handle.
@@ -79,6 +79,15 @@ impl ReplayKey {
     pub const fn refused(&self) -> ReplayError {
         self.refused
     }
+}
+
+/// Something that one caller at a time does: until it is let go, or for a while.
+#[derive(Debug)]
+#[must_use = "what is not let go keeps others waiting"]
+pub struct Claim {
+    pub(in crate::replay) keys: Vec<ReplayKey>,
+    /// Tells it from a later claim of the same: when it ends, by the clock of who made it.
+    pub(in crate::replay) until: UnixTime,
 }
 
 /// 128 bits of a keyed digest: two different uses meet with a chance of 2⁻⁸⁸ among a million.
@@ -103,4 +112,22 @@ pub trait ReplayGuard: Send + Sync {
         until: UnixTime,
         now: UnixTime,
     ) -> impl Future<Output = Result<FirstUse, ReplayError>> + Send;
+
+    /// Takes every one of `keys` for `life`, or none of them: not while another claim of one of them is in force, and not
+    /// when one of `unless` is used.
+    ///
+    /// It is no use, and opens nothing: it keeps two callers from doing the same at once.
+    ///
+    /// # Errors
+    /// By the first key that was used or claimed, [`ReplayError::Full`] or [`ReplayError::Unavailable`].
+    fn claim(
+        &self,
+        keys: &[ReplayKey],
+        unless: &[ReplayKey],
+        life: Duration,
+        now: UnixTime,
+    ) -> impl Future<Output = Result<Claim, ReplayError>> + Send;
+
+    /// Lets a claim go before its time. Where the store cannot be told, it ends by itself.
+    fn release(&self, claim: Claim) -> impl Future<Output = ()> + Send;
 }

@@ -15,7 +15,7 @@ pub mod shared;
 pub mod store;
 
 pub use error::ReplayError;
-pub use guard::{FirstUse, ReplayGuard, ReplayKey};
+pub use guard::{Claim, FirstUse, ReplayGuard, ReplayKey};
 pub use instance::{Instance, Line};
 pub use mark::{Ended, Mark, Marks, Order, ProviderMark, SessionId};
 pub use memory::MemoryGuard;

@@ -1,10 +1,11 @@
 //! What is remembered of logins and sessions, whoever remembers it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::shared::{Shared, StoreStatus};
 use super::{
-    FirstUse, Instance, Line, MemoryGuard, Order, ReplayError, ReplayGuard as _, ReplayKey, Revoked, SessionId,
+    Claim, FirstUse, Instance, Line, MemoryGuard, Order, ReplayError, ReplayGuard as _, ReplayKey, Revoked, SessionId,
 };
 use crate::base::UnixTime;
 use crate::crypto::digest::{NoRandomness, Random};
@@ -58,6 +59,33 @@ impl Store {
             Kind::Memory { line, .. } if line.instance != *instance => Err(ReplayError::OtherInstance),
             Kind::Memory { used, .. } => used.consume(keys, until, now).await,
             Kind::Shared(shared) => shared.consume(keys, instance, until, now).await,
+        }
+    }
+
+    /// Takes `keys` for `life`, unless one of `unless` is used, for what was begun under `instance`.
+    ///
+    /// # Errors
+    /// As [`super::ReplayGuard::claim`], and [`ReplayError::OtherInstance`] when another memory is in force.
+    pub async fn claim(
+        &self,
+        keys: &[ReplayKey],
+        unless: &[ReplayKey],
+        instance: &Instance,
+        life: Duration,
+        now: UnixTime,
+    ) -> Result<Claim, ReplayError> {
+        match &self.0 {
+            Kind::Memory { line, .. } if line.instance != *instance => Err(ReplayError::OtherInstance),
+            Kind::Memory { used, .. } => used.claim(keys, unless, life, now).await,
+            Kind::Shared(shared) => shared.claim(keys, unless, instance, life, now).await,
+        }
+    }
+
+    /// Lets a claim go before its time.
+    pub async fn release(&self, claim: Claim) {
+        match &self.0 {
+            Kind::Memory { used, .. } => used.release(claim).await,
+            Kind::Shared(shared) => shared.release(claim).await,
         }
     }
 

@@ -32,7 +32,8 @@ const SECONDS: [f64; 10] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0
 
 impl StoreMetrics {
     pub(super) fn new(families: &mut Families) -> Result<Self, prometheus::Error> {
-        const OP: Label = Label::new("op", "`consume`, `end`, `sync`, `keep`, `fetch`, `tell`, `hear`");
+        const OP: Label =
+            Label::new("op", "`consume`, `claim`, `release`, `end`, `sync`, `keep`, `fetch`, `tell`, `hear`");
         const OP_OR_CONNECT: Label = Label::new("op", "the same, and `connect`: the connection itself");
         const KIND: Label = Label::new("kind", "see [operations.md](operations.md)");
         const LINE: Label = Label::new("line", "`same`, `new`");

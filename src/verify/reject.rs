@@ -82,6 +82,8 @@ reasons! {
     JsonTooLarge = "json_too_large",
     /// No three or five parts of strict base64url.
     TokenMalformed = "token_malformed",
+    /// `Authorization` says that there is a token and brings none, or says so twice.
+    AuthorizationUnclear = "authorization_unclear",
     /// A header parameter of the wrong type, or one that must be there and is not.
     HeaderMalformed = "header_malformed",
     /// `crit`, or `b64` that is not true: an extension that we do not know.
@@ -326,6 +328,8 @@ reasons! {
     Replayed = "replayed",
     /// This login was finished before.
     LoginConsumed = "login_consumed",
+    /// This login is being finished by another answer at this moment: the browser has sent two.
+    LoginInProgress = "login_in_progress",
     /// The login was begun by another process, whose memory this one does not have.
     LoginOtherInstance = "login_other_instance",
     /// The memory of used assertions is full.

@@ -237,7 +237,11 @@ async fn a_cookie_and_a_token_together_are_refused() {
     let expect = vec!["Bearer error=\"invalid_request\"".to_owned()];
     assert_eq!(verdict(&reply), (400, "both_credentials".into(), expect));
     let twice = api.get("/api/cases", &[("authorization", &bearer), ("authorization", &bearer)]).await;
-    assert_eq!(verdict(&twice), (401, "token_malformed".into(), vec!["Bearer error=\"invalid_token\"".to_owned()]));
+    let unclear = (400, "authorization_unclear".into(), vec!["Bearer error=\"invalid_request\"".to_owned()]);
+    assert_eq!(verdict(&twice), unclear);
+    assert_eq!(verdict(&api.get("/api/cases", &[("authorization", "Bearer")]).await), unclear);
+    let broken = api.get("/api/cases", &[("authorization", "Bearer a b")]).await;
+    assert_eq!(verdict(&broken), (401, "token_malformed".into(), vec!["Bearer error=\"invalid_token\"".to_owned()]));
 }
 
 /// What was verified is remembered no longer than it holds: not past its end, not past its key.

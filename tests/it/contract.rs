@@ -29,6 +29,10 @@ impl Keys {
         ReplayKey::login(&self.0, handle)
     }
 
+    pub fn exchange(&self, handle: &str) -> ReplayKey {
+        ReplayKey::exchange(&self.0, handle)
+    }
+
     /// A person at a provider, and one of their sessions there.
     pub fn at_provider(&self, person: &str, session: &str) -> [ProviderMark; 2] {
         [ProviderMark::sub(&self.0, "op", person), ProviderMark::sid(&self.0, "op", session)]
@@ -48,6 +52,8 @@ pub async fn keeps_uses<G: ReplayGuard + 'static>(guard: Arc<G>) {
     both_keys_or_none(&*guard).await;
     remembers_until_the_last_instant(&*guard).await;
     issuers_are_kept_apart(&*guard).await;
+    claims_are_for_one_at_a_time(&*guard).await;
+    racing_claims_have_one_winner(Arc::clone(&guard)).await;
     racing_uses_have_one_winner(guard).await;
 }
 
@@ -90,6 +96,51 @@ async fn issuers_are_kept_apart<G: ReplayGuard>(guard: &G) {
     assert!(guard.consume(&[ReplayKey::assertion(&key, "one", "a")], UNTIL, NOW).await.is_ok());
     assert!(guard.consume(&[ReplayKey::assertion(&key, "two", "a")], UNTIL, NOW).await.is_ok());
     assert!(guard.consume(&[ReplayKey::login(&key, "a")], UNTIL, NOW).await.is_ok());
+}
+
+/// Made to last: whoever lets it go, or its time, ends it.
+const LIFE: Duration = Duration::from_secs(20);
+
+async fn claims_are_for_one_at_a_time<G: ReplayGuard>(guard: &G) {
+    let keys = Keys::new();
+    let (claimed, other, login) = (keys.exchange("h"), keys.exchange("i"), keys.login("h"));
+    let claim = async |of: &[ReplayKey]| guard.claim(of, &[login], LIFE, NOW).await;
+    let first = claim(&[claimed]).await.unwrap();
+    assert_eq!(claim(&[claimed]).await.err(), Some(ReplayError::InProgress));
+    assert_eq!(claim(&[other, claimed]).await.err(), Some(ReplayError::InProgress));
+    // The refusal left nothing behind, and a claim that was let go neither.
+    guard.release(claim(&[other]).await.unwrap()).await;
+    guard.release(first).await;
+    let again = guard.claim(&[claimed, other], &[login], LIFE * 2, NOW).await.unwrap();
+    assert_eq!(claim(&[other]).await.err(), Some(ReplayError::InProgress));
+    // Once the login is over nobody need claim it, and the one who had it may let go or not.
+    assert!(guard.consume(&[login], UNTIL, NOW).await.is_ok());
+    assert_eq!(claim(&[claimed]).await.err(), Some(ReplayError::LoginConsumed));
+    guard.release(again).await;
+    assert_eq!(claim(&[claimed]).await.err(), Some(ReplayError::LoginConsumed));
+    assert_eq!(guard.consume(&[login], UNTIL, NOW).await.err(), Some(ReplayError::LoginConsumed));
+}
+
+async fn racing_claims_have_one_winner<G: ReplayGuard + 'static>(guard: Arc<G>) {
+    let keys = Keys::new();
+    for round in 0..50 {
+        let (claimed, login) = (keys.exchange(&format!("r{round}")), keys.login(&format!("r{round}")));
+        let start = Arc::new(tokio::sync::Barrier::new(8));
+        let racers: Vec<_> = (0..8)
+            .map(|_| {
+                let (guard, start) = (Arc::clone(&guard), Arc::clone(&start));
+                tokio::spawn(async move {
+                    start.wait().await;
+                    guard.claim(&[claimed], &[login], LIFE, NOW).await.is_ok()
+                })
+            })
+            .collect();
+        let mut winners = 0;
+        for racer in racers {
+            winners += usize::from(racer.await.unwrap());
+        }
+        assert_eq!(winners, 1);
+    }
 }
 
 async fn racing_uses_have_one_winner<G: ReplayGuard + 'static>(guard: Arc<G>) {

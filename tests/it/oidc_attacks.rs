@@ -1,7 +1,6 @@
 //! Logins by OpenID Connect under attack: by a provider that says what it likes, by strangers at our own addresses, and by
 //! a visitor who has begun one login and makes the most of it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use grindvakt::base::{Clock as _, ManualClock, ProviderId, SystemClock};
@@ -152,11 +151,12 @@ async fn away(client: &mut Client) -> String {
     reply.header("location").to_owned()
 }
 
-/// With a code that was not brought before: one that comes again is refused before the provider is asked.
 async fn bring(client: &mut Client, location: &str) -> Reply {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let code = NEXT.fetch_add(1, Ordering::Relaxed);
-    client.get(&format!("{CALLBACK}?code=c{code}&state={}", sent(location, "state"))).await
+    bring_code(client, location, "c").await
+}
+
+async fn bring_code(client: &mut Client, location: &str, code: &str) -> Reply {
+    client.get(&format!("{CALLBACK}?code={code}&state={}", sent(location, "state"))).await
 }
 
 /// A login with more claims than the usual, or others.
@@ -289,7 +289,7 @@ async fn a_page_at_a_callback_tells_nobody_its_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_visitor_with_many_codes_takes_no_more_than_one_provider_s_places() {
+async fn one_visitor_with_many_logins_takes_no_more_than_one_provider_s_places() {
     const PLACES: usize = 64;
     let (op, other) = (Op::new().await, Op::new().await);
     let providers = op.provider("konto", "userinfo = false") + &other.provider("annat", "userinfo = false");
@@ -301,7 +301,8 @@ async fn one_visitor_with_many_codes_takes_no_more_than_one_provider_s_places() 
     op.change(|says| says.token = Act::Silent);
     let mut waiting = tokio::task::JoinSet::new();
     for _ in 0..PLACES {
-        let (mut client, location) = (client.clone(), location.clone());
+        let mut client = Client::new(world.public());
+        let location = away(&mut client).await;
         waiting.spawn(async move { bring(&mut client, &location).await });
     }
     eventually(8, "all wait", || async { op.exchanges() >= PLACES }).await;
@@ -324,6 +325,58 @@ async fn one_visitor_with_many_codes_takes_no_more_than_one_provider_s_places() 
         async move { bring(&mut client, &location).await.status == StatusCode::SEE_OTHER }
     })
     .await;
+    world.stop().await;
+}
+
+/// What was not finished because somebody had too much to do is finished by the very same answer, and what is being
+/// finished, or is finished, by none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_is_on_its_way_once_at_a_time() {
+    let op = Op::new().await;
+    let mut world = world(&op, "userinfo = false").await;
+    let mut client = Client::new(world.public());
+    let location = away(&mut client).await;
+    let logins = client.cookies.clone();
+
+    // What the provider could not do it is asked to do again.
+    for act in [Act::Answer(503, Vec::new(), b"later".to_vec()), Act::Broken(b"half".to_vec())] {
+        op.change(|says| says.token = act);
+        let reply = bring(&mut client, &location).await;
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{}", reply.body);
+        assert_eq!(client.cookies, logins, "the login is kept");
+    }
+
+    // While one answer is on its way, no other one of this login is sent, whatever its code.
+    op.change(|says| says.token = Act::Silent);
+    let before = op.exchanges();
+    let first = {
+        let (mut client, location) = (client.clone(), location.clone());
+        tokio::spawn(async move { bring(&mut client, &location).await })
+    };
+    eventually(8, "the first waits", || async { op.exchanges() > before }).await;
+    for code in ["c", "another"] {
+        let reply = bring_code(&mut client, &location, code).await;
+        assert_eq!(reply.status, StatusCode::CONFLICT, "{}", reply.body);
+        assert!(reply.body.contains("Vänta några sekunder"), "{}", reply.body);
+        assert_eq!(client.cookies, logins, "the login is kept");
+    }
+    assert_eq!(op.exchanges(), before + 1);
+    assert!((refused(&world, "konto", "login_in_progress").await - 2.0).abs() < 0.1);
+    // It gives up in its own time, and then the same answer is good.
+    assert_eq!(first.await.unwrap().status, StatusCode::SERVICE_UNAVAILABLE);
+    op.gives(&op.claims(&location));
+    let late = client.clone();
+    assert_eq!(bring(&mut client, &location).await.status, StatusCode::SEE_OTHER);
+    assert!(client.cookies.contains_key(SESSION));
+
+    // Once the login is over the provider hears of no code of it any more.
+    let asked = op.exchanges();
+    for code in ["c", "another"] {
+        let reply = bring_code(&mut late.clone(), &location, code).await;
+        assert_eq!(reply.status, StatusCode::FORBIDDEN, "{}", reply.body);
+    }
+    assert_eq!(op.exchanges(), asked);
+    assert!(signed_in(&client).await);
     world.stop().await;
 }
 
@@ -458,6 +511,7 @@ async fn whatever_a_provider_answers_nobody_comes_in_by_it() {
         let reply = bring(&mut person, &location).await;
         let (status, shown) = (reply.status, reply.header("location").to_owned());
         assert!(status.is_client_error() || status == StatusCode::SERVICE_UNAVAILABLE, "{what}: {status} {shown}");
+        assert_ne!(status, StatusCode::CONFLICT, "{what}: the provider was asked");
         assert!(!person.cookies.contains_key(SESSION) && shown.is_empty(), "{what}");
         assert!(!reply.body.contains("x-eid-loa"), "{what}: {}", reply.body);
     }

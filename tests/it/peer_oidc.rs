@@ -344,7 +344,8 @@ async fn what_ends_badly_there_is_told_by_its_code_here() {
     let done = tokio::join!(bring(&mut one, &back), bring(&mut two, &back));
     let mut statuses = [done.0.status.as_u16(), done.1.status.as_u16()];
     statuses.sort_unstable();
-    assert_eq!(statuses, [303, 403]);
+    // The other is told to wait, or, when it comes last, that it is done with.
+    assert!(matches!(statuses, [303, 403 | 409]), "{statuses:?}");
     assert_eq!([&one, &two].iter().filter(|client| client.cookies.contains_key(SESSION)).count(), 1);
 
     // The state of another login, and of none.

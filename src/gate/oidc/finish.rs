@@ -13,14 +13,15 @@ use super::exchange::UserInfoBody;
 use crate::base::limits::EXCHANGE_SECS;
 use crate::base::{ProviderId, UnixTime};
 use crate::identity::from_claims;
-use crate::provider::Snapshot;
+use crate::provider::{ProviderEntry, Snapshot};
 use crate::replay::ReplayKey;
 use crate::session::{Instance, LoginState, Sent};
 use crate::telemetry::{Judged, Stopwatch, VerifiedProtocol};
 use crate::verify::jose::{Asked, Discovery, IdToken, Nonce, Received, TokenResponse, UserInfo, plain_userinfo};
 use crate::verify::{Reason, Reject, Verified};
 
-/// How long a code may be on its way to the provider, with as much again for the clocks of replicas.
+/// How long an exchange may take: the token endpoint and UserInfo, each with all of its time. Whoever asked may have gone
+/// away in the middle of it, so that nobody lets the claim go.
 const ON_ITS_WAY: Duration = Duration::from_secs(2 * EXCHANGE_SECS);
 
 /// What an error of the provider means (RFC 6749, 4.1.2.1; OpenID Connect Core, 3.1.2.6; OSP 2.2 and 2.3). Nobody signs it:
@@ -108,15 +109,36 @@ impl Gate {
         let code = login.code.filter(|code| !code.is_empty());
         let code = code.ok_or_else(|| rejected(Reason::CallbackMalformed, "neither a code nor an error"))?;
 
-        let place = self.clients.place(&state.provider)?;
-        // Of one answer that comes twice at once the first goes on: a provider that is shown a code again takes back what it
-        // gave for it (RFC 6749, 4.1.2), so that otherwise neither would. Remembered while the first may still be on its
-        // way and no longer: whoever brings a made-up code a hundred times a second must not fill the memory of uses, and
-        // once the first is through, its login is consumed, or the provider knows the code.
+        // Of answers that come at once the first goes on: a provider that is shown a code again takes back what it gave for
+        // it (RFC 6749, 4.1.2), so that otherwise neither would. For the same reason none is sent once the login is over.
+        // One claim for a login, whatever the code: whoever makes codes up takes no more room than one at a time.
         let handle = begun.handle.to_string();
-        let exchange = self.once(|key| ReplayKey::exchange(key, &handle, code));
-        let until = now.plus(ON_ITS_WAY);
-        drop(self.lasting.store.consume(&exchange, &state.instance, until, now).await.map_err(not_first)?);
+        let claimed = self.once(|key| ReplayKey::exchange(key, &handle));
+        let over = self.once(|key| ReplayKey::login(key, &handle));
+        let claim = self.lasting.store.claim(&claimed, &over, &state.instance, ON_ITS_WAY, now).await;
+        let claim = claim.map_err(not_first)?;
+        let done = self.exchanged(snapshot, begun, provider, code, verifier, now).await;
+        if done.is_err() {
+            // The same answer can be brought again, and is told to be where we or the provider had too much to do.
+            self.lasting.store.release(claim).await;
+        }
+        done
+    }
+
+    /// From the code of a login that is claimed to its session.
+    async fn exchanged(
+        &self,
+        snapshot: &mut Arc<Snapshot>,
+        begun: &Begun,
+        provider: &ProviderEntry,
+        code: &str,
+        verifier: &str,
+        now: UnixTime,
+    ) -> Result<LoginDone, Denial> {
+        let state = &begun.state;
+        let entry = provider.oidc(now).map_err(Denial::Rejected)?;
+        let discovery = entry.discovery().map_err(Denial::Rejected)?;
+        let place = self.clients.place(&state.provider)?;
         let tokens = self.tokens_for(provider, entry, discovery, code, verifier, now).await?;
         if tokens.dpop {
             let detail = "an access token that is bound to a key, which was not asked for";
@@ -165,6 +187,7 @@ impl Gate {
         let now = self.clock.now();
         // The same that judged: keys may be newer than when the answer came, and the settings are this generation's.
         let last = Arc::clone(snapshot);
+        let gone = || rejected(Reason::IssuerUnknown, "the provider is no longer configured");
         let provider = last.by_id(&state.provider).ok_or_else(gone)?;
         let rules = provider.oidc(now).map_err(Denial::Rejected)?.claim_rules(&self.config);
         let who = from_claims(id_token, userinfo, &rules, &self.digest).map_err(Denial::Rejected)?;
@@ -265,7 +288,7 @@ impl Judge {
     }
 }
 
-fn entry<'s>(snapshot: &'s Snapshot, provider: &ProviderId) -> Result<&'s crate::provider::ProviderEntry, Reject> {
+fn entry<'s>(snapshot: &'s Snapshot, provider: &ProviderId) -> Result<&'s ProviderEntry, Reject> {
     let gone = || Reject::new(Reason::IssuerUnknown, "the provider is no longer configured");
     snapshot.by_id(provider).ok_or_else(gone)
 }

@@ -81,6 +81,8 @@ problems! {
     BothCredentials = "problem.both_credentials";
     /// The message or the login was used before.
     Used = "problem.used";
+    /// The login is being finished by another answer at this moment.
+    OnItsWay = "problem.on_its_way";
     /// The level is not enough for the route.
     Level = "problem.level";
     /// An attribute that the route requires did not come.

@@ -26,7 +26,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue};
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::{Ended, FirstUse, Instance, Line, Order, ReplayError, ReplayGuard, ReplayKey, Revoked, SessionId};
+use super::{Claim, Ended, FirstUse, Instance, Line, Order, ReplayError, ReplayGuard, ReplayKey, Revoked, SessionId};
 use crate::base::{Clock, UnixTime};
 use crate::crypto::digest::Random;
 use outbox::Outbox;
@@ -240,15 +240,57 @@ impl Shared {
         let command = self.names.consume(keys, instance, until, now);
         let answer = self.ask::<(i64, i64)>(StoreOp::Consume, &up, &command).await;
         let (place, at) = answer.map_err(|fault| refused(&fault))?;
+        self.granted(place, keys.iter(), &up)?;
+        Ok(FirstUse::new(UnixTime::from_millis(at)))
+    }
+
+    /// What the place says that a script names of `keys`: 0 is a yes, and -1 another line.
+    fn granted<'k>(
+        &self,
+        place: i64,
+        mut keys: impl Iterator<Item = &'k ReplayKey>,
+        up: &Up,
+    ) -> Result<(), ReplayError> {
         match usize::try_from(place) {
-            Ok(0) => Ok(FirstUse::new(UnixTime::from_millis(at))),
-            Ok(place) => Err(keys.get(place - 1).map_or(ReplayError::Unavailable, |key| key.refused())),
+            Ok(0) => Ok(()),
+            Ok(place) => Err(keys.nth(place - 1).map_or(ReplayError::Unavailable, |key| key.refused())),
             Err(_) => {
                 // Somebody has emptied it under our hands: a new line must begin before anything can.
                 let fault = StoreFault::new(FaultKind::OtherInstance, "the store has lost its line");
-                self.report(&up, &fault);
+                self.report(up, &fault);
                 Err(ReplayError::OtherInstance)
             }
+        }
+    }
+
+    /// Takes `keys` for a while, for what was begun under `instance`; see [`ReplayGuard::claim`].
+    ///
+    /// # Errors
+    /// As there, and [`ReplayError::OtherInstance`].
+    pub async fn claim(
+        &self,
+        keys: &[ReplayKey],
+        unless: &[ReplayKey],
+        instance: &Instance,
+        life: Duration,
+        now: UnixTime,
+    ) -> Result<Claim, ReplayError> {
+        let up = self.up_for(StoreOp::Claim).await?;
+        if up.line.instance != *instance {
+            return Err(ReplayError::OtherInstance);
+        }
+        let claim = Claim { keys: keys.to_vec(), until: now.plus(life) };
+        let command = self.names.claim(&claim, unless, instance, life, now);
+        let place = self.ask::<i64>(StoreOp::Claim, &up, &command).await.map_err(|fault| refused(&fault))?;
+        self.granted(place, unless.iter().chain(keys), &up)?;
+        Ok(claim)
+    }
+
+    /// Lets a claim go; see [`ReplayGuard::release`].
+    pub async fn release(&self, claim: Claim) {
+        // Whoever comes next waits for its end where this fails. The observer is told.
+        if let Ok(up) = self.up_now() {
+            let _ = self.ask::<i64>(StoreOp::Release, &up, &self.names.release(&claim)).await;
         }
     }
 
@@ -323,5 +365,19 @@ pub struct SharedGuard {
 impl ReplayGuard for SharedGuard {
     async fn consume(&self, keys: &[ReplayKey], until: UnixTime, now: UnixTime) -> Result<FirstUse, ReplayError> {
         self.shared.consume(keys, &self.instance, until, now).await
+    }
+
+    async fn claim(
+        &self,
+        keys: &[ReplayKey],
+        unless: &[ReplayKey],
+        life: Duration,
+        now: UnixTime,
+    ) -> Result<Claim, ReplayError> {
+        self.shared.claim(keys, unless, &self.instance, life, now).await
+    }
+
+    async fn release(&self, claim: Claim) {
+        self.shared.release(claim).await;
     }
 }

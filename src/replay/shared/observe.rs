@@ -9,6 +9,10 @@ use super::StoreFault;
 pub enum StoreOp {
     /// To mark a use.
     Consume,
+    /// To let one caller at a time do something.
+    Claim,
+    /// To let the next one.
+    Release,
     /// To file an order that sessions are over.
     End,
     /// What orders are new.
@@ -25,12 +29,24 @@ pub enum StoreOp {
 
 impl StoreOp {
     /// All of them, for the closed set of a label.
-    pub const ALL: [Self; 7] = [Self::Consume, Self::End, Self::Sync, Self::Keep, Self::Fetch, Self::Tell, Self::Hear];
+    pub const ALL: [Self; 9] = [
+        Self::Consume,
+        Self::Claim,
+        Self::Release,
+        Self::End,
+        Self::Sync,
+        Self::Keep,
+        Self::Fetch,
+        Self::Tell,
+        Self::Hear,
+    ];
 
     /// The label.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Consume => "consume",
+            Self::Claim => "claim",
+            Self::Release => "release",
             Self::End => "end",
             Self::Sync => "sync",
             Self::Keep => "keep",

@@ -4,12 +4,14 @@
 //! and one node is all that a sidecar needs to know. A login is one script of some ten microseconds: spreading a service
 //! over nodes would gain nothing.
 
+use std::time::Duration;
+
 use redis::Cmd;
 
 use super::notes::Topic;
 use super::settings::Settings;
 use crate::base::UnixTime;
-use crate::replay::{Ended, Instance, Mark, ReplayKey, SessionId};
+use crate::replay::{Claim, Ended, Instance, Mark, ReplayKey, SessionId};
 
 /// KEYS: line. ARGV: 16 random bytes. Returns `run id ‖ instance ‖ since`.
 ///
@@ -42,6 +44,32 @@ end
 for i = 2, #KEYS do redis.call('SET', KEYS[i], ARGV[3], 'PX', ARGV[4]) end
 local t = redis.call('TIME')
 return {0, t[1] * 1000 + math.floor(t[2] / 1000)}";
+
+/// KEYS: line, what must not be used, what is claimed. ARGV: instance, now, how many must not be used, the claim, its life.
+/// Returns n: 0 for a yes, -1 under another line, else the place of the first key that was used or is claimed.
+///
+/// A claim is in force as long as the store says, by its own clock and no longer: a made-up one must not stay.
+const CLAIM: &str = "\
+local line = redis.call('GET', KEYS[1])
+if not line or string.sub(line, 41, 56) ~= ARGV[1]
+  or string.sub(line, 1, 40) ~= string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') then return -1 end
+local looked = 1 + tonumber(ARGV[3])
+for i = 2, looked do
+  local till = redis.call('GET', KEYS[i])
+  if till and tonumber(till) >= tonumber(ARGV[2]) then return i - 1 end
+end
+for i = looked + 1, #KEYS do
+  if redis.call('GET', KEYS[i]) then return i - 1 end
+end
+for i = looked + 1, #KEYS do redis.call('SET', KEYS[i], ARGV[4], 'PX', ARGV[5]) end
+return 0";
+
+/// KEYS: what is claimed. ARGV: the claim. A later claim of the same is left alone.
+const RELEASE: &str = "\
+for i = 1, #KEYS do
+  if redis.call('GET', KEYS[i]) == ARGV[1] then redis.call('DEL', KEYS[i]) end
+end
+return 0";
 
 /// KEYS: the stream of orders, then what sessions that end had here. ARGV: channel, how long orders are kept, the orders.
 const END: &str = "\
@@ -117,6 +145,31 @@ impl Names {
         let life = (until.as_millis() - now.as_millis()).max(0) + CLOCKS_APART_MS;
         let mut command = script(CONSUME, &names);
         command.arg(&instance.bytes()[..]).arg(now.as_millis()).arg(until.as_millis()).arg(life);
+        command
+    }
+
+    pub(super) fn claim(
+        &self,
+        claim: &Claim,
+        unless: &[ReplayKey],
+        instance: &Instance,
+        life: Duration,
+        now: UnixTime,
+    ) -> Cmd {
+        let mut names = vec![self.line()];
+        names.extend(unless.iter().map(|key| self.key("u:", key.digest())));
+        names.extend(claim.keys.iter().map(|key| self.key("c:", key.digest())));
+        let life = i64::try_from(life.as_millis()).unwrap_or(i64::MAX).max(1);
+        let mut command = script(CLAIM, &names);
+        command.arg(&instance.bytes()[..]).arg(now.as_millis()).arg(unless.len());
+        command.arg(claim.until.as_millis()).arg(life);
+        command
+    }
+
+    pub(super) fn release(&self, claim: &Claim) -> Cmd {
+        let names: Vec<_> = claim.keys.iter().map(|key| self.key("c:", key.digest())).collect();
+        let mut command = script(RELEASE, &names);
+        command.arg(claim.until.as_millis());
         command
     }
 

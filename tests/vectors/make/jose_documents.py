@@ -9,6 +9,41 @@ from jose_common import DROP, IAT, JOSE, RS, as_jwk, b64u, encrypt, id_claims, k
 RSA, EC, ED = "jose-rsa-1", "jose-p256", "jose-ed25519"
 
 
+# The field and the curve of Ed25519, and the order of its group (RFC 8032, 5.1).
+P = 2**255 - 19
+CURVE = -121665 * pow(121666, -1, P) % P
+ORDER = 2**252 + 27742317777372353535851937790883648493
+
+
+def plus(a: tuple, b: tuple) -> tuple:
+    """Of two points of the curve (RFC 8032, 5.1.4)."""
+    (ax, ay), (bx, by) = a, b
+    cross = CURVE * ax * bx * ay * by % P
+    return (ax * by + ay * bx) * pow(1 + cross, -1, P) % P, (ay * by + ax * bx) * pow(1 - cross, -1, P) % P
+
+
+def times(n: int, point: tuple) -> tuple:
+    out = (0, 1)
+    for bit in bin(n)[2:]:
+        out = plus(out, out)
+        out = plus(out, point) if bit == "1" else out
+    return out
+
+
+def small_order() -> list[bytes]:
+    """Every encoding of a point whose order divides 8, the ones of a second form included (y + p in 255 bits, a sign of x = 0)."""
+    points = set()
+    for y in range(2, 40):
+        square = (y * y - 1) * pow(CURVE * y * y + 1, -1, P) % P
+        x = pow(square, (P + 3) // 8, P)
+        x = x if x * x % P == square else x * pow(2, (P - 1) // 4, P) % P
+        if x * x % P == square:
+            points.add(times(ORDER, (x, y)))
+    assert len(points) == 8 and all(times(8, point) == (0, 1) for point in points)
+    forms = {form for _, y in points for form in (y, y + P) if form < 2**255}
+    return [(form | sign << 255).to_bytes(32, "little") for form in sorted(forms) for sign in (0, 1)]
+
+
 def change(key: dict, **changed) -> dict:
     return {k: v for k, v in {**key, **changed}.items() if v is not DROP}
 
@@ -79,6 +114,9 @@ def jwks() -> list:
         one(f"ec-{name}", change(ec, **changed), "Malformed", f"EC: {name}.")
     for name, changed in {"short": {"x": b64u(un64u(ed["x"])[1:])}, "long": {"x": b64u(un64u(ed["x"]) + b"\0")}, "no-x": {"x": DROP}}.items():
         one(f"okp-{name}", change(ed, **changed), "Malformed", f"Ed25519: {name}.")
+    for number, x in enumerate(small_order()):
+        one(f"okp-small-order-{number}", change(ed, x=b64u(x)), "Malformed", "Ed25519: a point that anybody can sign for.")
+    one("okp-second-form", change(ed, x=b64u((P + 3).to_bytes(32, "little"))), "Malformed", "Ed25519: y is not below p (RFC 8032, 5.1.3).")
     for name, alg in {"none": "none", "hmac": "HS256", "other-type": "ES256", "encryption": "RSA-OAEP", "number": 1, "empty": ""}.items():
         one(f"alg-{name}", change(rsa, alg=alg), "Algorithm", f"`alg` {alg!r} on an RSA key.")
     one("alg-other-curve", change(ec, alg="ES256"), "Algorithm", "ES256 on P-384.")
@@ -165,7 +203,7 @@ def discovery() -> list:
     for flag in ("claims_parameter_supported", "authorization_response_iss_parameter_supported"):
         one(f"{flag}-text", "discovery_malformed", f"`{flag}` is a text.", **{flag: "true"})
         one(f"{flag}-number", "discovery_malformed", f"`{flag}` is a number.", **{flag: 1})
-    one("acr-values-text", "ok", "A text, in a member that is not read.", acr_values_supported="loa3")
+    one("unread-member-of-another-type", "ok", "A text, in a member that is not read.", acr_values_supported="loa3")
     one("pushed-required", "discovery_malformed", "Pushed requests are required, and there is no address for them.",
         require_pushed_authorization_requests=True, pushed_authorization_request_endpoint=DROP)
     for name, document, expect in [("no-json", "<html>", "json_malformed"), ("array", "[]", "json_malformed"), ("empty", "", "json_malformed"),
