@@ -146,10 +146,7 @@ async fn carry_out(asked: Asked, shared: &Arc<Shared>) -> Result<Value, String> 
     let overrides = shared.workshop.lasting.overrides();
     let telemetry = &shared.workshop.telemetry;
     match asked {
-        Asked::Status => {
-            let status = serde_json::from_str::<Value>(&shared.status()).map_err(|e| e.to_string())?;
-            Ok(json!({ "ok": true, "status": status }))
-        }
+        Asked::Status => Ok(json!({ "ok": true, "status": shared.status() })),
         Asked::Override { provider, state, from, until, who, why } => {
             let mut word = Override {
                 provider: known(&provider, shared)?,

@@ -100,7 +100,7 @@ impl AdminState for Shared {
         current.telemetry.metrics().text().unwrap_or_else(|e| format!("# {e}\n"))
     }
 
-    fn status(&self) -> String {
+    fn status(&self) -> serde_json::Value {
         let now = self.workshop.clock.now();
         let current = self.current.load_full();
         let config = &current.config;
@@ -131,7 +131,8 @@ impl AdminState for Shared {
             })
         });
         let feeds = current.gate.refresher().map(|refresher| refresher.feeds().status(now)).unwrap_or_default();
-        let status = json!({
+        json!({
+            "at": now.to_string(),
             "version": env!("CARGO_PKG_VERSION"),
             "environment": config.environment.name(),
             "service": config.service.id.as_str(),
@@ -148,8 +149,7 @@ impl AdminState for Shared {
                 "without": losses.iter().map(loss_status).collect::<Vec<_>>(),
             })).collect::<Vec<_>>(),
             "metadata": feeds.iter().map(feed_status).collect::<Vec<_>>(),
-        });
-        format!("{status:#}\n")
+        })
     }
 
     async fn upstream_reachable(&self) -> bool {

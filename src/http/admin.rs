@@ -6,8 +6,10 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use super::body::{AnswerBody, RequestBody};
-use super::respond;
+use super::own_paths::STYLE;
+use super::query::Query;
 use super::server::{Client, Handler};
+use super::{navigation, pages, respond};
 
 /// What can be asked of a running sidecar.
 pub trait AdminState: Send + Sync + 'static {
@@ -20,8 +22,8 @@ pub trait AdminState: Send + Sync + 'static {
     fn started(&self) -> bool;
     /// Every metric, in Prometheus' text form.
     fn metrics(&self) -> String;
-    /// Providers and versions, as JSON.
-    fn status(&self) -> String;
+    /// Providers and versions.
+    fn status(&self) -> serde_json::Value;
     /// Whether the e-service takes connections.
     fn upstream_reachable(&self) -> impl Future<Output = bool> + Send;
 }
@@ -32,7 +34,7 @@ pub struct Admin<S>(pub Arc<S>);
 impl<S: AdminState> Handler for Admin<S> {
     async fn handle(&self, request: Request<RequestBody>, _client: Client) -> Response<AnswerBody> {
         let answer = if matches!(*request.method(), Method::GET | Method::HEAD) {
-            self.answer(request.uri().path()).await
+            self.answer(&request).await
         } else {
             text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n")
         };
@@ -41,12 +43,12 @@ impl<S: AdminState> Handler for Admin<S> {
 }
 
 impl<S: AdminState> Admin<S> {
-    async fn answer(&self, path: &str) -> Response<Bytes> {
+    async fn answer(&self, request: &Request<RequestBody>) -> Response<Bytes> {
         let yes_or_no = |good: bool, otherwise: &'static str| match good {
             true => text(StatusCode::OK, "ok\n"),
             false => text(StatusCode::SERVICE_UNAVAILABLE, otherwise),
         };
-        match path {
+        match request.uri().path() {
             "/livez" | "/healthz" => text(StatusCode::OK, "ok\n"),
             "/startupz" => yes_or_no(self.0.started(), "starting\n"),
             "/readyz" => match self.0.ready() {
@@ -60,7 +62,16 @@ impl<S: AdminState> Admin<S> {
                 out.headers_mut().insert(http::header::CONTENT_TYPE, exposition);
                 out
             }
-            "/status" => respond::document("application/json", self.0.status()),
+            "/status" => {
+                let query = Query::new(request.uri().query());
+                // Programs get JSON, whatever they say that they take; a browser says that it takes a page.
+                if query.flag("json") || !navigation::wants_page(request.headers()) {
+                    respond::document("application/json", format!("{:#}\n", self.0.status()))
+                } else {
+                    pages::status(&self.0.status(), query.flag("live"))
+                }
+            }
+            "/style.css" => respond::document("text/css; charset=utf-8", STYLE),
             _ => text(
                 StatusCode::NOT_FOUND,
                 "no such path; there are /livez /readyz /startupz /metrics /status /upstream/readyz\n",

@@ -16,6 +16,7 @@ pub mod notes;
 mod openid;
 mod overrides;
 pub mod prober;
+mod promises;
 pub mod refresher;
 pub mod registry;
 pub mod silence;

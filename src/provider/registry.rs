@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::failover::Identifier;
 use crate::base::{ProviderId, UnixTime};
 use crate::config::{Config, Encryption, Protocol, Provider, SamlProvider};
 use crate::crypto::digest::sha256;
@@ -13,7 +12,6 @@ use crate::identity::IdentityRules;
 use crate::policy::Route;
 use crate::replay::ProviderMark;
 use crate::session::{Maker, Session};
-use crate::verify::jose::OidcProfile;
 use crate::verify::jose::{Discovery, KeySet};
 use crate::verify::saml::{Binding, Endpoint, Expect, IdpMetadata, SloEndpoint, SsoBinding};
 use crate::verify::{Reason, Reject};
@@ -21,8 +19,8 @@ use crate::verify::{Reason, Reject};
 /// One configured provider and what we know of it.
 #[derive(Debug)]
 pub struct ProviderEntry {
-    config: Provider,
-    known: Known,
+    pub(super) config: Provider,
+    pub(super) known: Known,
     /// The hard age of what was fetched, beside the metadata's own end.
     limit: Option<UnixTime>,
     maker: Maker,
@@ -214,20 +212,6 @@ impl ProviderEntry {
         }
     }
 
-    /// By what the e-service would know a person from this provider, where the route does not say.
-    pub fn identifier(&self) -> Identifier {
-        match (&self.known, &self.config.protocol) {
-            (_, Protocol::Saml(own)) if own.eidas_connector => Identifier::Prid,
-            (_, Protocol::Oidc(own)) if own.eidas_connector => Identifier::Prid,
-            (Known::Saml(Ok(idp)), Protocol::Saml(_)) => promised(&idp.entity_categories),
-            (_, Protocol::Oidc(own)) => match own.profile {
-                OidcProfile::OidcSweden | OidcProfile::SwedenConnect | OidcProfile::Freja => Identifier::Number,
-                OidcProfile::Generic | OidcProfile::Inera => Identifier::Own,
-            },
-            (_, Protocol::Saml(_) | Protocol::Jwt(_)) => Identifier::Own,
-        }
-    }
-
     /// What stands in the request for `loa`: what the provider writes where it has words of its own (`loa_map`), else
     /// the identifiers themselves.
     pub fn in_its_words(&self, loa: &[String]) -> Vec<String> {
@@ -340,24 +324,6 @@ impl<'a> SamlEntry<'a> {
             Some(binding) => by(binding),
             None => by(SsoBinding::Redirect).or_else(|| by(SsoBinding::Post)),
         }
-    }
-}
-
-/// What the service entity categories of a provider promise (Entity Categories for the Swedish eID Framework, 2): one that
-/// gives a personal number at some level and something else at another promises the number.
-fn promised(categories: &[String]) -> Identifier {
-    let any = |part: &str| {
-        let ours = ["http://id.elegnamnden.se/ec/1.0/", "http://id.swedenconnect.se/ec/1.0/"];
-        categories.iter().filter_map(|c| ours.iter().find_map(|ours| c.strip_prefix(ours))).any(|c| c.contains(part))
-    };
-    if any("-pnr") {
-        Identifier::Number
-    } else if any("eidas-naturalperson") {
-        Identifier::Prid
-    } else if any("-orgid") || any("hsaid") {
-        Identifier::Employee
-    } else {
-        Identifier::Own
     }
 }
 

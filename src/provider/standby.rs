@@ -51,6 +51,8 @@ pub enum Part {
     Offered {
         /// What differs.
         differs: Differs,
+        /// What the route requires and it does not promise: such a login may come to nothing.
+        lacks: Vec<Field>,
         /// What is the matter with it now, if it may be tried all the same.
         trouble: Option<Trouble>,
     },
@@ -77,7 +79,7 @@ impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StandsIn => f.write_str("takes over, and nobody is asked"),
-            Self::Offered { differs, trouble } => {
+            Self::Offered { differs, lacks, trouble } => {
                 f.write_str("is offered")?;
                 let changes = [
                     (differs.levels, "levels"),
@@ -87,6 +89,10 @@ impl fmt::Display for Part {
                 let changes: Vec<&str> = changes.into_iter().filter_map(|(is, name)| is.then_some(name)).collect();
                 if !changes.is_empty() {
                     write!(f, ", with other {}", changes.join(" and "))?;
+                }
+                if !lacks.is_empty() {
+                    let lacks: Vec<&str> = lacks.iter().map(|field| field.name()).collect();
+                    write!(f, ", and does not promise {}", lacks.join(", "))?;
                 }
                 match trouble {
                     Some(trouble) => write!(f, "; it is {} itself", trouble.name()),
@@ -108,9 +114,13 @@ impl Loss<'_> {
         self.others.iter().find(|(_, part)| *part == Part::StandsIn).map(|(provider, _)| *provider)
     }
 
-    /// Whether anybody can log in still.
+    /// Whether people can log in still. Who does not promise what the route requires is no way that could be counted on.
     pub fn leaves_a_way(&self) -> bool {
-        self.others.iter().any(|(_, part)| matches!(part, Part::StandsIn | Part::Offered { .. }))
+        self.others.iter().any(|(_, part)| match part {
+            Part::StandsIn => true,
+            Part::Offered { lacks, .. } => lacks.is_empty(),
+            Part::Not(_) => false,
+        })
     }
 }
 
@@ -163,7 +173,7 @@ fn loss<'a>(
             Some(Trouble::WithoutKeys) => Part::Not(WhyNot::Keys(no_keys(other, now))),
             Some(Trouble::Closed) => Part::Not(WhyNot::Closed),
             trouble if offers.iter().any(|offer| offer.way == at) => {
-                Part::Offered { differs: failover::differs(lost, way), trouble }
+                Part::Offered { differs: failover::differs(lost, way), lacks: other.lacks(route), trouble }
             }
             Some(Trouble::Suspected | Trouble::Down) | None => Part::Not(WhyNot::Behind),
         }

@@ -1,10 +1,13 @@
 //! What is left, as a table.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use std::sync::Arc;
+
 use super::*;
 use crate::base::{EidId, RouteName};
 use crate::identity::Loa;
-use crate::provider::fixture::{NOW, entries, in_trouble};
+use crate::provider::fixture::{NOW, entries, idp, in_trouble};
+use crate::verify::saml::SsoBinding;
 
 fn route(levels: &[&str], eid: &[&str], by_number: bool) -> Route {
     Route {
@@ -89,6 +92,40 @@ fn what_is_left_is_what_a_login_would_do() {
     assert!(alone.iter().all(|loss| !loss.leaves_a_way() && loss.stands_in().is_none()));
     let open = Route { access: Access::Anonymous, ..route(&[], &[], false) };
     assert!(losses(&snapshot, &open, NOW, well).is_empty());
+}
+
+/// Who promises other things than the route requires may be tried, and is no way that could be counted on.
+#[test]
+fn who_does_not_promise_what_the_route_requires_is_told_of() {
+    let freja = |category: &str| {
+        let mut all = entries();
+        let mut metadata = idp("https://freja.example.se", &["loa3"], &[SsoBinding::Post]);
+        metadata.entity_categories = vec![format!("http://id.elegnamnden.se/ec/1.0/{category}")];
+        all[2] = ProviderEntry::new(all[2].config().clone(), Ok(Arc::new(metadata)));
+        all.remove(1);
+        Snapshot::new(all)
+    };
+    let requires = |fields: &[Field]| Route { require: fields.to_vec(), ..route(&["loa3"], &[], false) };
+    use Field as F;
+    for (category, require, part, leaves) in [
+        ("loa3-pnr", &[F::PersonalNumber, F::Name][..], "is offered", true),
+        ("eidas-naturalperson", &[F::PersonalNumber], "is offered, and does not promise personal_number", false),
+        ("loa3-orgid", &[F::OrgAffiliation, F::Name], "is offered, with other identifiers", true),
+        (
+            "loa3-pnr",
+            &[F::HsaId, F::Prid],
+            "is offered, with other identifiers, and does not promise hsa_id, prid",
+            false,
+        ),
+        // What promises nothing that is known is taken at what it will give.
+        ("loa3-unheard-of", &[F::PersonalNumber], "is offered", true),
+    ] {
+        let (snapshot, route) = (freja(category), requires(require));
+        let told = told(&snapshot, &route, |_| None);
+        assert_eq!(told.first(), Some(&format!("bankid-a: freja {part}")), "{category} {require:?}");
+        let losses = losses(&snapshot, &route, NOW, |_| None);
+        assert_eq!(losses[0].leaves_a_way(), leaves, "{category} {require:?}");
+    }
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Demo {
     async fn found(&self, provider: &str, breaker: &str, seconds: u64) {
         let at = ([127, 0, 0, 1], self.stage.admin_port).into();
         eventually(seconds, &format!("{provider} is {breaker}"), async || {
-            let status: Value = serde_json::from_str(&Client::new(at).get("/status").await.body).unwrap();
+            let status: Value = serde_json::from_str(&Client::new(at).get("/status?json").await.body).unwrap();
             let all = status["providers"].as_array().unwrap();
             all.iter().any(|one| one["id"] == provider && one["health"]["breaker"] == breaker)
         })
@@ -140,6 +140,24 @@ async fn when_an_e_id_stops_people_go_on_and_are_told_no_more_than_they_need() {
             person.press("#eid-freja").await;
             person.shows("h1", asks).await;
             demo.lands(&person, &path).await;
+        }
+
+        // Operators read the same on a page of their own.
+        let operator = demo.browser(&Profile::default()).await;
+        operator.open(&format!("http://127.0.0.1:{}/status", demo.stage.admin_port)).await;
+        let troubles = operator.all(".notice li").await;
+        assert!(troubles.contains(&format!("{PREFERRED}: down.")), "{troubles:?}");
+        for colours in Colours::ALL {
+            operator.colours(colours).await;
+            assert_eq!(operator.accessibility().await, [""; 0], "{colours:?}");
+        }
+        for window in [NARROW, ZOOMED] {
+            operator.window(window).await;
+            // Tables scroll by themselves (WCAG 1.4.10 has an exception for them); nothing else does.
+            let tables = ["TABLE:", "THEAD:", "TBODY:", "TR:", "TH:", "TD:"];
+            let mut out = operator.sticks_out().await;
+            out.retain(|element| !tables.iter().any(|name| element.starts_with(name)));
+            assert_eq!(out, [""; 0], "{window:?}");
         }
 
         // Whoever tries all the same meets the provider's own trouble, and finds the others on coming back.

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::support::World;
+
 fn grindvakt(args: &[&str], folder: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_grindvakt")).args(args).current_dir(folder).output().unwrap()
 }
@@ -53,6 +55,58 @@ fn a_newcomer_gets_from_keys_to_a_checked_configuration() {
     assert_eq!(code, Some(0));
     let document = roxmltree::Document::parse(&text).unwrap();
     assert_eq!(document.root_element().attribute("entityID"), Some("http://etjanst.localhost:8080/sp"));
+}
+
+/// By real keys and metadata, and without a socket.
+#[tokio::test]
+async fn what_is_left_when_a_provider_fails_is_told_before_it_does() {
+    let mut world = World::new("").await;
+    world.stop().await;
+    let path = world.folder.path();
+    let (code, text, error) = said(&grindvakt(&["check", "--config", "grindvakt.toml", "--failover"], path));
+    let expect = "\
+route /ansokan/*
+  without bankid-a: people are asked
+    freja  is offered, with other levels
+  without freja: people are asked
+    bankid-a  is offered, with other levels
+route /hog/*
+  nobody can log in: no provider with valid keys can meet it
+    bankid-a  it may assert no level that the route takes
+    freja  it may assert no level that the route takes
+route /lag/*
+  without freja: NOBODY CAN LOG IN
+    bankid-a  not: the route does not list its e-ID
+route (default)
+  without bankid-a: people are asked
+    freja  is offered, with other levels and identifiers
+  without freja: people are asked
+    bankid-a  is offered, with other levels and identifiers
+";
+    assert_eq!((code, text.as_str()), (Some(0), expect), "{error}");
+    let require = |config: &str| {
+        world.write("g.toml", config);
+        said(&grindvakt(&["check", "--config", "g.toml", "--require-alternate"], path))
+    };
+    let (code, _, error) = require(world.config());
+    let told: Vec<&str> = error.lines().filter(|line| line.contains("no alternate")).collect();
+    assert_eq!(code, Some(1));
+    assert_eq!(told.len(), 2, "{error}");
+    assert!(told[0].contains("/hog/*: nobody can log in"), "{error}");
+    assert!(told[1].contains("/lag/*: without freja nobody can log in"), "{error}");
+
+    // Without the routes that hang on one it is content; and not any more when the other one's keys are gone.
+    let routes: Vec<&str> = world.config().split("[[route]]").collect();
+    let kept = |part: &&&str| !part.contains("\"/hog/*\"") && !part.contains("\"/lag/*\"");
+    let good = routes.iter().filter(kept).copied().collect::<Vec<_>>().join("[[route]]");
+    let (code, text, error) = require(&good);
+    assert_eq!(code, Some(0), "{text}{error}");
+    let gone = good.replace("https://freja.example.org/idp", "https://borta.example.org/idp");
+    assert_ne!(gone, good, "{good}");
+    let (code, text, error) = require(&gone);
+    assert_eq!(code, Some(1), "{text}{error}");
+    assert!(text.contains("without bankid-a: NOBODY CAN LOG IN\n    freja  not: "), "{text}");
+    assert!(error.contains("no alternate: /ansokan/*: without bankid-a nobody can log in"), "{error}");
 }
 
 /// What an OpenID provider is told of this service's keys.

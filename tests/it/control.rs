@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::process::Process;
@@ -42,7 +42,7 @@ async fn files() -> World {
 }
 
 async fn provider(process: &Process, id: &str) -> Value {
-    let status: Value = serde_json::from_str(&Client::new(process.admin).get("/status").await.body).unwrap();
+    let status: Value = serde_json::from_str(&Client::new(process.admin).get("/status?json").await.body).unwrap();
     status["providers"].as_array().unwrap().iter().find(|known| known["id"] == id).unwrap().clone()
 }
 
@@ -97,6 +97,49 @@ async fn an_operator_closes_a_provider_and_opens_it_again() {
     }
     assert!(process.ended().unwrap().success());
     assert!(process.has_told("drained") && !socket.exists());
+}
+
+/// What is told before an outage, as things are now: of each route, who would be left.
+#[tokio::test(flavor = "multi_thread")]
+async fn status_tells_what_an_operators_word_leaves_of_each_route() {
+    let world = files().await;
+    let folder = world.folder.path();
+    let process = Process::start(folder);
+    let failover = async || {
+        let status: Value = serde_json::from_str(&Client::new(process.admin).get("/status?json").await.body).unwrap();
+        let routes = status["failover"].as_array().unwrap().clone();
+        routes.into_iter().find(|route| route["route"] == "/ansokan/*").unwrap()["without"].clone()
+    };
+    let loss = |failed: &str, other: &str, part: &str, leaves: bool| json!({ "provider": failed, "stands_in": null, "leaves_a_way": leaves, "others": { other: part } });
+    let offered = "is offered, with other levels";
+    let before = failover().await;
+    assert_eq!(before, json!([loss("bankid-a", "freja", offered, true), loss("freja", "bankid-a", offered, true)]));
+
+    // A provider that is held open carries nobody: the other one is all that there is.
+    let why = "<b>drift</b>störning";
+    assert_eq!(grindvakt(folder, &["override", "freja", "open", "--who", "eva", "--why", why]).0, Some(0));
+    let closed = "not: an operator has closed it";
+    assert_eq!(failover().await, json!([loss("bankid-a", "freja", closed, false)]));
+
+    // The same as a page, for a browser that asks; for programs, and for whoever says so, as JSON.
+    let mut browser = Client::new(process.admin);
+    let page = browser.get("/status").await;
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    for says in
+        [" things to look at – etjanst</title>", "freja: held open by eva.", "nobody can log in", "&#60;b&#62;drift"]
+    {
+        assert!(page.body.contains(says), "{says}: {}", page.body);
+    }
+    assert!(!page.body.contains("<b>") && !page.body.contains("http-equiv"), "{}", page.body);
+    assert!(browser.get("/status?live").await.body.contains("http-equiv=\"refresh\""));
+    for (target, accept) in [("/status", "*/*"), ("/status", "application/json")] {
+        let reply = Client::new(process.admin).xhr().send(Method::GET, target, &[("accept", accept)], "").await;
+        assert_eq!(reply.header("content-type"), "application/json", "{target} {accept}");
+    }
+    assert_eq!(browser.get("/status?json").await.header("content-type"), "application/json");
+    assert_eq!(browser.get("/style.css").await.header("content-type"), "text/css; charset=utf-8");
+    assert_eq!(grindvakt(folder, &["clear", "freja", "--who", "eva"]).0, Some(0));
+    assert_eq!(failover().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -123,7 +123,7 @@ async fn a_login_signed_by_a_key_that_is_new_succeeds_after_one_early_fetch() {
     let admin = world.admin();
     // The start did not wait for the network; readiness does.
     eventually(10, "ready", || async move { Client::new(admin).get("/readyz").await.status == StatusCode::OK }).await;
-    let status: serde_json::Value = serde_json::from_str(&Client::new(admin).get("/status").await.body).unwrap();
+    let status: serde_json::Value = serde_json::from_str(&Client::new(admin).get("/status?json").await.body).unwrap();
     let shown = &status["metadata"][0];
     assert_eq!((shown["id"].as_str(), shown["state"].as_str()), (Some("feed"), Some("fresh")));
     assert_eq!((shown["origin"].as_str(), &shown["trouble"]), (Some("fetched"), &serde_json::Value::Null));

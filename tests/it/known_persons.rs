@@ -224,7 +224,7 @@ async fn present(process: &Process, key: &TokenKey, out: &mut Outputs) {
 
 /// Every document that an operator can look at.
 async fn look(process: &Process, out: &mut Outputs) {
-    for path in ["/metrics", "/status", "/readyz", "/195006262546"] {
+    for path in ["/metrics", "/status", "/status?json", "/readyz", "/195006262546"] {
         let reply = Client::new(process.admin).get(path).await;
         out.add(path, reply.body);
     }

@@ -432,7 +432,7 @@ async fn operators_see_health_metrics_and_status() {
     }
     assert_eq!(admin.get("/eid/login").await.status, StatusCode::NOT_FOUND);
     assert_eq!(admin.send(Method::POST, "/readyz", &[], "").await.status, StatusCode::METHOD_NOT_ALLOWED);
-    let status: serde_json::Value = serde_json::from_str(&admin.get("/status").await.body).unwrap();
+    let status: serde_json::Value = serde_json::from_str(&admin.get("/status?json").await.body).unwrap();
     assert_eq!(status["providers"][0]["usable"], true);
     let metrics = admin.get("/metrics").await.body;
     for name in [

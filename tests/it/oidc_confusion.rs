@@ -253,7 +253,7 @@ async fn a_hostile_provider_leads_nobody_and_nothing_elsewhere() {
         let mut world = between(&a, &b, LOA).await;
         ready(&world, &["op-a"]).await;
         eventually(20, "the document is refused", || async {
-            Client::new(world.admin()).get("/status").await.body.contains("host_not_configured")
+            Client::new(world.admin()).get("/status?json").await.body.contains("host_not_configured")
         })
         .await;
         let reply = Client::new(world.public()).get("/eid/login?eid=op-b&rd=/ansokan/1").await;
@@ -276,7 +276,7 @@ async fn a_hostile_provider_leads_nobody_and_nothing_elsewhere() {
     let mut world = between(&a, &b, LOA).await;
     ready(&world, &["op-a"]).await;
     eventually(20, "the document is refused", || async {
-        Client::new(world.admin()).get("/status").await.body.contains("issuer_mismatch")
+        Client::new(world.admin()).get("/status?json").await.body.contains("issuer_mismatch")
     })
     .await;
     world.stop().await;

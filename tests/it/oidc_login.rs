@@ -553,7 +553,7 @@ async fn a_demos_keys_log_nobody_in_outside_of_development() {
     let provider = op.provider(&world, "oidc-sweden", "loa = [\"loa3\"]");
     world.configure(|text| text.to_owned() + &provider).await;
     eventually(20, "the keys are refused", || async {
-        Client::new(world.admin()).get("/status").await.body.contains("demo_key")
+        Client::new(world.admin()).get("/status?json").await.body.contains("demo_key")
     })
     .await;
     let reply = Client::new(world.public()).get("/eid/login?eid=freja-oidc&rd=/ansokan/1").await;

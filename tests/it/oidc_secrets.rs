@@ -145,7 +145,7 @@ async fn what_is_between_us_and_the_provider_stays_there() {
                 }
             }
         }
-        for path in ["/metrics", "/status", "/readyz"] {
+        for path in ["/metrics", "/status", "/status?json", "/readyz"] {
             pages.push((path.to_owned(), Client::new(process.admin).get(path).await.body));
         }
         assert!(process.has_told("login_finished") && process.has_told("login_refused"));

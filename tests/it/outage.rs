@@ -92,7 +92,7 @@ impl Rig {
     }
 
     async fn status(&self, id: &str) -> Value {
-        let text = Client::new(self.sidecar.admin).get("/status").await.body;
+        let text = Client::new(self.sidecar.admin).get("/status?json").await.body;
         let status: Value = serde_json::from_str(&text).unwrap();
         status["providers"].as_array().unwrap().iter().find(|provider| provider["id"] == id).unwrap().clone()
     }

@@ -236,7 +236,7 @@ async fn it_serves_looks_names_up_and_speaks_tls() {
     assert!(names.asked.load(Ordering::Relaxed) > 0, "nobody was asked for the name");
     // What it got was no feed, and what the other showed was a certificate of somebody whom nobody vouches for.
     eventually(30, "both were tried", || async {
-        let status = Client::new(admin).get("/status").await.body;
+        let status = Client::new(admin).get("/status?json").await.body;
         status.contains("tls_") && status.matches("\"trouble\": {").count() >= 2
     })
     .await;

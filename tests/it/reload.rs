@@ -24,7 +24,7 @@ async fn reloaded(world: &World, name: &str, times: u64) {
 
 async fn refused_for(world: &World) -> String {
     let status: serde_json::Value =
-        serde_json::from_str(&Client::new(world.admin()).get("/status").await.body).unwrap();
+        serde_json::from_str(&Client::new(world.admin()).get("/status?json").await.body).unwrap();
     status["config_refused"].to_string()
 }
 

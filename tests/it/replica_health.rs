@@ -65,7 +65,7 @@ impl Pod {
     }
 
     async fn provider(&self, place: usize) -> Value {
-        let text = Client::new(self.at(place).admin).get("/status").await.body;
+        let text = Client::new(self.at(place).admin).get("/status?json").await.body;
         let status: Value = serde_json::from_str(&text).unwrap();
         status["providers"][0].clone()
     }

@@ -9,6 +9,7 @@ mod logout;
 mod post;
 mod problem;
 mod site;
+mod status;
 
 use std::sync::LazyLock;
 
@@ -24,6 +25,7 @@ pub use logout::{LoggedOut, Session, logged_out, logout_ask};
 pub use post::{confirm, repost, to_provider};
 pub use problem::{Ways, problem};
 pub use site::{Site, View};
+pub use status::status;
 
 /// The one script that we have. The page works without it: there is a button.
 const SUBMIT: &str = "document.forms[0].submit()";
