@@ -165,7 +165,7 @@ impl<U: Upstream> Generation<U> {
         }
         // One form of the path: decided on, and passed on. Most come in it, and are not copied.
         let written = request.uri().path_and_query().cloned();
-        let path = match normal_path(written.as_ref().map_or("/", PathAndQuery::path)) {
+        let path = match normal_path(written.as_ref().map_or("", PathAndQuery::path)) {
             Ok(path) => path,
             Err(_) => return self.fault(&request, Fault::BadPath, None),
         };
