@@ -21,30 +21,44 @@ const OURS: &str = "x-eid-";
 /// Beside them single names of the same kind, and those by which a request asks to be taken for another one: for another
 /// path (`Script-Name` reaches WSGI as the mount point), another method, or another proxy to call (`Proxy`, "httpoxy").
 fn is_told_by_others(name: &str) -> bool {
-    const FAMILIES: [&str; 7] =
-        ["x-forwarded-", "x-auth-request-", "x-original-", "x-envoy-", "x-ssl-", "ssl-client-", "x-arr-"];
-    FAMILIES.iter().any(|family| name.starts_with(family))
-        || matches!(
-            name,
-            "cf-connecting-ip"
-                | "client-ip"
-                | "forwarded"
-                | "path-info"
-                | "proxy"
-                | "remote-user"
-                | "script-name"
-                | "true-client-ip"
-                | "x-client-ip"
-                | "x-forwarded"
-                | "x-cluster-client-ip"
-                | "x-host"
-                | "x-http-method"
-                | "x-http-method-override"
-                | "x-method-override"
-                | "x-real-ip"
-                | "x-remote-user"
-                | "x-rewrite-url"
-        )
+    FAMILIES_OF_OTHERS.iter().any(|family| name.starts_with(family)) || is_name_of_others(name)
+}
+
+/// What the names of a family begin with. A proxy that passes requests on itself has to take them off as well: the examples
+/// of `deploy/examples` are held against this list and the next.
+pub const FAMILIES_OF_OTHERS: [&str; 7] =
+    ["x-forwarded-", "x-auth-request-", "x-original-", "x-envoy-", "x-ssl-", "ssl-client-", "x-arr-"];
+
+macro_rules! names_of_others {
+    ($( $name:literal )*) => {
+        /// Single names beside the families.
+        pub const NAMES_OF_OTHERS: &[&str] = &[$( $name ),*];
+
+        fn is_name_of_others(name: &str) -> bool {
+            matches!(name, $( $name )|*)
+        }
+    };
+}
+
+names_of_others! {
+    "cf-connecting-ip"
+    "client-ip"
+    "forwarded"
+    "path-info"
+    "proxy"
+    "remote-user"
+    "script-name"
+    "true-client-ip"
+    "x-client-ip"
+    "x-cluster-client-ip"
+    "x-forwarded"
+    "x-host"
+    "x-http-method"
+    "x-http-method-override"
+    "x-method-override"
+    "x-real-ip"
+    "x-remote-user"
+    "x-rewrite-url"
 }
 
 /// Headers that concern one connection (RFC 9110, 7.6.1) and end with it. `Trailer` is among them: what it announces

@@ -6,14 +6,17 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use grindvakt::base::{Clock as _, SystemClock};
+use grindvakt::http::headers::{FAMILIES_OF_OTHERS, NAMES_OF_OTHERS};
 use grindvakt_demo::Outcome;
 use http::{Method, Request, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use regex::Regex;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -97,8 +100,13 @@ fn put(text: String, from: &str, to: &str) -> String {
 
 impl Stage {
     async fn new(name: &'static str) -> Self {
+        Self::with(name, "").await
+    }
+
+    /// With more lines of configuration.
+    async fn with(name: &'static str, more: &str) -> Self {
         let (service, got) = e_service().await;
-        let mut world = World::with_upstream("", service.address).await;
+        let mut world = World::with_upstream(more, service.address).await;
         let ways = match name {
             "haproxy" => "",
             "caddy" => "forward_auth = [\"traefik\"]",
@@ -308,33 +316,23 @@ impl Stage {
 
     /// What is decided on is what stands in the request: nothing that asks a framework to take it for another one goes on.
     async fn no_request_is_taken_for_another(&self, person: &Client) {
-        for name in [
-            "x-original-uri",
-            "x-original-url",
-            "x-original-method",
-            "x-rewrite-url",
-            "x-forwarded-uri",
-            "x-forwarded-method",
-            "x-forwarded-prefix",
-            "x-forwarded-user",
-            "x-auth-request-user",
-            "x-http-method",
-            "x-http-method-override",
-            "x-method-override",
-            "x-remote-user",
-            "remote-user",
-            "script-name",
-            "path-info",
-            "proxy",
-            "forwarded",
-        ] {
+        let mut names: Vec<String> = NAMES_OF_OTHERS.iter().map(|name| (*name).to_owned()).collect();
+        // nginx removes no families: it is asked for those that its example names.
+        match self.name {
+            "nginx" => names.extend(taken_off_by_nginx()),
+            _ => names.extend(FAMILIES_OF_OTHERS.iter().map(|family| format!("{family}whatever"))),
+        }
+        names.extend(
+            ["x-forwarded-prefix", "x-forwarded-user", "x-original-uri", "x-envoy-original-path"].map(str::to_owned),
+        );
+        for name in &names {
             for (client, path) in [(self.client(), "/om/x"), (person.clone(), "/ansokan/1")] {
                 let mut forger = client.clone();
-                forger.headers.push((name.into(), "/hog/1".into()));
+                forger.headers.push((name.clone(), "/hog/1".into()));
                 let reply = forger.get(path).await;
                 let got = self.got();
                 assert_eq!((reply.status, got.len()), (StatusCode::OK, 1), "{} {path} {name}", self.name);
-                let arrived = got[0].all(name).iter().any(|value| value.contains("hog"));
+                let arrived = got[0].all(name.as_str()).iter().any(|value| value.contains("hog"));
                 assert!(!arrived, "{} {path}: {name} arrives", self.name);
             }
         }
@@ -459,6 +457,56 @@ fn the_examples_name_every_header() {
     }
 }
 
+/// The names of others' that nginx gives an empty value, which takes them off.
+fn taken_off_by_nginx() -> Vec<String> {
+    let text = example("nginx.conf").to_lowercase();
+    let (_, text) = text.split_once("location / {").unwrap();
+    let set = text.lines().filter_map(|line| line.trim().strip_prefix("proxy_set_header ")?.strip_suffix("\"\";"));
+    set.map(|name| name.trim().to_owned()).filter(|name| !name.starts_with("x-eid-")).collect()
+}
+
+/// What others tell of a client or of a request is taken off by whoever passes the request on itself: all that we take off.
+#[test]
+fn the_examples_take_off_what_others_tell() {
+    let nginx = taken_off_by_nginx();
+    let caddy = example("Caddyfile").to_lowercase();
+    let caddy: Vec<&str> = caddy.lines().filter_map(|line| line.trim().strip_prefix("request_header -")).collect();
+    let by_caddy = |name: &str| {
+        caddy.iter().any(|taken| match taken.strip_suffix('*') {
+            Some(begins) => name.starts_with(begins),
+            None => name == *taken,
+        })
+    };
+    let envoy = example("envoy.yaml");
+    let envoy: Vec<Regex> = envoy
+        .split("safe_regex: { regex: \"")
+        .skip(1)
+        .map(|rest| Regex::new(&format!("^(?:{})$", rest.split('"').next().unwrap())).unwrap())
+        .collect();
+    let by_envoy = |name: &str| envoy.iter().any(|taken| taken.is_match(name));
+    let traefik = example("traefik.yml");
+    let traefik = traefik.split_once("authResponseHeadersRegex: \"").unwrap().1.split('"').next().unwrap();
+    // A line that goes on begins at its first letter (YAML 1.2, 7.3.1).
+    let pieces: Vec<&str> =
+        traefik.split("\\\n").enumerate().map(|(n, p)| if n > 0 { p.trim_start() } else { p }).collect();
+    let traefik = Regex::new(&pieces.concat()).unwrap();
+    for name in NAMES_OF_OTHERS {
+        assert!(nginx.iter().any(|taken| taken == name), "nginx: {name}");
+        assert!(by_caddy(name) && by_envoy(name) && traefik.is_match(name), "{name}");
+    }
+    for family in FAMILIES_OF_OTHERS {
+        let name = format!("{family}whatever");
+        assert!(nginx.iter().any(|taken| taken.starts_with(family)), "nginx: {family}");
+        assert!(by_caddy(&name) && by_envoy(&name), "{name}");
+        // Traefik makes this family anew itself, and would lose what it made.
+        assert!(family == "x-forwarded-" || traefik.is_match(&name), "{name}");
+    }
+    for harmless in ["x-request-id", "accept", "x-requested-with", "traceparent", "x-forward", "host", "cookie"] {
+        assert!(!by_caddy(harmless) && !by_envoy(harmless), "{harmless}");
+        assert!(!traefik.is_match(harmless) && !nginx.iter().any(|taken| taken == harmless), "{harmless}");
+    }
+}
+
 async fn story(name: &'static str) {
     let stage = Stage::new(name).await;
     stage.a_deep_link_leads_through_the_login_and_back().await;
@@ -471,6 +519,38 @@ async fn story(name: &'static str) {
     stage.no_spelling_leads_round_the_guard().await;
     stage.websockets_open_for_pages_of_the_service(&person).await;
     stage.without_us_nothing_gets_through(&person).await;
+}
+
+/// A session that is used lives on: its cookie is renewed on the way, and reaches the browser by every proxy.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_cookie_reaches_the_browser() {
+    tokio::join!(renewed("haproxy"), renewed("nginx"), renewed("caddy"), renewed("envoy"));
+}
+
+async fn renewed(name: &'static str) {
+    const SESSION: &str = "__Host-eid-etjanst";
+    // Of so short a session the cookie is renewed after a quarter.
+    let idle = Duration::from_secs(12);
+    let stage = Stage::with(name, &format!("[session]\nidle_timeout = \"{}s\"\n", idle.as_secs())).await;
+    let mut person = stage.client();
+    stage.log_in(&mut person, "/ansokan/1", Outcome::Success).await;
+    let first = person.cookies[SESSION].clone();
+    assert_eq!(person.get("/ansokan/1").await.status, StatusCode::OK, "{name}");
+    assert_eq!(person.cookies[SESSION], first, "{name}: renewed at every request");
+    // Three times, each within the time that a cookie is good for: together longer than that.
+    for _ in 0..3 {
+        let before = person.cookies[SESSION].clone();
+        tokio::time::sleep(idle / 4 + idle / 8).await;
+        let reply = person.get("/ansokan/1").await;
+        assert_eq!((reply.status, reply.body.as_str()), (StatusCode::OK, "the e-service's /ansokan/1"), "{name}");
+        assert_ne!(person.cookies[SESSION], before, "{name}: the renewed cookie is lost on the way");
+    }
+    // The first one is long over.
+    let mut old = stage.client();
+    old.cookies.insert(SESSION.into(), first);
+    assert_eq!(old.get("/ansokan/1").await.status, StatusCode::SEE_OTHER, "{name}");
+    assert_eq!(person.get("/ansokan/1").await.status, StatusCode::OK, "{name}");
+    assert!(stage.got().iter().all(|seen| seen.all("cookie").iter().all(|c| !c.contains(SESSION))), "{name}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
