@@ -29,6 +29,8 @@ pub(super) fn report(report: &Report) -> Value {
         // Another replica's breaker opened: here it counts as one failed probe, or one fault, for a minute.
         "open_elsewhere": report.elsewhere.map(|(cause, at)| json!({ "cause": cause.name(), "at": at.to_string() })),
         "last_answer": at(report.last_answer),
+        // Once for each client network and minute.
+        "begun_since_answer": report.begun_since,
         "usual_answers_a_minute": report.usual_rate.map(|rate| (rate * 6000.0).round() / 100.0),
     })
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::cannot::{cannot_use, if_mapped};
 use super::finish::Context;
+use super::oidc::Asker;
 use super::pick::Pick;
 use super::relay::RelayState;
 use super::step_up::{Principal, on_top};
@@ -143,7 +144,7 @@ impl Gate {
 
         let relay_state = RelayState::new(&self.digest, handle, route).to_string();
         if provider.config().oidc().is_some() {
-            let location = self.oidc_location(provider, &state, &relay_state, now).await?;
+            let location = self.oidc_location(provider, &state, &relay_state, Asker { now, from: login.from }).await?;
             return Ok(LoginStart::Redirect { location, set_cookies });
         }
         match self.saml_request(provider, state, relay_state, principal, now).await? {

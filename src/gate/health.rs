@@ -68,13 +68,18 @@ impl Gate {
     }
 
     /// Tells the board what a provider's token endpoint did.
-    pub(super) fn tell_endpoint(&self, provider: &ProviderId, answer: &Result<Answer, FetchError>) {
+    pub(super) fn tell_endpoint(
+        &self,
+        provider: &ProviderId,
+        answer: &Result<Answer, FetchError>,
+        from: Option<IpAddr>,
+    ) {
         let found = match answer {
             Ok(answer) if answer.code() >= 500 => Found::Answered(answer.code()),
             Ok(_) => Found::Up,
             Err(error) => Found::failed(error),
         };
-        self.board.token_endpoint(provider, &found, self.clock.now());
+        self.board.token_endpoint(provider, &found, from, self.clock.now());
     }
 }
 

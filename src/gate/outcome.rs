@@ -214,6 +214,8 @@ pub struct FinishOidc<'a> {
     pub iss: Option<&'a str>,
     /// `error`.
     pub error: Option<&'a str>,
+    /// Where the client is, as far as we know it.
+    pub from: Option<IpAddr>,
     /// The request's cookies.
     pub cookies: Cookies<'a>,
 }

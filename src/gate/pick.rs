@@ -8,7 +8,7 @@ use super::outcome::{Choice, Why};
 use super::{BeginLogin, Cookies, Denial, Gate};
 use crate::base::{EidId, ProviderId, UnixTime};
 use crate::config::Forced;
-use crate::policy::Route;
+use crate::policy::{Access, Route};
 use crate::provider::failover::{self, Offer, Plan, Way, Wish};
 use crate::provider::standby::{self, Loss};
 use crate::provider::{ProviderEntry, Snapshot, Trouble};
@@ -120,13 +120,14 @@ impl Gate {
         }
     }
 
-    /// What is left of each route when one of its providers fails, as things are now; routes in the order of their
-    /// configuration.
+    /// What is left of each route that needs a session when one of its providers fails, as things are now; routes in the order of
+    /// their configuration. Nothing to lose: nobody can log in for it.
     pub fn losses<'a>(&'a self, snapshot: &'a Snapshot, now: UnixTime) -> Vec<(&'a Route, Vec<Loss<'a>>)> {
         let of = |route: &'a Arc<Route>| -> (&'a Route, Vec<Loss<'a>>) {
             (route, standby::losses(snapshot, route, now, |provider| self.health(provider, now)))
         };
-        self.config.routes.all().map(of).filter(|(_, losses)| !losses.is_empty()).collect()
+        let with_session = self.config.routes.all().filter(|route| route.access == Access::Session);
+        with_session.map(of).collect()
     }
 
     /// The e-IDs by which a person can log in for `route`, other than `failed`, for whoever comes back without a session.

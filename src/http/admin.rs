@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::VARY;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use super::body::{AnswerBody, RequestBody};
@@ -63,19 +64,27 @@ impl<S: AdminState> Admin<S> {
                 out
             }
             "/status" => {
-                let query = Query::new(request.uri().query());
-                // Programs get JSON, whatever they say that they take; a browser says that it takes a page.
-                if query.flag("json") || !navigation::wants_page(request.headers()) {
-                    respond::document("application/json", format!("{:#}\n", self.0.status()))
-                } else {
-                    pages::status(&self.0.status(), query.flag("live"))
-                }
+                let mut out = self.status(request);
+                out.headers_mut().insert(VARY, HeaderValue::from_static("accept, sec-fetch-mode"));
+                out
             }
             "/style.css" => respond::document("text/css; charset=utf-8", STYLE),
             _ => text(
                 StatusCode::NOT_FOUND,
                 "no such path; there are /livez /readyz /startupz /metrics /status /upstream/readyz\n",
             ),
+        }
+    }
+}
+
+impl<S: AdminState> Admin<S> {
+    /// Programs get JSON, whatever they say that they take; a browser says that it takes a page.
+    fn status(&self, request: &Request<RequestBody>) -> Response<Bytes> {
+        let query = Query::new(request.uri().query());
+        if query.flag("json") || !navigation::wants_page(request.headers()) {
+            respond::document("application/json", format!("{:#}\n", self.0.status()))
+        } else {
+            pages::status(&self.0.status(), query.flag("live"))
         }
     }
 }

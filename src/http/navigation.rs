@@ -97,6 +97,15 @@ pub fn is_same_origin(headers: &HeaderMap, own_origin: &str) -> bool {
     }
 }
 
+/// Whether it is known that a page of another site, or something outside of the browser, led here. What says nothing is not
+/// known: a browser of before Fetch Metadata that hides where it comes from.
+pub fn is_from_elsewhere(headers: &HeaderMap, own_origin: &str) -> bool {
+    match text(headers, "sec-fetch-site") {
+        Some(site) => !site.eq_ignore_ascii_case("same-origin"),
+        None => headers.contains_key(REFERER) && came_from(headers, own_origin).is_none(),
+    }
+}
+
 /// The language: `asked` (the `locale` parameter) first, then the first language of `Accept-Language` by weight that we
 /// have, then Swedish.
 pub fn locale(asked: Option<&str>, headers: &HeaderMap) -> Locale {
@@ -201,6 +210,25 @@ mod tests {
         let mut unreadable = headers(&[("origin", own)]);
         unreadable.insert("sec-fetch-site", http::HeaderValue::from_bytes(b"\xe5").unwrap());
         assert!(!is_same_origin(&unreadable, own));
+    }
+
+    #[test]
+    fn what_is_known_to_come_from_elsewhere() {
+        let own = "https://etjanst.example.se";
+        for (pairs, expect) in [
+            (vec![("sec-fetch-site", "same-origin")], false),
+            (vec![("sec-fetch-site", "same-origin"), ("referer", "https://evil.example/")], false),
+            (vec![("sec-fetch-site", "same-site")], true),
+            (vec![("sec-fetch-site", "cross-site")], true),
+            // Typed, or from a letter that somebody got.
+            (vec![("sec-fetch-site", "none")], true),
+            (vec![("referer", "https://etjanst.example.se/eid/login?rd=/")], false),
+            (vec![("referer", "https://etjanst.example.se.evil.example/")], true),
+            (vec![("referer", "https://evil.example/")], true),
+            (vec![], false),
+        ] {
+            assert_eq!(is_from_elsewhere(&headers(&pairs), own), expect, "{pairs:?}");
+        }
     }
 
     #[test]

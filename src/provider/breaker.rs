@@ -15,7 +15,7 @@
 //! # What never counts
 //!
 //! Whatever a stranger can bring about: a message that does not verify, a wrong level, a cancelled login, a status of fraud,
-//! `invalid_grant`, a login that was begun and left. Each of them may be somebody's doing, and whoever could open a breaker
+//! `invalid_grant`, a login that was begun and left, a second answer of 500 to the codes of one client network (`health`). Each of them may be somebody's doing, and whoever could open a breaker
 //! could choose for everybody else how they log in. What says more of our own way out than of the provider (a name that
 //! does not resolve, a proxy that refuses us, every probe at once) is kept out by `health`.
 //!

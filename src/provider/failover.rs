@@ -3,12 +3,13 @@
 //!
 //! Health orders and marks; it never takes the last way away. Another provider of the same e-ID stands in without a word
 //! only where nothing else changes for the person: its method covers what was asked for, and the identifier that the
-//! e-service gets and the levels that may be proved are the same. Everything else is offered, and said. What no alternate
+//! e-service gets and the levels that may be proved are the same, and it promises all that the route requires. Everything else is offered, and said. What no alternate
 //! changes: a login that began stays where it was begun, and whoever was stopped for fraud is offered nothing (`gate`).
 
 use super::Trouble;
 use crate::base::EidId;
 use crate::config::Method;
+use crate::identity::Field;
 
 /// By what the e-service knows a person: two providers of different kinds make two people of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +35,8 @@ pub struct Way<'a> {
     pub identifier: Identifier,
     /// The levels that would be asked for; none while they are not known.
     pub levels: Option<Vec<String>>,
+    /// What the route requires and it does not promise to tell.
+    pub lacks: Vec<Field>,
     /// What is the matter with it.
     pub trouble: Option<Trouble>,
     /// The browser began a login by it lately and did not finish it.
@@ -62,12 +65,14 @@ pub struct Differs {
     pub identifier: bool,
     /// It asks for something else of the person: a card, another device.
     pub method: bool,
+    /// Something that the route requires may not come.
+    pub attributes: bool,
 }
 
 impl Differs {
     /// Whether anything does.
     pub const fn any(self) -> bool {
-        self.levels || self.identifier || self.method
+        self.levels || self.identifier || self.method || self.attributes
     }
 }
 
@@ -178,7 +183,12 @@ pub fn differs(first: &Way<'_>, other: &Way<'_>) -> Differs {
     }
     let covers = other.method == Method::Any || other.method == first.method;
     let identifier = first.identifier != other.identifier || first.identifier == Identifier::Own;
-    Differs { levels: first.levels.is_none() || first.levels != other.levels, identifier, method: !covers }
+    Differs {
+        levels: first.levels.is_none() || first.levels != other.levels,
+        identifier,
+        method: !covers,
+        attributes: other.lacks.iter().any(|field| !first.lacks.contains(field)),
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ fn way<'a>(eid: &'a EidId, trouble: Option<Trouble>) -> Way<'a> {
         method: Method::Any,
         identifier: Identifier::Number,
         levels: Some(vec!["loa3".to_owned()]),
+        lacks: Vec::new(),
         trouble,
         unfinished: false,
         used_last: false,
@@ -112,6 +113,11 @@ fn nothing_is_changed_without_saying_so() {
             "ask 1~*",
         ),
         (with(|way| way.identifier = Identifier::Prid), Differs { identifier: true, ..Differs::default() }, "ask 1~*"),
+        (
+            with(|way| way.lacks = vec![Field::PersonalNumber]),
+            Differs { attributes: true, ..Differs::default() },
+            "ask 1~*",
+        ),
         (with(|way| way.method = Method::Card), Differs { method: true, ..Differs::default() }, "ask 1~*"),
     ] {
         let ways = [first.clone(), other];

@@ -147,6 +147,8 @@ pub struct Report {
     pub usual_rate: Option<f64>,
     /// The last answer that the provider signed.
     pub last_answer: Option<UnixTime>,
+    /// Logins begun since then that count.
+    pub begun_since: u32,
     /// Whether it is looked at.
     pub probed: bool,
     /// What the last probe found: `up`, `unknown`, or the code of what failed.
@@ -280,10 +282,11 @@ impl Board {
     /// address. `from` is the client's address.
     pub fn begun(&self, id: &ProviderId, counts: bool, from: Option<std::net::IpAddr>, now: UnixTime) {
         let suspected = self.with(id, |health| {
-            health.breaker.begun(now);
             if !counts || !self.first(&mut health.begun, from, now) {
                 return false;
             }
+            // Whoever could take every place of a trial could keep a provider from coming back.
+            health.breaker.begun(now);
             health.silence.begun(now);
             health.silence.look(now)
         });
@@ -331,18 +334,24 @@ impl Board {
     }
 
     /// What the token endpoint did: an answer under 500 is one (also `invalid_grant`, which is the person's), and no answer
-    /// is a fault, unless our own way out is broken.
-    pub fn token_endpoint(&self, id: &ProviderId, found: &Found, now: UnixTime) {
+    /// is a fault, unless our own way out is broken. An answer of 500 and above counts once for each client network and minute:
+    /// what it stumbled over is what a browser brought, and anybody can bring a code that is none.
+    pub fn token_endpoint(&self, id: &ProviderId, found: &Found, from: Option<std::net::IpAddr>, now: UnixTime) {
         let ours = lock(&self.common).egress_broken || matches!(found, Found::Failed { ours: true, .. });
         if *found == Found::Up || ours {
             return;
         }
-        let moved = self.with(id, |health| {
+        let done = self.with(id, |health| {
+            let counts = match found {
+                Found::Answered(_) => self.first(&mut health.faults, from, now),
+                Found::Up | Found::Failed { .. } => true,
+            };
             let suspected = health.silence.suspected();
-            health.breaker.on(Signal::Fault, suspected, now)
+            (counts, counts.then(|| health.breaker.on(Signal::Fault, suspected, now)).flatten())
         });
-        self.telemetry.emit(ProviderFault { provider: id, at: "token_endpoint", counts: true });
-        self.tell_move(id, moved.flatten());
+        let Some((counts, moved)) = done else { return };
+        self.telemetry.emit(ProviderFault { provider: id, at: "token_endpoint", counts });
+        self.tell_move(id, moved);
     }
 
     /// Another replica tells that its breaker moved: `Signal::OpenElsewhere` or `Signal::ClosedElsewhere`.
@@ -400,6 +409,7 @@ impl Board {
                 suspected: health.silence.suspected(),
                 usual_rate: health.silence.usual_rate(),
                 last_answer: health.silence.last_answer(),
+                begun_since: health.silence.begun_since(),
                 probed: entry.probed,
                 probe: last.map(|last| if last.unknown { "unknown" } else { last.found.name() }),
                 probe_detail: last.and_then(|last| last.found.detail()),

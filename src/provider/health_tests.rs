@@ -205,7 +205,7 @@ fn every_probe_at_once_is_our_own_way_out() {
     assert!(!world.board.hurried());
     // A token endpoint that cannot be reached then says nothing either.
     for _ in 0..5 {
-        world.board.token_endpoint(&id("a"), &refused(), world.now);
+        world.board.token_endpoint(&id("a"), &refused(), None, world.now);
     }
     assert_eq!(world.state("a"), "closed - unknown");
 
@@ -284,18 +284,64 @@ fn faults_count_once_for_each_login_and_each_client_network_and_minute() {
 fn a_token_endpoint_without_an_answer_is_a_fault_and_a_refusal_is_none() {
     let world = world();
     for _ in 0..100 {
-        world.board.token_endpoint(&id("a"), &Found::Up, world.now);
+        world.board.token_endpoint(&id("a"), &Found::Up, None, world.now);
     }
     assert_eq!(world.state("a"), "closed - -");
     for _ in 0..3 {
-        world.board.token_endpoint(&id("a"), &no_name(), world.now);
+        world.board.token_endpoint(&id("a"), &no_name(), None, world.now);
     }
     assert_eq!(world.state("a"), "closed - -", "before TCP: ours");
-    world.board.token_endpoint(&id("a"), &Found::Answered(500), world.now);
-    world.board.token_endpoint(&id("a"), &refused(), world.now);
+    world.board.token_endpoint(&id("a"), &Found::Answered(500), network(1), world.now);
+    world.board.token_endpoint(&id("a"), &refused(), None, world.now);
     assert_eq!(world.state("a"), "closed - -");
-    world.board.token_endpoint(&id("a"), &Found::Answered(503), world.now);
+    world.board.token_endpoint(&id("a"), &Found::Answered(503), network(2), world.now);
     assert_eq!(world.state("a"), "open down -");
+}
+
+fn network(n: u8) -> Option<IpAddr> {
+    Some(IpAddr::from([203, 0, n, 7]))
+}
+
+/// A code that nobody was given, from one place: however often a token endpoint stumbles over it, and from an address that is
+/// not known not at all.
+#[test]
+fn nobody_opens_a_breaker_with_codes_of_their_own() {
+    let mut world = world();
+    world.round(Found::Up, Found::Up);
+    for _ in 0..50 {
+        world.board.token_endpoint(&id("a"), &Found::Answered(500), network(1), world.now);
+        world.board.token_endpoint(&id("a"), &Found::Answered(500), None, world.now);
+        world.after(1);
+    }
+    assert_eq!(world.state("a"), "closed - up");
+    assert_eq!(world.metric("grindvakt_provider_faults_total{provider=\"a\"}"), 100, "and each is seen");
+}
+
+/// A trial by logins is one login in fifteen seconds, and it is a person's: what is only begun takes nobody's place, and one
+/// network takes one in a minute.
+#[test]
+fn nobody_keeps_a_provider_from_its_trial_by_beginning_logins() {
+    let mut world = world();
+    for n in 0..3 {
+        world.board.fault(&id("a"), &format!("login {n}"), network(n), world.now);
+    }
+    assert_eq!(world.state("a"), "open down -");
+    world.after(15);
+    for _ in 0..100 {
+        world.board.begun(&id("a"), false, network(9), world.now);
+        world.board.begun(&id("a"), true, None, world.now);
+    }
+    assert_eq!(world.state("a"), "half_open - -", "the place is free");
+    world.board.begun(&id("a"), true, network(9), world.now);
+    assert_eq!(world.state("a"), "half_open down -", "it is taken");
+    for _ in 0..44 {
+        world.after(1);
+        world.board.begun(&id("a"), true, network(9), world.now);
+    }
+    assert_eq!(world.state("a"), "half_open - -", "and not by the same once more");
+    world.board.begun(&id("a"), true, network(8), world.now);
+    world.board.answered(&id("a"), world.now, world.now);
+    assert_eq!(world.state("a"), "closed - -");
 }
 
 /// An hour of a login a second, from networks of all over.

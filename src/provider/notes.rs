@@ -225,6 +225,7 @@ mod tests {
             suspected: false,
             usual_rate: None,
             last_answer: None,
+            begun_since: 0,
             probed: true,
             probe: None,
             probe_detail: None,

@@ -17,12 +17,19 @@ struct Promises {
     foreign: bool,
     hsa_id: bool,
     organisation: bool,
+    /// People by their names alone.
+    names: bool,
 }
 
 impl Promises {
     fn of_categories(categories: &[String]) -> Self {
         let any = |part: &str| {
-            let ours = ["http://id.elegnamnden.se/ec/1.0/", "http://id.swedenconnect.se/ec/1.0/"];
+            // The third has one category, which is superseded and which most of the federation declares (TAR 3.4.1).
+            let ours = [
+                "http://id.elegnamnden.se/ec/1.0/",
+                "http://id.swedenconnect.se/ec/1.0/",
+                "http://id.swedenconnect.se/ec/sc/",
+            ];
             let names = categories.iter().filter_map(|c| ours.iter().find_map(|ours| c.strip_prefix(ours)));
             names.into_iter().any(|name| name.ends_with(part))
         };
@@ -32,12 +39,13 @@ impl Promises {
             foreign: any("eidas-naturalperson"),
             hsa_id: any("-hsaid"),
             organisation: any("-orgid"),
+            names: any("-name"),
         }
     }
 
     /// Whether anything is known at all.
     const fn any(self) -> bool {
-        self.number || self.foreign || self.hsa_id || self.organisation
+        self.number || self.foreign || self.hsa_id || self.organisation || self.names
     }
 
     /// Whether it would tell `field`, as far as a promise could say.

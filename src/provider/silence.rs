@@ -139,6 +139,11 @@ impl Silence {
         self.last_answer
     }
 
+    /// Logins begun since then, each client network once a minute.
+    pub const fn begun_since(&self) -> u32 {
+        self.begun_count
+    }
+
     /// Answers a second that are usual; none while that is not known yet.
     pub fn usual_rate(&self) -> Option<f64> {
         self.usual.map(|usual| usual.answers)

@@ -27,6 +27,7 @@ pub fn way<'a>(provider: &'a ProviderEntry, route: &Route, now: UnixTime, health
         // By what the e-service would know a person from this provider.
         identifier: if by_number { Identifier::Number } else { provider.identifier() },
         levels: provider.may_assert(route),
+        lacks: provider.lacks(route),
         trouble: if provider.can_begin(route, now) { health } else { Some(Trouble::WithoutKeys) },
         unfinished: false,
         used_last: false,
@@ -173,7 +174,7 @@ fn loss<'a>(
             Some(Trouble::WithoutKeys) => Part::Not(WhyNot::Keys(no_keys(other, now))),
             Some(Trouble::Closed) => Part::Not(WhyNot::Closed),
             trouble if offers.iter().any(|offer| offer.way == at) => {
-                Part::Offered { differs: failover::differs(lost, way), lacks: other.lacks(route), trouble }
+                Part::Offered { differs: failover::differs(lost, way), lacks: way.lacks.clone(), trouble }
             }
             Some(Trouble::Suspected | Trouble::Down) | None => Part::Not(WhyNot::Behind),
         }

@@ -117,6 +117,8 @@ fn who_does_not_promise_what_the_route_requires_is_told_of() {
             "is offered, with other identifiers, and does not promise hsa_id, prid",
             false,
         ),
+        ("loa3-name", &[F::Name], "is offered, with other identifiers", true),
+        ("loa3-name", &[F::PersonalNumber], "is offered, and does not promise personal_number", false),
         // What promises nothing that is known is taken at what it will give.
         ("loa3-unheard-of", &[F::PersonalNumber], "is offered", true),
     ] {
@@ -126,6 +128,35 @@ fn who_does_not_promise_what_the_route_requires_is_told_of() {
         let losses = losses(&snapshot, &route, NOW, |_| None);
         assert_eq!(losses[0].leaves_a_way(), leaves, "{category} {require:?}");
     }
+}
+
+/// Another way to the same e-ID that does not promise what the route requires: a person who was led there without a word would
+/// come back to a refusal.
+#[test]
+fn nobody_is_led_without_a_word_to_who_does_not_promise_what_is_required() {
+    let with = |category: &str| {
+        let mut all = entries();
+        let mut metadata = idp("https://bankid-b.example.se", &["loa3"], &[SsoBinding::Redirect]);
+        metadata.entity_categories = vec![category.to_owned()];
+        all[1] = ProviderEntry::new(all[1].config().clone(), Ok(Arc::new(metadata)));
+        Snapshot::new(all)
+    };
+    let route = route(&["loa3"], &["bankid"], true);
+    let freja = "freja not: the route does not list its e-ID";
+    for (category, part, silent) in [
+        ("http://id.elegnamnden.se/ec/1.0/loa3-pnr", "takes over, and nobody is asked", true),
+        ("http://id.swedenconnect.se/ec/sc/uncertified-loa3-pnr", "takes over, and nobody is asked", true),
+        ("http://id.swedenconnect.se/ec/1.0/loa3-name", "is offered, and does not promise personal_number", false),
+        ("http://id.swedenconnect.se/ec/1.0/loa3-orgid", "is offered, and does not promise personal_number", false),
+    ] {
+        let snapshot = with(category);
+        assert_eq!(told(&snapshot, &route, |_| None)[0], format!("bankid-a: bankid-b {part} | {freja}"), "{category}");
+        let losses = losses(&snapshot, &route, NOW, |_| None);
+        assert_eq!((losses[0].stands_in().is_some(), losses[0].leaves_a_way()), (silent, silent), "{category}");
+    }
+    // What most of the federation declares is known by the number, also where the route does not ask for one.
+    let known = with("http://id.swedenconnect.se/ec/sc/uncertified-loa3-pnr");
+    assert_eq!(known.all()[1].identifier(), Identifier::Number);
 }
 
 #[test]

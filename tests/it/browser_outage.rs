@@ -108,14 +108,14 @@ async fn when_an_e_id_stops_people_go_on_and_are_told_no_more_than_they_need() {
             (
                 Profile::default(),
                 "BankID (demo) svarar inte just nu. Du kan logga in med Freja (demo) eller Freja, OpenID Connect (demo) i stället.",
-                "BankID (demo) Svarar inte just nu",
+                "Försök ändå med BankID (demo) Svarar inte just nu",
                 "Logga in med demo-Freja",
                 "3",
             ),
             (
                 ENGLISH,
                 "There is no answer from BankID (demo) right now. You can log in with Freja (demo) or Freja, OpenID Connect (demo) instead.",
-                "BankID (demo) Not answering right now",
+                "Try anyway with BankID (demo) Not answering right now",
                 "Logga in med demo-Freja",
                 "4",
             ),

@@ -124,10 +124,15 @@ async fn status_tells_what_an_operators_word_leaves_of_each_route() {
     // The same as a page, for a browser that asks; for programs, and for whoever says so, as JSON.
     let mut browser = Client::new(process.admin);
     let page = browser.get("/status").await;
+    assert_eq!(page.header("vary"), "accept, sec-fetch-mode");
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-    for says in
-        [" things to look at – etjanst</title>", "freja: held open by eva.", "nobody can log in", "&#60;b&#62;drift"]
-    {
+    for says in [
+        " things to look at – etjanst</title>",
+        "freja: held open by eva.",
+        "nobody can log in",
+        "&#60;b&#62;drift",
+        "Nobody can log in for /hog/*: no provider can meet it now.",
+    ] {
         assert!(page.body.contains(says), "{says}: {}", page.body);
     }
     assert!(!page.body.contains("<b>") && !page.body.contains("http-equiv"), "{}", page.body);

@@ -1,6 +1,7 @@
 //! The integration tests, in one binary: each file is a story, `support` holds what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
+mod anyway;
 mod attacks_headers;
 mod attacks_messages;
 mod attacks_paths;

@@ -97,6 +97,16 @@ impl Rig {
         status["providers"].as_array().unwrap().iter().find(|provider| provider["id"] == id).unwrap().clone()
     }
 
+    /// What is left of a route without a provider.
+    async fn without(&self, route: &str, lost: &str) -> Value {
+        let text = Client::new(self.sidecar.admin).get("/status?json").await.body;
+        let status: Value = serde_json::from_str(&text).unwrap();
+        let find = |list: &Value, key: &str, value: &str| {
+            list.as_array().unwrap().iter().find(|one| one[key] == value).unwrap_or_else(|| panic!("{list}")).clone()
+        };
+        find(&find(&status["failover"], "route", route)["without"], "provider", lost)
+    }
+
     async fn breaker(&self) -> Value {
         self.status(PREFERRED).await["health"]["breaker"].clone()
     }
@@ -180,6 +190,10 @@ async fn the_preferred_provider_is_killed_and_brought_back_under_fifty_logins_a_
     let gauge = |state: &str| format!("grindvakt_provider_breaker{{provider=\"{PREFERRED}\",state=\"{state}\"}}");
     assert_eq!((rig.metric(&gauge("open")).await, rig.metric(&gauge("closed")).await), (1.0, 0.0));
     assert_eq!(rig.status(ALTERNATE).await["health"]["breaker"], "closed");
+    // What would be left if the alternate failed as well: the one that is down stands in for nobody.
+    let left = rig.without("/ansokan", ALTERNATE).await;
+    assert_eq!((&left["stands_in"], &left["leaves_a_way"]), (&Value::Null, &json!(true)), "{left}");
+    assert_eq!(left["others"][PREFERRED], "is offered; it is down itself", "{left}");
 
     // It is there again before the trial begins, and nobody is sent there until then.
     sleep(Duration::from_secs(3)).await;

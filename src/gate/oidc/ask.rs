@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::super::{Denial, Gate};
 use super::Credential;
+use super::exchange::Asker;
 use crate::base::UnixTime;
 use crate::crypto::digest::random_bytes;
 use crate::provider::{OidcEntry, ProviderEntry};
@@ -19,8 +20,9 @@ impl Gate {
         provider: &ProviderEntry,
         state: &LoginState,
         handle: &str,
-        now: UnixTime,
+        asker: Asker,
     ) -> Result<String, Denial> {
+        let now = asker.now;
         let entry = provider.oidc(now).map_err(|_| Denial::ProvidersDown)?;
         let discovery = entry.discovery().map_err(|_| Denial::ProvidersDown)?;
         let Sent::Oidc { nonce, verifier } = &state.sent else {
@@ -47,7 +49,7 @@ impl Gate {
         if !(entry.own.pushed_requests || discovery.require_pushed_authorization_requests) {
             return Ok(location(&discovery.authorization_endpoint, &fields));
         }
-        let pushed = self.push(provider, entry, discovery, fields, now).await?;
+        let pushed = self.push(provider, entry, discovery, fields, asker).await?;
         // What else is in an authorization request is in what was pushed (RFC 9126, 4).
         let fields = [("client_id", entry.own.client_id.clone()), ("request_uri", pushed)];
         Ok(location(&discovery.authorization_endpoint, &fields))

@@ -1,6 +1,7 @@
 //! What we ask the provider ourselves: tokens for a code (RFC 6749, 4.1.3), UserInfo (OpenID Connect Core, 5.3), and a
 //! place for a request (RFC 9126, 2.1). Every address was checked when the discovery document was read.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +26,15 @@ pub(super) enum UserInfoBody {
     Json(Bytes),
 }
 
+/// For whom we ask, and when.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gate) struct Asker {
+    /// The instant.
+    pub(in crate::gate) now: UnixTime,
+    /// Where the client is, as far as we know it.
+    pub(in crate::gate) from: Option<IpAddr>,
+}
+
 /// A person waits for it.
 const fn times() -> Times {
     let whole = Duration::from_secs(EXCHANGE_SECS);
@@ -40,7 +50,7 @@ impl Gate {
         discovery: &Discovery,
         code: &str,
         verifier: &str,
-        now: UnixTime,
+        asker: Asker,
     ) -> Result<TokenResponse, Denial> {
         let redirect_uri = self.redirect_uri(&provider.config().id);
         let fields = [
@@ -50,7 +60,7 @@ impl Gate {
             ("code_verifier", verifier.to_owned()),
         ];
         let answer = self
-            .post(provider, entry, &discovery.token_endpoint, fields.into(), Reason::TokenEndpointFailed, now)
+            .post(provider, entry, &discovery.token_endpoint, fields.into(), Reason::TokenEndpointFailed, asker)
             .await?;
         if answer.code() != 200 {
             return Err(refused(&answer, Reason::TokenEndpointFailed));
@@ -65,12 +75,12 @@ impl Gate {
         entry: OidcEntry<'_>,
         discovery: &Discovery,
         fields: Vec<(&'static str, String)>,
-        now: UnixTime,
+        asker: Asker,
     ) -> Result<String, Denial> {
         let none = || rejected(Reason::PushFailed, "the provider has no endpoint for pushed requests");
         let _place = self.clients.place(&provider.config().id)?;
         let endpoint = discovery.pushed_authorization_request_endpoint.as_deref().ok_or_else(none)?;
-        let answer = self.post(provider, entry, endpoint, fields, Reason::PushFailed, now).await?;
+        let answer = self.post(provider, entry, endpoint, fields, Reason::PushFailed, asker).await?;
         // 201, and 200 of those who read the draft.
         if !matches!(answer.code(), 200 | 201) {
             return Err(refused(&answer, Reason::PushFailed));
@@ -86,14 +96,14 @@ impl Gate {
         endpoint: &str,
         mut fields: Vec<(&'static str, String)>,
         failed: Reason,
-        now: UnixTime,
+        asker: Asker,
     ) -> Result<Answer, Denial> {
         let url = RemoteUrl::parse(endpoint).map_err(|message| rejected(Reason::EndpointMalformed, message))?;
         let named = fields.iter().any(|(name, _)| *name == "client_id");
         let credential = self.clients.get(&provider.config().id);
         match credential {
             Some(Credential::Key(_)) => {
-                let assertion = self.client_assertion(provider, entry, now).await?;
+                let assertion = self.client_assertion(provider, entry, asker.now).await?;
                 fields.push(("client_assertion_type", CLIENT_ASSERTION_TYPE.to_owned()));
                 fields.push(("client_assertion", assertion));
             }
@@ -108,7 +118,7 @@ impl Gate {
             request = request.basic(&entry.own.client_id, secret);
         }
         let answer = self.way_out(failed)?.send(request).await;
-        self.tell_endpoint(&provider.config().id, &answer);
+        self.tell_endpoint(&provider.config().id, &answer, asker.from);
         answer.map_err(|error| rejected(failed, error))
     }
 

@@ -9,7 +9,7 @@ use super::super::finish::{Begun, Context, not_first, rejected};
 use super::super::judge::Judge;
 use super::super::relay::RelayState;
 use super::super::{Denial, FinishOidc, Gate, LoginDone, Refusal};
-use super::exchange::UserInfoBody;
+use super::exchange::{Asker, UserInfoBody};
 use crate::base::limits::EXCHANGE_SECS;
 use crate::base::{ProviderId, UnixTime};
 use crate::identity::from_claims;
@@ -117,7 +117,7 @@ impl Gate {
         let over = self.once(|key| ReplayKey::login(key, &handle));
         let claim = self.lasting.store.claim(&claimed, &over, &state.instance, ON_ITS_WAY, now).await;
         let claim = claim.map_err(not_first)?;
-        let done = self.exchanged(snapshot, begun, provider, code, verifier, now).await;
+        let done = self.exchanged(snapshot, begun, provider, code, verifier, Asker { now, from: login.from }).await;
         if done.is_err() {
             // The same answer can be brought again, and is told to be where we or the provider had too much to do.
             self.lasting.store.release(claim).await;
@@ -133,13 +133,13 @@ impl Gate {
         provider: &ProviderEntry,
         code: &str,
         verifier: &str,
-        now: UnixTime,
+        asker: Asker,
     ) -> Result<LoginDone, Denial> {
         let state = &begun.state;
-        let entry = provider.oidc(now).map_err(Denial::Rejected)?;
+        let entry = provider.oidc(asker.now).map_err(Denial::Rejected)?;
         let discovery = entry.discovery().map_err(Denial::Rejected)?;
         let place = self.clients.place(&state.provider)?;
-        let tokens = self.tokens_for(provider, entry, discovery, code, verifier, now).await?;
+        let tokens = self.tokens_for(provider, entry, discovery, code, verifier, asker).await?;
         if tokens.dpop {
             let detail = "an access token that is bound to a key, which was not asked for";
             return Err(rejected(Reason::TokenResponseMalformed, detail));

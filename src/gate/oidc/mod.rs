@@ -10,6 +10,8 @@ use std::collections::HashMap;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+pub(super) use exchange::Asker;
+
 use super::Denial;
 use crate::base::limits::EXCHANGES_AT_ONCE;
 use crate::base::{ProviderId, Secret};

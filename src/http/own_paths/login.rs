@@ -17,7 +17,8 @@ impl OwnPaths {
             rd: rd.as_deref(),
             eid: eid.as_deref(),
             choose: request.query.flag("choose"),
-            anyway: request.query.flag("anyway"),
+            // It says that the person has read what our page says: a link from elsewhere cannot say that for them.
+            anyway: request.query.flag("anyway") && !navigation::is_from_elsewhere(request.headers, &self.site.origin),
             counts: navigation::is_a_persons(request.method, request.headers, &self.site.origin),
             from: request.from,
             locale: asked.locale,

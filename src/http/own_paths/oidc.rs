@@ -48,6 +48,7 @@ impl OwnPaths {
             state: answer.state.as_deref(),
             iss: answer.iss.as_deref(),
             error: answer.error.as_deref(),
+            from: request.from,
             cookies: request.cookies,
         }));
         match finished.await {

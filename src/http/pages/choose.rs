@@ -101,13 +101,13 @@ struct ChoosePage<'a> {
 pub fn choose(view: View<'_>, offer: &Offer<'_>) -> Response<Bytes> {
     let words = view.words();
     let health = |choice: &Choice| Health::of(choice, view);
-    let all_down = offer.options.iter().all(|choice| health(choice) >= Health::Down);
     let mut choices: Vec<Option_<'_>> = offer
         .options
         .iter()
         .map(|choice| {
             let (health, eid) = (health(choice), &choice.eid);
-            let text = if all_down && health == Health::Down {
+            // Whoever is told that there is no answer may try all the same, and reads so on the button.
+            let text = if health == Health::Down {
                 fill(words.try_anyway, &[("eid", &choice.label)]).into()
             } else {
                 Cow::Borrowed(choice.label.as_str())

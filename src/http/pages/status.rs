@@ -135,6 +135,10 @@ fn providers(told: &Value) -> Table {
             Some(rate) => format!("{}, usually {rate} a minute", text(at(health, "/last_answer"))),
             None => text(at(health, "/last_answer")),
         };
+        let usual = match at(health, "/begun_since_answer").as_u64() {
+            Some(begun) if begun > 0 => format!("{usual}; {begun} begun since"),
+            _ => usual,
+        };
         let operator = join(&[
             at(word, "/state"),
             &prefixed("from ", at(word, "/from")),

@@ -214,7 +214,7 @@ fn the_chooser_says_how_each_does_and_whom_to_take_instead() {
             vec![bankid(Some(Down)), freja(None)],
             &in_trouble,
             Some("bankid"),
-            vec![instead, "> Freja", "> BankID (Svarar inte just nu; Senast använd)"],
+            vec![instead, "> Freja", "> Försök ändå med BankID (Svarar inte just nu; Senast använd)"],
         ),
         (
             vec![bankid(Some(Suspected)), freja(None), siths()],
