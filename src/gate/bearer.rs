@@ -148,14 +148,32 @@ impl Gate {
         !self.config.routes.find(path).bearer.is_empty()
     }
 
-    /// Decides on a request for `path` by the token that it presents.
+    /// Decides on a request for `path` by the token that it presents, where nothing has to be waited for: by one that was
+    /// seen before and needs no proof, which most are. None: [`Self::authorize_token`] decides.
     ///
     /// A cookie of a session beside a token is refused: which of the two counts would be a guess.
-    pub async fn authorize_token(&self, path: &str, presented: &Presented<'_>, cookie_too: bool) -> Decision {
+    pub fn authorize_known_token(&self, path: &str, presented: &Presented<'_>, cookie_too: bool) -> Option<Decision> {
+        if cookie_too {
+            return Some(Decision::Denied(Denial::BothCredentials));
+        }
+        let route = self.config.routes.find(path);
+        let (snapshot, now) = (self.registry.current(), self.clock.now());
+        let vouched = self.remembered(route, &snapshot, sha256(presented.token.as_bytes()), now)?;
+        let own = own(snapshot.by_id(&vouched.provider))?;
+        if presented.dpop || vouched.bound_to.is_some() || own.require_dpop {
+            return None;
+        }
+        self.telemetry.metrics().caches.tokens.hits.inc();
+        Some(match self.permit_to(route, &vouched, presented, now) {
+            Ok(permit) => Decision::Permit(permit),
+            Err(denial) => Decision::Denied(denial),
+        })
+    }
+
+    /// Decides on a request for `path` by the token that it presents alone.
+    pub async fn authorize_token(&self, path: &str, presented: &Presented<'_>) -> Decision {
         let route = Arc::clone(self.config.routes.find(path));
-        let permitted =
-            if cookie_too { Err(Denial::BothCredentials) } else { self.permit_token(&route, presented).await };
-        match permitted {
+        match self.permit_token(&route, presented).await {
             Ok(permit) => Decision::Permit(permit),
             Err(denial) => Decision::Denied(denial),
         }
@@ -217,13 +235,24 @@ impl Gate {
             Unproven::Proof(reject) => Denial::Token { reject, dpop, proof: true },
             Unproven::Store(error) => Denial::StoreDown(error),
         })?;
+        self.permit_to(route, &vouched, presented, now)
+    }
+
+    /// What a token that holds, and is its holder's, opens of `route`.
+    fn permit_to(
+        &self,
+        route: &Arc<Route>,
+        vouched: &Vouched,
+        presented: &Presented<'_>,
+        now: UnixTime,
+    ) -> Result<Permit, Denial> {
         let has = |field| vouched.field(field).is_some();
         policy::meets_by_token(route, &vouched.provider, &vouched.scope, &vouched.loa, has).map_err(|reject| {
             let for_scope = reject.reason() == Reason::ScopeInsufficient;
             let scopes = if for_scope { route.scopes.clone() } else { Vec::new() };
             Denial::TokenLacks { reject, scopes, dpop: presented.dpop }
         })?;
-        let headers = self.headers.get(vouched.id, &*vouched, route, &self.tokens, now);
+        let headers = self.headers.get(vouched.id, vouched, route, &self.tokens, now);
         let headers = headers.map_err(|error| self.internal(&error))?;
         let (provider, eid, until) = (vouched.provider.clone(), vouched.eid.clone(), vouched.until);
         let lease = Lease(Leased::Token { provider, eid, until });

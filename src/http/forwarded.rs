@@ -2,11 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use bytes::Bytes;
 use http::header::HOST;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::headers::remove_forwarded;
+use super::headers::remove_what_ends_here;
 use crate::config::{BaseUrl, Network};
 
 /// The public address of the service, ready to be put into headers.
@@ -37,14 +38,14 @@ impl PublicAddress {
         self.trusted.iter().any(|network| network.contains(peer))
     }
 
-    /// Sets `Host` and the X-Forwarded headers.
+    /// Sets `Host` and the X-Forwarded headers, after all that ends here was taken off.
     pub fn tell(&self, headers: &mut HeaderMap, peer: SocketAddr) {
         let chain = self.chain(headers, peer.ip());
-        remove_forwarded(headers);
+        remove_what_ends_here(headers);
         headers.insert(HOST, self.host.clone());
         headers.insert(HeaderName::from_static("x-forwarded-host"), self.host.clone());
         headers.insert(HeaderName::from_static("x-forwarded-proto"), self.proto.clone());
-        if let Ok(value) = HeaderValue::from_str(&chain) {
+        if let Ok(value) = HeaderValue::from_maybe_shared(chain) {
             headers.insert(HeaderName::from_static("x-forwarded-for"), value);
         }
     }
@@ -76,11 +77,11 @@ impl PublicAddress {
 
     /// The addresses from the client to us. What a trusted proxy says is kept from its own end on, as far as it consists
     /// of addresses: what stands at the far end may have been sent by the client itself. What anyone else says is not.
-    fn chain(&self, headers: &HeaderMap, peer: IpAddr) -> String {
+    fn chain(&self, headers: &HeaderMap, peer: IpAddr) -> Bytes {
         let trusted = self.trusts(peer);
         let peer = peer.to_canonical();
         if !trusted {
-            return peer.to_string();
+            return written(peer);
         }
         let said: Vec<&[u8]> = headers
             .get_all("x-forwarded-for")
@@ -91,14 +92,42 @@ impl PublicAddress {
         let mut chain: Vec<String> = vec![peer.to_string()];
         chain.extend(said.iter().rev().map_while(address).map(|address| address.to_string()));
         chain.reverse();
-        chain.join(", ")
+        chain.join(", ").into()
     }
+}
+
+/// An address as text. Most are of four numbers, and of those the general writer takes longer than all else that is done
+/// for this header.
+fn written(address: IpAddr) -> Bytes {
+    let IpAddr::V4(address) = address else { return address.to_string().into() };
+    let mut out = Vec::with_capacity("255.255.255.255".len());
+    for number in address.octets() {
+        if !out.is_empty() {
+            out.push(b'.');
+        }
+        for (digit, from) in [(number / 100, 100), (number / 10 % 10, 10), (number % 10, 0)] {
+            if number >= from {
+                out.push(b'0' + digit);
+            }
+        }
+    }
+    out.into()
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_written_as_everybody_writes_them() {
+        for number in 0..=255_u8 {
+            let address = IpAddr::from([number, 255 - number, 0, number]);
+            assert_eq!(written(address), address.to_string());
+        }
+        let six: IpAddr = "2001:db8::1".parse().unwrap();
+        assert_eq!(written(six), "2001:db8::1");
+    }
 
     #[test]
     fn only_trusted_proxies_are_believed() {

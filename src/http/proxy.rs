@@ -1,5 +1,6 @@
 //! Passing a request on, and the answer back: both stream, nothing is gathered.
 
+use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -144,7 +145,6 @@ impl Proxy {
         headers.reserve(ADDED);
         // gRPC servers refuse whoever does not say that it reads trailers.
         let trailers = version == Version::HTTP_2 && headers.get(TE).is_some_and(says_trailers);
-        remove_hop_by_hop(headers);
         cookies::hide(headers, &self.cookies);
         self.address.tell(headers, client.address);
         if !expects {
@@ -220,6 +220,13 @@ const QUERY: &AsciiSet = &CONTROLS.add(b'\\');
 
 /// The decided path with the query as it came, in ASCII.
 fn target(uri: &Uri, path: &str) -> Option<PathAndQuery> {
+    let encodes_nothing = |query| matches!(Cow::from(utf8_percent_encode(query, QUERY)), Cow::Borrowed(_));
+    if let Some(written) = uri.path_and_query()
+        && written.path() == path
+        && written.query().is_none_or(encodes_nothing)
+    {
+        return Some(written.clone());
+    }
     let text = match uri.query() {
         Some(query) => format!("{path}?{}", utf8_percent_encode(query, QUERY)),
         None => path.to_owned(),

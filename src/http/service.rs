@@ -7,6 +7,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, GetAll};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Body as _;
 
@@ -162,22 +163,24 @@ impl<U: Upstream> Generation<U> {
         if let Err(fault) = admit::admit(&request) {
             return self.fault(&request, fault, None);
         }
-        // One form of the path: decided on, and passed on.
-        let path = match normal_path(request.uri().path()) {
-            Ok(path) => path.into_owned(),
+        // One form of the path: decided on, and passed on. Most come in it, and are not copied.
+        let written = request.uri().path_and_query().cloned();
+        let path = match normal_path(written.as_ref().map_or("", PathAndQuery::path)) {
+            Ok(path) => path,
             Err(_) => return self.fault(&request, Fault::BadPath, None),
         };
-        if let Some(dialect) = self.dialect(&path) {
+        let path = &*path;
+        if let Some(dialect) = self.dialect(path) {
             return Box::pin(self.ask(dialect, request, &client, came)).await;
         }
-        if let Some(own) = self.own.find(&path) {
+        if let Some(own) = self.own.find(path) {
             // Rare beside what is passed on, whose future need not be as large as this one.
             self.telemetry.metrics().requests.answered(None, Outcome::Own);
             return Box::pin(self.own_path(own, request, &client, came.core)).await;
         }
-        match self.decide(&request, &path).await {
-            Decision::Denied(denial) => self.denied_with_challenge(&request, &path, &denial),
-            Decision::Permit(permit) => self.forward(request, &path, &client, permit, wish, came).await,
+        match self.decide(&request, path).await {
+            Decision::Denied(denial) => self.denied_with_challenge(&request, path, &denial),
+            Decision::Permit(permit) => self.forward(request, path, &client, permit, wish, came).await,
         }
     }
 
@@ -195,8 +198,11 @@ impl<U: Upstream> Generation<U> {
                     let pairs = cookies::pairs(request.headers());
                     self.gate.has_session_cookie(&Cookies::new(&pairs))
                 };
-                // Programs only: their futures need not be in everybody's.
-                Box::pin(self.gate.authorize_token(path, &presented, cookie_too)).await
+                match self.gate.authorize_known_token(path, &presented, cookie_too) {
+                    Some(decision) => decision,
+                    // Programs only, and their first request: its future need not be in everybody's.
+                    None => Box::pin(self.gate.authorize_token(path, &presented)).await,
+                }
             }
         }
     }

@@ -7,9 +7,11 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use http::{Method, Request, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::support::process::Process;
 use crate::support::service::{
@@ -109,10 +111,13 @@ async fn busy() -> Service {
                 let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key);
                 let upgrade = hyper::upgrade::on(&mut request);
                 tokio::spawn(async move {
-                    let mut io = hyper_util::rt::TokioIo::new(upgrade.await.unwrap());
-                    // Says back whatever comes; frames from a client are masked, so it speaks to a client of its own kind.
-                    let (mut from, mut to) = tokio::io::split(&mut io);
-                    let _ = tokio::io::copy(&mut from, &mut to).await;
+                    let upgraded = TokioIo::new(upgrade.await.unwrap());
+                    let mut socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, None).await;
+                    while let Some(Ok(message)) = socket.next().await {
+                        if !message.is_close() && socket.send(message).await.is_err() {
+                            return;
+                        }
+                    }
                 });
                 http::Response::builder()
                     .status(StatusCode::SWITCHING_PROTOCOLS)
@@ -125,6 +130,13 @@ async fn busy() -> Service {
         }
     })
     .await
+}
+
+/// A WebSocket through which words go there and back.
+async fn echoes(socket: &mut WebSocketStream<TcpStream>) {
+    socket.send(Message::text("echo")).await.unwrap();
+    let heard = tokio::time::timeout(Duration::from_secs(10), socket.next()).await.expect("nothing comes back");
+    assert!(matches!(heard, Some(Ok(Message::Text(text))) if text.as_str() == "echo"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,7 +173,7 @@ async fn sigterm_cuts_nothing_before_the_deadline_and_says_what_it_cut_then() {
     // All of it goes on.
     let (status, _, body, _) = read(late.await.unwrap()).await;
     assert_eq!((status, &body[..]), (StatusCode::OK, &b"late"[..]));
-    socket.send(Message::binary(&b"echo"[..])).await.unwrap();
+    echoes(&mut socket).await;
     upload.send(data("second")).await.unwrap();
     drop(upload);
     let (status, _, body, _) = read(uploading.await.unwrap()).await;
@@ -241,8 +253,7 @@ async fn sigterm_cuts_none_of_two_hundred_connections() {
         assert_eq!((status, &body[..]), (StatusCode::OK, &b"11"[..]));
     }
     for socket in &mut sockets {
-        // What the e-service says back is what it was sent, mask and all: that something comes is what counts.
-        socket.send(Message::binary(&b"echo"[..])).await.unwrap();
+        echoes(socket).await;
     }
     assert!(process.ended().is_none(), "it waits for the WebSockets");
     drop(sockets);
