@@ -331,7 +331,8 @@ impl<'a> SamlEntry<'a> {
 /// do not meet.
 pub(super) fn common<'a>(route: &Route, certified: impl Iterator<Item = &'a str>) -> Option<Vec<String>> {
     if route.loa.is_empty() {
-        return Some(certified.map(str::to_owned).collect());
+        // Levels of a signature's message are deprecated, no login is at one, and providers declare them still (TAR 3.3).
+        return Some(certified.filter(|loa| !loa.ends_with("-sigmessage")).map(str::to_owned).collect());
     }
     let certified: Vec<&str> = certified.collect();
     let both: Vec<String> =

@@ -71,6 +71,13 @@ fn asks_for_what_the_route_takes_and_the_provider_may_assert() {
     assert_eq!(asks(&with(false), &[]), Some(loa(&["loa3", "uncertified-eidas-sub"])));
     assert_eq!(asks(&with(false), &["eidas-nf-sub"]), None);
     assert_eq!(asks(&with(true), &["eidas-nf-sub"]), Some(loa(&["eidas-nf-sub"])));
+
+    // Several of the federation's declare a level that no login is at. It is not asked for, and makes no other way of one.
+    let mut old = idp("https://b.example.se", &["uncertified-loa3"], &[SsoBinding::Redirect]);
+    old.loa.push("http://id.swedenconnect.se/loa/1.0/uncertified-loa3-sigmessage".to_owned());
+    let old = ProviderEntry::new(provider("b", "bankid"), Ok(Arc::new(old)));
+    assert_eq!(asks(&old, &[]), Some(loa(&["uncertified-loa3"])));
+    assert_eq!(old.may_assert(&route(&[], &[])), Some(loa(&["uncertified-loa3"])));
 }
 
 #[test]

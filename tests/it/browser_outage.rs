@@ -125,6 +125,8 @@ async fn when_an_e_id_stops_people_go_on_and_are_told_no_more_than_they_need() {
             let link = format!("/eid/login?eid=bankid&rd=/ansokan%3Fsteg%3D{step}");
             person.open(&demo.stage.url(&link)).await;
             person.shows(".lead", lead).await;
+            let title = person.session().run("return document.title", &[]).await.unwrap();
+            assert!(lead.starts_with(title.as_str().unwrap().split(" – ").next().unwrap()), "{title}");
             // What is in trouble stands last, and can be tried all the same.
             let buttons = person.all("button.choice").await;
             assert_eq!(buttons.last().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ")).as_deref(), Some(down));

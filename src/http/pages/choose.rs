@@ -90,6 +90,8 @@ struct Cannot<'a> {
 #[template(path = "choose.html")]
 struct ChoosePage<'a> {
     frame: Frame<'a>,
+    /// What is the matter with what the person wants to do, for the title: whoever has it read hears that first.
+    problem: Option<String>,
     leads: Vec<String>,
     notices: Vec<Told<'a>>,
     choices: Vec<Option_<'a>>,
@@ -123,9 +125,13 @@ pub fn choose(view: View<'_>, offer: &Offer<'_>) -> Response<Bytes> {
     choices.sort_by_key(|option| (option.health, offer.last.is_none_or(|last| last.as_str() != option.eid)));
     let cannot = offer.cannot.iter().map(|one| Cannot { label: &one.label, why: why(one.why, words) }).collect();
     let site = view.site;
+    // That somebody else's e-ID does not work is no matter of a person who has not asked for it.
+    let concerns = !matches!(offer.why, Why::Open) || offer.options.iter().all(|choice| health(choice) >= Health::Down);
+    let leads = leads(offer, words, health);
     let chooser = ChoosePage {
         frame: Frame::new(view).in_both(|tag| site.login(offer.rd, &[("choose", "true"), ("locale", tag)])),
-        leads: leads(offer, words, health),
+        problem: leads.first().filter(|_| concerns).map(|lead| first_sentence(lead).to_owned()),
+        leads,
         notices: view.notices(false),
         choices,
         cannot,
@@ -133,6 +139,11 @@ pub fn choose(view: View<'_>, offer: &Offer<'_>) -> Response<Bytes> {
     };
     // Its forms are answered by a redirect to whoever was chosen.
     with_forms_to(page(StatusCode::OK, &chooser), forms_to_providers(site))
+}
+
+/// What stands before what can be done about it.
+fn first_sentence(text: &str) -> &str {
+    text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.')
 }
 
 /// A plain sentence about the login that was left, and one about those that do not answer.

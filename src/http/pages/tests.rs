@@ -266,6 +266,32 @@ fn the_chooser_says_how_each_does_and_whom_to_take_instead() {
         let offer = Offer { last: last.as_ref(), ..offer(&options, why) };
         assert_eq!(told(&site, &offer), expected);
     }
+    // The title begins with what is the matter, before what can be done about it.
+    let nothing = Why::Open;
+    for (options, why, locale, title) in [
+        (vec![bankid(None), freja(None)], &nothing, Locale::Sv, "Välj hur du vill logga in – Tjänst"),
+        (
+            vec![bankid(Some(Down)), freja(None)],
+            &in_trouble,
+            Locale::Sv,
+            "BankID svarar inte just nu – Välj hur du vill logga in – Tjänst",
+        ),
+        (
+            vec![bankid(Some(Down)), freja(Some(Down))],
+            &in_trouble,
+            Locale::En,
+            "It does not look possible to log in right now – Choose how to log in – Service",
+        ),
+        (
+            vec![bankid(None), freja(None)],
+            &left,
+            Locale::Sv,
+            "Din inloggning med BankID blev inte klar – Välj hur du vill logga in – Tjänst",
+        ),
+    ] {
+        let html = body(&choose(view(&site, locale), &offer(&options, why)));
+        assert!(html.contains(&format!("<title>{title} &#38; ")), "{title}: {html}");
+    }
     // Whoever has read of the trouble is not told of it once more.
     let html = body(&choose(view(&site, Locale::Sv), &offer(&[bankid(Some(Down)), freja(None)], &Why::Open)));
     for (eid, anyway) in [("bankid", true), ("freja", false)] {
