@@ -97,6 +97,21 @@ fn the_metrics_of_the_document_are_those_of_the_source() {
     }
 }
 
+/// docs/codes.md is written from the reasons. `GRINDVAKT_WRITE_DOCS=1` writes it anew.
+#[test]
+fn the_codes_of_the_document_are_those_of_the_source() {
+    let row = |reason: &grindvakt::verify::Reason| format!("| `{}` | {} |\n", reason.code(), reason.meaning());
+    let rows: String = grindvakt::verify::Reason::ALL.iter().map(row).collect();
+    let generated = format!("\n| Code | What it means |\n| --- | --- |\n{rows}");
+    let (line, text) = ("<!-- generated from here on -->\n", read("docs/codes.md"));
+    let (written, found) = text.split_once(line).expect("the line that the generated part begins after");
+    if std::env::var_os("GRINDVAKT_WRITE_DOCS").is_some() {
+        std::fs::write(root().join("docs/codes.md"), format!("{written}{line}{generated}")).unwrap();
+    } else {
+        assert_eq!(found, generated, "docs/codes.md is old: GRINDVAKT_WRITE_DOCS=1 cargo test --test documents");
+    }
+}
+
 /// An alert leads to its section, and no section is about an alert that there is not.
 #[test]
 fn every_alert_has_its_section_and_the_operator_the_same_rules() {

@@ -63,7 +63,8 @@ impl Stage {
             Kind::Signing => (keys, Vec::new()),
             Kind::Decryption => (Vec::new(), keys),
         };
-        PublishedService { signing, encryption, valid_until: Some(NOW.plus(10 * DAY)), cache_duration: Some(5 * HOUR) }
+        let (valid_until, cache_duration) = (Some(NOW.plus(10 * DAY)), Some(5 * HOUR));
+        PublishedService { signing, encryption, valid_until, cache_duration, ..PublishedService::default() }
     }
 }
 

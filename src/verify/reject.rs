@@ -9,11 +9,11 @@ use std::fmt;
 use crate::base::redact;
 
 macro_rules! reasons {
-    ($( $(#[$doc:meta])* $variant:ident = $code:literal, )*) => {
+    ($( $(#[doc = $doc:literal])* $variant:ident = $code:literal, )*) => {
         /// A stable reason. Which values met is in [`Reject::detail`], for the operator only.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Reason {
-            $( $(#[$doc])* $variant, )*
+            $( $(#[doc = $doc])* $variant, )*
         }
 
         impl Reason {
@@ -23,6 +23,11 @@ macro_rules! reasons {
             /// The code: lower case, words joined by `_`.
             pub const fn code(self) -> &'static str {
                 match self { $( Self::$variant => $code, )* }
+            }
+
+            /// What it means, in words: for docs/codes.md.
+            pub const fn meaning(self) -> &'static str {
+                match self { $( Self::$variant => concat!($( $doc ),*).trim_ascii(), )* }
             }
         }
     };

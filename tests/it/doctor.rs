@@ -4,6 +4,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use grindvakt_demo::DemoKey;
+use grindvakt_demo::sign::{Place, enveloped};
+use grindvakt_demo::xml::element;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -178,4 +181,184 @@ async fn a_configuration_that_does_not_hold_ends_with_78() {
     let mut world = tidy().await;
     world.rewrite(|text| text.replace("environment = \"test\"", "environment = \"tets\""));
     assert_eq!(doctor(world.folder.path(), &[]).await.status.code(), Some(78));
+}
+
+const SP: &str = "https://e.example.se/sp";
+
+/// A service that is to be in a federation whose feed of providers is at `feeds`.
+fn joining(folder: &Path, feeds: &str) {
+    let made = Command::new(env!("CARGO_BIN_EXE_grindvakt"))
+        .args(["keys", "generate", "--out", "."])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let config = format!(
+        r#"environment = "test"
+[service]
+id = "e"
+entity_id = "{SP}"
+base_url = "https://e.example.se"
+upstream = "http://127.0.0.1:1"
+[state]
+dir = "state"
+[keys]
+signing = ["sp-signing.pem"]
+decryption = ["sp-decrypt.pem"]
+sealing = ["session.key"]
+digest = "digest.key"
+identity_token = "identity.pem"
+[store]
+single_replica = true
+[organisation]
+entity_categories = ["http://id.elegnamnden.se/ec/1.0/loa3-pnr"]
+[[metadata]]
+id = "feed"
+url = "{feeds}/role/idp.xml"
+signer = "operator.crt"
+[[provider]]
+id = "p"
+eid = "p"
+label = "P"
+protocol = "saml"
+entity_id = "https://p.example.se"
+metadata = "feed"
+"#
+    );
+    std::fs::write(folder.join("grindvakt.toml"), config).unwrap();
+}
+
+/// What a federation has published of a service.
+#[derive(Clone)]
+struct Entry {
+    name: &'static str,
+    /// What each key is for, and its certificate in base64.
+    keys: Vec<(String, String)>,
+    acs: String,
+    category: &'static str,
+}
+
+impl Entry {
+    /// As `keys sp-metadata` hands it in.
+    fn of(folder: &Path) -> Self {
+        let printed = Command::new(env!("CARGO_BIN_EXE_grindvakt"))
+            .args(["keys", "sp-metadata", "--config", "grindvakt.toml"])
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(printed.stdout).unwrap();
+        let document = roxmltree::Document::parse(&text).unwrap();
+        let all = |name: &'static str| document.descendants().filter(move |node| node.tag_name().name() == name);
+        let key = |node: roxmltree::Node<'_, '_>| {
+            let certificate = node.descendants().find(|inner| inner.tag_name().name() == "X509Certificate").unwrap();
+            (node.attribute("use").unwrap().to_owned(), certificate.text().unwrap().to_owned())
+        };
+        let acs = all("AssertionConsumerService").next().unwrap().attribute("Location").unwrap().to_owned();
+        let category = "http://id.elegnamnden.se/ec/1.0/loa3-pnr";
+        Self { name: SP, keys: all("KeyDescriptor").map(key).collect(), acs, category }
+    }
+
+    fn signed_by(&self, operator: &DemoKey) -> String {
+        let key = |(purpose, certificate): &(String, String)| {
+            let data = element("ds:X509Data").child(element("ds:X509Certificate").text(certificate));
+            element("md:KeyDescriptor").attr("use", purpose).child(element("ds:KeyInfo").child(data))
+        };
+        let service = element("md:AssertionConsumerService")
+            .attr("Binding", "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST")
+            .attr("Location", &self.acs)
+            .attr("index", "0");
+        let role = element("md:SPSSODescriptor")
+            .attr("protocolSupportEnumeration", "urn:oasis:names:tc:SAML:2.0:protocol")
+            .children(self.keys.iter().map(key))
+            .child(service);
+        let categories = element("saml:Attribute")
+            .attr("Name", "http://macedir.org/entity-category")
+            .child(element("saml:AttributeValue").text(self.category));
+        let extensions = element("md:Extensions").child(element("mdattr:EntityAttributes").child(categories));
+        let entity = element("md:EntityDescriptor").attr("entityID", self.name).child(extensions).child(role);
+        let feed = element("md:EntitiesDescriptor").attr("ID", "_feed").child(entity);
+        enveloped(feed, operator, Place::First).canonical()
+    }
+}
+
+/// What the federation knows of us is what providers go by, whatever our own files say.
+#[tokio::test(flavor = "multi_thread")]
+async fn our_entry_in_the_federation_is_held_against_what_we_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let remote = Remote::start().await;
+    let (operator, stranger) = (DemoKey::rsa("operator"), DemoKey::rsa("stranger"));
+    joining(path, &format!("http://{}", remote.address));
+    std::fs::write(path.join("operator.crt"), operator.certificate_pem()).unwrap();
+    let good = Entry::of(path);
+    let seen = async |arguments: &'static [&'static str]| {
+        let output = doctor(path, arguments).await;
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"));
+        let findings = report["findings"].as_array().unwrap().clone();
+        let own = findings.into_iter().filter(|finding| finding["area"] == "federation");
+        own.map(|f| format!("{} {}", f["verdict"].as_str().unwrap(), f["code"].as_str().unwrap())).collect::<Vec<_>>()
+    };
+    let without = |purpose: &str| good.keys.iter().filter(|(its, _)| its != purpose).cloned().collect::<Vec<_>>();
+    let other = |purpose: &str| {
+        let strange = stranger.certificate_pem();
+        let strange: String = strange.lines().filter(|line| !line.starts_with("--")).collect();
+        [good.keys.clone(), vec![(purpose.to_owned(), strange)]].concat()
+    };
+    for (what, entry, by, expect) in [
+        ("as it is", good.clone(), &operator, &["good ok"][..]),
+        ("a stranger's feed", good.clone(), &stranger, &["bad signature_invalid"]),
+        (
+            "nobody of ours",
+            Entry { name: "https://annan.example.se/sp", ..good.clone() },
+            &operator,
+            &["bad not_in_the_federation"],
+        ),
+        ("no signing key", Entry { keys: without("signing"), ..good.clone() }, &operator, &["bad key_unpublished"]),
+        (
+            "no encryption key",
+            Entry { keys: without("encryption"), ..good.clone() },
+            &operator,
+            &["warning key_unpublished"],
+        ),
+        (
+            "a key to encrypt to that we lost",
+            Entry { keys: other("encryption"), ..good.clone() },
+            &operator,
+            &["bad key_lost"],
+        ),
+        (
+            "a key that signs in our name",
+            Entry { keys: other("signing"), ..good.clone() },
+            &operator,
+            &["warning key_not_ours"],
+        ),
+        (
+            "answers elsewhere",
+            Entry { acs: "https://e.example.se/gammal".into(), ..good.clone() },
+            &operator,
+            &["bad acs_unpublished"],
+        ),
+        (
+            "another category",
+            Entry { category: "http://id.elegnamnden.se/ec/1.0/loa2-pnr", ..good.clone() },
+            &operator,
+            &["warning category_unpublished"],
+        ),
+    ] {
+        let feed = entry.signed_by(by);
+        remote.chooses(move |asked| match asked.path() {
+            "/role/sp.xml" => Act::ok(feed.clone()),
+            _ => Act::status(404),
+        });
+        let mut found = seen(&["--json", "--federation"]).await;
+        // The feed of providers itself is not there in this story.
+        found.retain(|finding| finding != "bad http_status");
+        assert_eq!(found, expect, "{what}");
+    }
+
+    // Fetched by somebody else, where this machine may not fetch.
+    std::fs::write(path.join("sp.xml"), good.signed_by(&operator)).unwrap();
+    assert_eq!(seen(&["--json", "--federation", "sp.xml"]).await, ["good ok"]);
+    assert_eq!(seen(&["--json", "--federation", "nowhere.xml"]).await, ["bad feed_unreadable"]);
+    assert_eq!(seen(&["--json"]).await, [""; 0], "nobody asked");
 }

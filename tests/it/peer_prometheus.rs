@@ -35,8 +35,8 @@ fn promtool(arguments: &[&str]) {
 #[test]
 fn the_rules_are_sound_and_each_alert_fires_and_is_silent() {
     promtool(&["check", "rules", "--lint=all", "--lint-fatal", "rules.yml"]);
-    promtool(&["test", "rules", "rules_test.yml"]);
-    let (rules, tests) = (read("rules.yml"), read("rules_test.yml"));
+    promtool(&["test", "rules", "rules_test.yml", "rules_slow_test.yml"]);
+    let (rules, tests) = (read("rules.yml"), read("rules_test.yml") + &read("rules_slow_test.yml"));
     let alerts: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
     assert!(alerts.len() > 25, "{alerts:?}");
     for alert in alerts {

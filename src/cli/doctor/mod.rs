@@ -2,6 +2,7 @@
 //!
 //! It serves nothing and changes nothing. What it asks of others is what serving asks of them.
 
+mod federation;
 mod files;
 mod local;
 mod outside;
@@ -23,6 +24,11 @@ pub struct Args {
     /// Configuration file or folder; repeat it to merge several.
     #[arg(long, required = true, value_name = "PATH")]
     pub config: Vec<PathBuf>,
+    /// Look at our own entry in the federation's feed of services too, which is what providers go by. FEED is its address or
+    /// a file, signed by who signs a configured feed; without it, the configured feeds are looked through, and of a
+    /// `…/idp.xml` the `sp.xml` beside it.
+    #[arg(long, value_name = "FEED", num_args = 0..=1, default_missing_value = "")]
+    pub federation: Option<String>,
     /// Write JSON for programs in the place of a table.
     #[arg(long)]
     pub json: bool,
@@ -91,7 +97,11 @@ pub fn run(args: &Args) -> ExitCode {
         Ok(runtime) => runtime,
         Err(e) => return super::usage(format_args!("no runtime: {e}")),
     };
-    let findings = examine(&config, &runtime);
+    let mut findings = examine(&config, &runtime);
+    if let Some(feed) = &args.federation {
+        let feed = Some(feed.as_str()).filter(|feed| !feed.is_empty());
+        findings.extend(federation::look(&config, feed, &runtime));
+    }
     let printed = super::print(&if args.json { as_json(&findings) } else { as_table(&findings) });
     let worst = findings.iter().map(|finding| finding.verdict).max();
     if worst == Some(Verdict::Bad) { ExitCode::from(super::REFUSED) } else { printed }

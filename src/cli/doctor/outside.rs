@@ -16,7 +16,7 @@ use crate::provider::fetch::{FetchError, Fetcher, Probe, Reach, Times};
 const AREA: &str = "way out";
 
 /// Long enough for a slow proxy, short enough for somebody who waits.
-const TIMES: Times =
+pub(super) const TIMES: Times =
     Times { connect: Duration::from_secs(5), head: Duration::from_secs(5), whole: Duration::from_secs(10) };
 
 /// Clocks that are this far apart are told of; logins are refused from `verification.clock_skew` on.

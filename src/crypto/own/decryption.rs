@@ -49,7 +49,12 @@ impl DecryptionKeys {
 
     /// The certificate to publish, in DER: of the newest key only, so that peers stop using the others.
     pub fn published(&self) -> Option<&[u8]> {
-        self.0.first().map(|key| key.certificate.as_slice())
+        self.certificates().next()
+    }
+
+    /// The certificates of all, in DER.
+    pub fn certificates(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(|key| key.certificate.as_slice())
     }
 }
 

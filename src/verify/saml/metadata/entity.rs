@@ -84,6 +84,16 @@ fn speaks_saml2<'d>(role: impl Readable<'d>) -> bool {
     role.attribute("protocolSupportEnumeration").is_some_and(|p| p.split_ascii_whitespace().any(|p| p == ns::SAMLP))
 }
 
+/// The entity categories of any entity.
+pub(super) fn entity_categories<'d>(entity: impl Readable<'d>) -> Vec<String> {
+    let holders = extensions(entity).into_iter().filter(|extension| extension.is(ns::MDATTR, "EntityAttributes"));
+    let attributes = holders.flat_map(|holder| holder.children().collect::<Vec<_>>());
+    let categories =
+        attributes.filter(|e| e.is(ns::SAML, "Attribute") && e.attribute("Name").as_deref() == Some(CATEGORY));
+    let values = categories.flat_map(|attribute| attribute.children().collect::<Vec<_>>());
+    values.filter(|e| e.is(ns::SAML, "AttributeValue")).filter_map(uri_text).collect()
+}
+
 fn extensions<'d, E: Readable<'d>>(element: E) -> Vec<E> {
     let holder = element.children().find(|child| child.is(ns::MD, "Extensions"));
     holder.map(|e| e.children().collect()).unwrap_or_default()

@@ -1,8 +1,9 @@
-//! What a federation's feed says of a service, ourselves: which of our keys its providers can see.
+//! What a federation's feed says of a service, ourselves: which of our keys and addresses its providers can see.
 
 use std::time::Duration;
 
 use super::super::schema::required;
+use super::entity::entity_categories;
 use super::feed::signatures_stand_right;
 use super::validity::Validity;
 use crate::base::{UnixTime, limits};
@@ -18,6 +19,10 @@ pub struct PublishedService {
     pub signing: Vec<[u8; 32]>,
     /// Fingerprints of the keys that it may be sent something encrypted to.
     pub encryption: Vec<[u8; 32]>,
+    /// Where answers may be sent: the addresses of its assertion consumer services, in their order.
+    pub acs: Vec<String>,
+    /// Its entity categories (mdattr:EntityAttributes).
+    pub entity_categories: Vec<String>,
     /// Until when a copy of what was read may be used.
     pub valid_until: Option<UnixTime>,
     /// How soon a copy should be fetched anew.
@@ -91,6 +96,9 @@ fn descend(
             service.encryption.extend(&keys);
         }
     }
+    let services = role.children().filter(|e| e.is(ns::MD, "AssertionConsumerService"));
+    service.acs.extend(services.filter_map(|e| e.attribute("Location")).map(|location| location.into_owned()));
+    service.entity_categories = entity_categories(element);
     *found = Some(service);
     Ok(())
 }
