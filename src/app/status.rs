@@ -9,6 +9,7 @@ use crate::base::UnixTime;
 use crate::config::Override;
 use crate::http::admin::AdminState;
 use crate::http::upstream::Upstream as _;
+use crate::provider::ProviderEntry;
 use crate::provider::source::{Origin, Status};
 use crate::provider::standby::Loss;
 
@@ -81,11 +82,20 @@ impl Shared {
 }
 
 impl AdminState for Shared {
-    fn ready(&self) -> Result<(), &'static str> {
+    fn ready(&self) -> Result<String, &'static str> {
         if self.stopping.load(Ordering::Relaxed) {
             return Err("stopping");
         }
-        if self.current.load().gate.any_provider_usable() { Ok(()) } else { Err("no provider has valid keys") }
+        let now = self.workshop.clock.now();
+        let snapshot = self.current.load().gate.providers();
+        if !snapshot.any_usable(now) {
+            return Err("no provider has valid keys");
+        }
+        let line = |provider: &ProviderEntry| {
+            let is = if provider.usable(now).is_ok() { "usable" } else { "without valid keys" };
+            format!("{}: {is}\n", provider.config().id)
+        };
+        Ok(snapshot.all().iter().map(line).collect())
     }
 
     fn started(&self) -> bool {

@@ -297,11 +297,6 @@ impl Gate {
         signing.chain(self.decryption_certificate.as_deref().map(|certificate| ("decryption", certificate)))
     }
 
-    /// Whether at least one provider has keys now: what readiness asks.
-    pub fn any_provider_usable(&self) -> bool {
-        self.registry.current().any_usable(self.clock.now())
-    }
-
     /// The names of our cookies: `http` takes them off what the e-service sees, and off what it sets.
     pub const fn cookie_names(&self) -> &CookieNames {
         &self.names

@@ -165,7 +165,7 @@ fn t54_a_session_that_its_provider_does_not_stand_by_is_over() {
     for why in [Reason::MetadataExpired, Reason::ProviderWithoutKeys, Reason::XmlMalformed, Reason::SignatureInvalid] {
         assert_eq!(with(withdrawn(why)), "permit", "{why:?}");
     }
-    assert!(!world.gate.any_provider_usable());
+    assert!(!world.gate.providers().any_usable(world.clock.now()));
 }
 
 #[tokio::test]

@@ -14,11 +14,11 @@ use super::{navigation, pages, respond};
 
 /// What can be asked of a running sidecar.
 pub trait AdminState: Send + Sync + 'static {
-    /// Whether it should get traffic; if not, why.
+    /// Whether it should get traffic: if so, which providers are usable, in words.
     ///
     /// # Errors
     /// Why not, in words.
-    fn ready(&self) -> Result<(), &'static str>;
+    fn ready(&self) -> Result<String, &'static str>;
     /// Whether it has started.
     fn started(&self) -> bool;
     /// Every metric, in Prometheus' text form.
@@ -53,7 +53,7 @@ impl<S: AdminState> Admin<S> {
             "/livez" | "/healthz" => text(StatusCode::OK, "ok\n"),
             "/startupz" => yes_or_no(self.0.started(), "starting\n"),
             "/readyz" => match self.0.ready() {
-                Ok(()) => text(StatusCode::OK, "ok\n"),
+                Ok(providers) => text(StatusCode::OK, format!("ok\n{providers}")),
                 Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
             },
             "/upstream/readyz" => yes_or_no(self.0.upstream_reachable().await, "the e-service takes no connections\n"),

@@ -153,6 +153,8 @@ pub struct Breaker {
     last_fault: Option<UnixTime>,
     /// How long it stays open.
     wait: Duration,
+    /// When it opened last, or again after a trial.
+    opened: Option<UnixTime>,
     closed_at: Option<UnixTime>,
     last_trial: Option<UnixTime>,
     /// What opened the breaker of another replica, and when.
@@ -170,6 +172,7 @@ impl Default for Breaker {
             faults: 0,
             last_fault: None,
             wait: OPEN_FOR,
+            opened: None,
             closed_at: None,
             last_trial: None,
             hint: None,
@@ -307,8 +310,9 @@ impl Breaker {
                 }
                 let done = match self.cause {
                     Cause::Probe => proves,
-                    // An answer that was under way when it opened says nothing of now.
-                    Cause::Login => self.opened_at().is_none_or(|opened| begun > opened),
+                    // An answer that was under way when it opened says nothing of now, also when it is brought during the
+                    // trial: a browser can hold one back.
+                    Cause::Login => self.opened.is_none_or(|opened| begun > opened),
                 };
                 (self.phase != Phase::Closed && done).then(|| self.close(now))
             }
@@ -351,6 +355,7 @@ impl Breaker {
     }
 
     fn open_again(&mut self, now: UnixTime) -> Moved {
+        self.opened = Some(now);
         self.go(Phase::Open { until: now.plus(self.wait) })
     }
 

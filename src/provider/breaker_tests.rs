@@ -136,6 +136,19 @@ fn faults_behind_a_front_page_that_is_fine_open_it_and_one_login_is_the_trial() 
             (80, "answer 73", "closed+"),
         ],
     );
+    // An answer that was held back until the trial is no trial.
+    story(
+        false,
+        &[
+            (0, "fault", "closed+"),
+            (0, "fault", "closed+"),
+            (5, "fault", "open-"),
+            (20, "answer 4", "half_open+"),
+            (21, "begin", "half_open-"),
+            (22, "answer 5", "half_open-"),
+            (23, "answer 21", "closed+"),
+        ],
+    );
     // Nobody heard of the first trial again: the next may try.
     story(
         false,

@@ -1,8 +1,8 @@
 //! Probes: a look at each provider's sign-on or discovery address, every two seconds, off the threads that serve.
 //!
 //! A probe is a GET without a request in it, and nothing of the answer is read but its status: anything under 500 is up. It
-//! goes to an address that the provider's own metadata names, which was verified, and to no other; never to loopback, but in
-//! development, where everything is there. Each has a connection of its own, so that names, TCP and TLS are looked at too.
+//! goes to an address that the provider's own metadata names, which was verified, and to no other; never to loopback or to the
+//! link that we are on, whatever a name there resolves to, but in development, where everything is there. Each has a connection of its own, so that names, TCP and TLS are looked at too.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::fetch::{Fetcher, Times};
+use super::fetch::{Fetcher, Reach, Times};
 use super::health::{Board, Found};
 use super::source::pace::shaken;
 use super::{ProviderEntry, Registry};
@@ -71,10 +71,10 @@ impl Prober {
         let now = self.clock.now();
         let mut under_way = JoinSet::new();
         if let Some(fetcher) = &self.fetcher {
-            for (id, url) in self.targets(now) {
+            for (id, url, reach) in self.targets(now) {
                 let fetcher = fetcher.clone();
                 let times = Times { connect: PATIENCE, head: PATIENCE, whole: PATIENCE };
-                under_way.spawn(async move { (id, Found::of(fetcher.probe(url, times).await)) });
+                under_way.spawn(async move { (id, Found::of(fetcher.probe(url, times, reach).await)) });
             }
         }
         let mut found = Vec::new();
@@ -84,14 +84,17 @@ impl Prober {
         self.board.round(found, self.clock.now());
     }
 
-    fn targets(&self, now: UnixTime) -> Vec<(ProviderId, RemoteUrl)> {
+    fn targets(&self, now: UnixTime) -> Vec<(ProviderId, RemoteUrl, Reach)> {
         let snapshot = self.registry.owned();
         let target = |provider: &ProviderEntry| {
             let id = &provider.config().id;
             let url = address(provider, now)?;
-            // What a document says must not make us knock at our neighbours in the pod.
-            let allowed = self.environment == Environment::Dev || !url.is_loopback();
-            (allowed && self.board.wants_probe(id, now)).then(|| (id.clone(), url))
+            // What a document says must not make us knock at our neighbours in the pod. In development everything is there.
+            let dev = self.environment == Environment::Dev;
+            let configured = provider.config().oidc().is_some();
+            let reach = if dev || configured { Reach::Anywhere } else { Reach::Outward };
+            let allowed = dev || !url.is_loopback();
+            (allowed && self.board.wants_probe(id, now)).then(|| (id.clone(), url, reach))
         };
         snapshot.all().iter().filter_map(target).collect()
     }

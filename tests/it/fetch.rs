@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use grindvakt::base::{ManualClock, Secret};
 use grindvakt::config::{NoProxy, Outbound, ProxyAddress, RemoteUrl};
-use grindvakt::provider::fetch::{Answer, FetchError, Fetcher, Request, Stage, Times, TlsFault, Validators};
+use grindvakt::provider::fetch::{Answer, FetchError, Fetcher, Reach, Request, Stage, Times, TlsFault, Validators};
 use http::header;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -269,11 +269,11 @@ async fn a_probe_takes_the_head_and_nothing_more() {
         (Act::Drip(vec![b'x'; 100_000]), 200),
     ] {
         remote.does(act);
-        let probe = fetcher.probe(target.clone(), Times::default()).await.unwrap();
+        let probe = fetcher.probe(target.clone(), Times::default(), Reach::Anywhere).await.unwrap();
         assert_eq!((probe.status.as_u16(), probe.issuer.as_deref()), (status, Some("CN=Rot")));
     }
     remote.does(Act::Closed);
-    assert_eq!(fetcher.probe(target, Times::default()).await.unwrap_err().code(), "http_broken");
+    assert_eq!(fetcher.probe(target, Times::default(), Reach::Anywhere).await.unwrap_err().code(), "http_broken");
 }
 
 #[tokio::test]

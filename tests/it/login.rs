@@ -430,6 +430,7 @@ async fn operators_see_health_metrics_and_status() {
     for path in ["/livez", "/readyz", "/startupz", "/upstream/readyz"] {
         assert_eq!(admin.get(path).await.status, StatusCode::OK, "{path}");
     }
+    assert_eq!(admin.get("/readyz").await.body, "ok\nbankid-a: usable\nfreja: usable\n");
     assert_eq!(admin.get("/eid/login").await.status, StatusCode::NOT_FOUND);
     assert_eq!(admin.send(Method::POST, "/readyz", &[], "").await.status, StatusCode::METHOD_NOT_ALLOWED);
     let status: serde_json::Value = serde_json::from_str(&admin.get("/status?json").await.body).unwrap();

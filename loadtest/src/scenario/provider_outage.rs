@@ -104,8 +104,8 @@ impl Site {
 
     /// What `/status` says of the preferred provider's breaker.
     async fn breaker(&self) -> Result<String, Failed> {
-        let status: Value =
-            serde_json::from_str(&text(self.admin, "/status").await?).map_err(|e| Failed::to("reading /status", e))?;
+        let status: Value = serde_json::from_str(&text(self.admin, "/status?json").await?)
+            .map_err(|e| Failed::to("reading /status", e))?;
         let providers = status.get("providers").and_then(Value::as_array);
         let ours = providers.and_then(|all| all.iter().find(|one| one.get("id").is_some_and(|id| id == PREFERRED)));
         let state = ours.and_then(|one| one.pointer("/health/breaker")?.as_str());

@@ -11,7 +11,7 @@ use super::{Finding, Verdict};
 use crate::base::{Clock, UnixTime};
 use crate::config::{Config, Protocol, RemoteUrl};
 use crate::provider::Snapshot;
-use crate::provider::fetch::{FetchError, Fetcher, Probe, Times};
+use crate::provider::fetch::{FetchError, Fetcher, Probe, Reach, Times};
 
 const AREA: &str = "way out";
 
@@ -96,7 +96,7 @@ pub(super) async fn look(
     for (host, (url, what)) in addresses(config, snapshot, clock.now()) {
         let (fetcher, clock) = (fetcher.clone(), Arc::clone(clock));
         asked.spawn(async move {
-            let probed = fetcher.probe(url, TIMES).await;
+            let probed = fetcher.probe(url, TIMES, Reach::Anywhere).await;
             (host, what, probed, clock.now())
         });
     }

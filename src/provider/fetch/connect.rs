@@ -30,14 +30,25 @@ pub(super) struct Connected {
     pub(super) certificate: Option<CertificateDer<'static>>,
 }
 
+/// How far a connection may lead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Wherever the address leads: it stands in the configuration.
+    #[default]
+    Anywhere,
+    /// Not to this machine and its own link, whatever its name resolves to: a document said where.
+    Outward,
+}
+
 /// Connects to `url`'s host, through `proxy` if there is one.
 pub(super) async fn connect(
     url: &RemoteUrl,
     proxy: Option<&ProxyAddress>,
     tls: &TlsConnector,
+    reach: Reach,
 ) -> Result<Connected, FetchError> {
     let stream = match proxy {
-        None => tcp(url.host(), url.port()).await?,
+        None => tcp(url.host(), url.port(), reach).await?,
         Some(proxy) => tunnel(url, proxy).await?,
     };
     if !url.is_tls() {
@@ -54,9 +65,28 @@ pub(super) async fn connect(
     Ok(Connected { stream: Box::new(stream), certificate: certificate.map(CertificateDer::into_owned) })
 }
 
-async fn tcp(host: &str, port: u16) -> Result<TcpStream, FetchError> {
-    let addresses = resolve(host, port).await?;
+async fn tcp(host: &str, port: u16, reach: Reach) -> Result<TcpStream, FetchError> {
+    let mut addresses = resolve(host, port).await?;
+    if reach == Reach::Outward {
+        addresses.retain(|address| !is_near(address.ip()));
+        if addresses.is_empty() {
+            let detail =
+                "it has no address but of this machine or its own link, and a document does not lead there".into();
+            return Err(FetchError::Dns { host: host.to_owned(), detail });
+        }
+    }
     race(addresses).await.map_err(|e| FetchError::Connect { host: host.to_owned(), detail: told(e) })
+}
+
+/// This machine, and what it reaches without a router: the other containers of a pod, a cloud's metadata service.
+fn is_near(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        // All of 0.0.0.0/8 is "this host" (RFC 1122, 3.2.1.3).
+        IpAddr::V4(ip) => {
+            ip.is_loopback() || ip.octets()[0] == 0 || ip.is_link_local() || ip.is_multicast() || ip.is_broadcast()
+        }
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local() || ip.is_multicast(),
+    }
 }
 
 /// The addresses of a host, the families taking turns. Loopback names never ask DNS (RFC 6761, 6.3).
@@ -117,7 +147,7 @@ async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
 async fn tunnel(url: &RemoteUrl, proxy: &ProxyAddress) -> Result<TcpStream, FetchError> {
     let failed = |detail: String, status| FetchError::Proxy { proxy: proxy.to_string(), detail, status };
     let unreachable = |error: FetchError| failed(format!("cannot be reached: {error}"), None);
-    let mut stream = tcp(&proxy.host, proxy.port).await.map_err(unreachable)?;
+    let mut stream = tcp(&proxy.host, proxy.port, Reach::Anywhere).await.map_err(unreachable)?;
     let target = url.host_and_port();
     let mut head = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
     if let Some(credentials) = &proxy.credentials {
@@ -174,6 +204,46 @@ mod tests {
         ] {
             assert_eq!(status(head.as_bytes()), read, "{head:?}");
         }
+    }
+
+    #[test]
+    fn what_is_near_is_near_in_every_spelling() {
+        for (ip, near) in [
+            ("127.0.0.1", true),
+            ("127.9.9.9", true),
+            ("0.0.0.0", true),
+            ("0.1.2.3", true),
+            ("169.254.169.254", true),
+            ("255.255.255.255", true),
+            ("224.0.0.1", true),
+            ("::1", true),
+            ("::", true),
+            ("::ffff:127.0.0.1", true),
+            ("::ffff:169.254.169.254", true),
+            ("fe80::1", true),
+            ("ff02::1", true),
+            ("192.0.2.1", false),
+            // A provider may be in an agency's own network.
+            ("10.0.0.1", false),
+            ("fd00::1", false),
+            ("2001:db8::1", false),
+        ] {
+            assert_eq!(is_near(ip.parse().unwrap()), near, "{ip}");
+        }
+    }
+
+    /// Names and numbers that no reader of addresses takes for loopback, and that lead there.
+    #[tokio::test]
+    async fn a_document_leads_nobody_to_their_own_machine() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for host in
+            ["127.0.0.1", "localhost", "a.localhost", "localhost.", "2130706433", "127.1", "0", "::ffff:127.0.0.1"]
+        {
+            let refused = tcp(host, port, Reach::Outward).await.map(drop).unwrap_err();
+            assert_eq!(refused.code(), "dns", "{host}: {refused}");
+        }
+        assert!(tcp("127.0.0.1", port, Reach::Anywhere).await.is_ok());
     }
 
     #[tokio::test]

@@ -33,6 +33,7 @@ use crate::base::limits::FETCH_HEAD_BYTES;
 use crate::base::{Clock, UnixTime};
 use crate::config::{Outbound, RemoteUrl};
 
+pub use connect::Reach;
 pub use error::{FetchError, Stage, TlsFault};
 pub use request::{Answer, Request, Times, Validators, encoded};
 pub use tls::TlsSetup;
@@ -84,9 +85,9 @@ impl Fetcher {
     ///
     /// # Errors
     /// [`FetchError`]: of the way to the host, its TLS, its HTTP, or the time that they take.
-    pub async fn probe(&self, url: RemoteUrl, times: Times) -> Result<Probe, FetchError> {
+    pub async fn probe(&self, url: RemoteUrl, times: Times, reach: Reach) -> Result<Probe, FetchError> {
         let inner = Arc::clone(&self.inner);
-        let request = Request::get(url).within(times);
+        let request = Request { reach, ..Request::get(url).within(times) };
         let probe = async move {
             let (answer, certificate, _driver) = inner.answer(&request, inner.end(&request)).await?;
             let date = answer.headers().get(header::DATE).and_then(|date| date.to_str().ok());
@@ -164,7 +165,7 @@ impl Inner {
     async fn answer(&self, request: &Request, end: UnixTime) -> Result<Begun, FetchError> {
         let times = request.times;
         let proxy = self.outbound.proxy_for(&request.url);
-        let connecting = connect(&request.url, proxy, &self.tls);
+        let connecting = connect(&request.url, proxy, &self.tls, request.reach);
         let Connected { stream, certificate } = self.within(Stage::Connect, times.connect, end, connecting).await?;
         let (answer, driver) = self.within(Stage::Head, times.head, end, head(stream, request)).await?;
         Ok((answer, certificate, driver))

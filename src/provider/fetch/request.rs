@@ -8,6 +8,7 @@ use http::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::pki_types::CertificateDer;
 
+use super::connect::Reach;
 use super::error::FetchError;
 use crate::base::Secret;
 use crate::base::limits::{FETCH_CONNECT_SECS, FETCH_HEAD_SECS, FETCH_WHOLE_SECS, PROVIDER_DOCUMENT};
@@ -51,6 +52,7 @@ pub struct Request {
     pub(super) body: Bytes,
     pub(super) limit: usize,
     pub(super) times: Times,
+    pub(super) reach: Reach,
 }
 
 impl Request {
@@ -63,6 +65,7 @@ impl Request {
             body: Bytes::new(),
             limit: PROVIDER_DOCUMENT.bytes,
             times: Times::default(),
+            reach: Reach::default(),
         }
     }
 
