@@ -22,8 +22,6 @@ use crate::session::{Handle, Instance, Locale, LoginState, Sent, Session, Sessio
 use crate::telemetry::{LoginFinished, LoginRefused, LoginReturned, SessionStarted};
 use crate::verify::{Reason, Reject};
 
-const SECOND: Duration = Duration::from_secs(1);
-
 /// A begun login that the browser holds, and under which cookie.
 pub(super) struct Begun {
     pub(super) handle: Handle,
@@ -229,10 +227,12 @@ impl Gate {
         // A provider that starts a login by itself may say where to (SAML Bindings 3.5.3): a place of ours, or nothing.
         let rd = self.targets.local(login.relay_state.filter(|rd| rd.len() <= RELAY_STATE_BYTES));
         let (who, meets) = self.person(snapshot, provider, None, &rd, &login.saml_response, now).await?;
-        // What the memory before this one took, this one has not seen. Instants are told in whole seconds.
+        // What the memory before this one took, this one has not seen; and the provider's clock may be ahead of ours by as
+        // much as it was allowed to be then.
         let line = self.lasting.store.line().await.map_err(Denial::StoreDown)?;
-        if who.issued().plus(SECOND) <= line.since {
-            let detail = format_args!("issued at {}, before anything could remember it", who.issued());
+        let unknown_until = self.lasting.store.knows_after(&line).plus(self.config.verification.clock_skew);
+        if who.issued() <= unknown_until {
+            let detail = format_args!("issued at {}; it may have been used before {}", who.issued(), line.since);
             return Err(rejected(Reason::LoginOtherInstance, detail));
         }
         self.not_ended(&who, provider).map_err(Denial::Rejected)?;

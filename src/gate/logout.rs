@@ -56,6 +56,7 @@ impl Gate {
         let mut set_cookies = vec![self.expire_cookie(self.names.session())];
         set_cookies.extend(self.cookies_of_the_e_service());
         set_cookies.extend(self.asks_for_a_fresh_login());
+        set_cookies.extend(self.begun_here(cookies));
         let (mut at_provider, mut tell) = (None, None);
         if let Some(session) = &session {
             at_provider = self.logout_at(session, now).await;
@@ -74,6 +75,17 @@ impl Gate {
     pub(super) fn asks_for_a_fresh_login(&self) -> Option<SetCookie> {
         let lenient = self.config.providers.iter().any(|provider| provider.has_login() && !provider.force_authn);
         lenient.then(|| self.set_cookie(self.names.fresh(), "1".to_owned(), Some(FRESH), SameSite::Lax))
+    }
+
+    /// Logins that this browser has under way, to expire: whoever comes to it next shall not finish one as who has left.
+    pub(super) fn begun_here(&self, cookies: &Cookies<'_>) -> Vec<SetCookie> {
+        let mut names: Vec<&str> = cookies.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names.dedup();
+        let logins = names.iter().filter(|name| self.names.login_handle(name).is_some());
+        // A login that nobody here began, and that waits for a yes.
+        let question = names.iter().filter(|name| **name == self.names.confirm());
+        logins.map(|name| self.expire_login(name)).chain(question.map(|name| self.expire_cookie(name))).collect()
     }
 
     /// Whether somebody logged out in this browser since its last login.

@@ -175,7 +175,7 @@ impl Gate {
         self.telemetry.emit(ProviderLogout { provider: &provider.config().id, by, everywhere });
 
         let (tell, set_cookies) = match &here {
-            Some(session) => self.ended_here(session, now),
+            Some(session) => self.ended_here(session, cookies, now),
             None => (None, Vec::new()),
         };
         let status = if everywhere { LogoutStatus::Success } else { LogoutStatus::Partial };
@@ -205,8 +205,13 @@ impl Gate {
         OrderAtProvider { named, unnamed, ordered: order.issued, acceptable_until: order.acceptable_until }
     }
 
-    fn ended_here(&self, session: &Session, now: UnixTime) -> (Option<Arc<IdentityHeaders>>, Vec<SetCookie>) {
-        let expired = std::iter::once(self.expire_cookie(self.names.session()));
+    fn ended_here(
+        &self,
+        session: &Session,
+        cookies: &Cookies<'_>,
+        now: UnixTime,
+    ) -> (Option<Arc<IdentityHeaders>>, Vec<SetCookie>) {
+        let expired = std::iter::once(self.expire_cookie(self.names.session())).chain(self.begun_here(cookies));
         (self.tells_e_service(session, now), expired.chain(self.cookies_of_the_e_service()).collect())
     }
 

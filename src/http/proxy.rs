@@ -88,6 +88,8 @@ impl Proxy {
             if !is_private(headers) {
                 headers.append(CACHE_CONTROL, HeaderValue::from_static("private"));
             }
+            // The session lives on by another request.
+            let set_cookie = set_cookie.filter(|_| !is_for_a_cache_of_its_own(headers));
             cookies::set_all(headers, set_cookie.as_slice());
         }
         if switched {
@@ -246,6 +248,25 @@ fn absolute(target: PathAndQuery, authority: &Authority) -> Option<Uri> {
 /// Whether the e-service says that the answer is the same for everyone: then a person's cookie must not be in it.
 fn is_for_all(headers: &HeaderMap) -> bool {
     says(headers, &["public", "s-maxage", "immutable"])
+}
+
+/// Whether a cache that the e-service names is told to keep the answer: it goes by that and not by `Cache-Control`
+/// (RFC 9213, 2.2; `Surrogate-Control` and others are older words for the same).
+fn is_for_a_cache_of_its_own(headers: &HeaderMap) -> bool {
+    headers.iter().any(|(name, value)| {
+        let name = name.as_str();
+        let named = name.ends_with("cdn-cache-control")
+            || ["surrogate-control", "edge-control", "x-accel-expires"].contains(&name);
+        named && !keeps_nothing(value)
+    })
+}
+
+/// Whether it says to keep nothing. What is no text might say anything.
+fn keeps_nothing(value: &HeaderValue) -> bool {
+    let Ok(text) = value.to_str() else { return false };
+    text.split(',').map(str::trim).any(|part| {
+        ["no-store", "private", "bypass-cache", "max-age=0", "0"].iter().any(|no| part.eq_ignore_ascii_case(no))
+    })
 }
 
 /// Whether shared caches are told to leave the answer alone.

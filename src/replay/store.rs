@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::shared::{Shared, StoreStatus};
+use super::shared::{CLOCKS_APART, Shared, StoreStatus};
 use super::{
     Claim, FirstUse, Instance, Line, MemoryGuard, Order, ReplayError, ReplayGuard as _, ReplayKey, Revoked, SessionId,
 };
@@ -41,6 +41,14 @@ impl Store {
         match &self.0 {
             Kind::Memory { line, .. } => Ok(*line),
             Kind::Shared(shared) => shared.line().await,
+        }
+    }
+
+    /// The last instant, by the clock of any replica, at which something could be used that `line` does not know of.
+    pub fn knows_after(&self, line: &Line) -> UnixTime {
+        match &self.0 {
+            Kind::Memory { .. } => line.since,
+            Kind::Shared(_) => line.since.plus(CLOCKS_APART),
         }
     }
 

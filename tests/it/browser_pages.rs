@@ -73,7 +73,10 @@ en = "Freja is moving. Logging in may take longer."
 async fn world(more: &str) -> World {
     let mut world = demo_world(&(own_words() + more)).await;
     world
-        .configure(|text| text.replacen("label = \"BankID\"", "label = \"BankID\"\nallow_unsolicited = true", 1))
+        .configure(|text| {
+            let text = text.replacen("[store]", "[verification]\nclock_skew = \"1s\"\n[store]", 1);
+            text.replacen("label = \"BankID\"", "label = \"BankID\"\nallow_unsolicited = true", 1)
+        })
         .await;
     world
 }

@@ -2,6 +2,7 @@
 //! without being somebody to it, and nobody becomes somebody else.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use grindvakt::base::{Clock as _, SystemClock};
 use grindvakt_demo::Person;
@@ -31,6 +32,7 @@ impl Service {
         // Both seal under the same key: what keeps them apart is the name alone.
         let own = |text: &str| {
             let text = text.replacen("id = \"etjanst\"", &format!("id = \"{id}\""), 1);
+            let text = text.replacen("[store]", "[verification]\nclock_skew = \"1s\"\n[store]", 1);
             text.replacen("label = \"BankID\"", "label = \"BankID\"\nallow_unsolicited = true", 1)
         };
         world.configure(own).await;
@@ -58,7 +60,10 @@ impl Service {
         all.extend(over.into_iter().chain(client.cookies));
         // A session that waits for the person's yes.
         let acs = format!("{BASE}/eid/saml/acs");
-        let answer = self.world.idp.unsolicited(&format!("{BASE}/sp"), &acs, SystemClock.now()).build();
+        // Issued so late that nothing before this process could have used it.
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        let at = SystemClock.now().plus(Duration::from_secs(1));
+        let answer = self.world.idp.unsolicited(&format!("{BASE}/sp"), &acs, at).build();
         let mut asked = Client::new(self.world.public());
         let page =
             asked.post("/eid/saml/acs", &[("SAMLResponse", &base64_simd::STANDARD.encode_to_string(answer))]).await;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::StatusCode;
+use tokio::net::TcpStream;
 
 use crate::support::program::Program;
 use crate::support::remote::{Act, Remote};
@@ -75,8 +76,12 @@ impl Pod {
             mount --bind "$R/conf" "$R/root/etc/grindvakt"
             mount --bind "$R/state" "$R/root/var/lib/grindvakt"
             cd /
-            exec setpriv --no-new-privs chroot --userspec=65532:65532 --groups=65532 "$R/root" {arguments}"#
+            code=0
+            setpriv --no-new-privs chroot --userspec=65532:65532 --groups=65532 "$R/root" {arguments} || code=$?
+            exit $code"#
         );
+        // The shell stays, and is what dies with `unshare`: a process that has changed its user does not (prctl(2),
+        // PR_SET_PDEATHSIG), and when the first process of a PID namespace dies all of it does.
         let mut command = Command::new("unshare");
         command.args(["--mount", "--pid", "--fork", "--kill-child", "bash", "-c", &script]);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("R", self.folder.path());
@@ -226,7 +231,7 @@ async fn it_serves_looks_names_up_and_speaks_tls() {
         let address = |name: &str| line[name].as_str()?.parse::<SocketAddr>().ok();
         (line["event"] == "serving").then(|| Some((address("public")?, address("admin")?))).flatten()
     };
-    let (_program, (public, admin)) =
+    let (program, (public, admin)) =
         Program::start(pod.command("/usr/bin/grindvakt run --config /etc/grindvakt/grindvakt.toml"), serving);
     let mut client = Client::new(public);
     assert_eq!(client.get("/om/x").await.status, StatusCode::OK);
@@ -240,6 +245,8 @@ async fn it_serves_looks_names_up_and_speaks_tls() {
         status.contains("tls_") && status.matches("\"trouble\": {").count() >= 2
     })
     .await;
+    drop(program);
+    eventually(10, "nothing of it is left", || async { TcpStream::connect(admin).await.is_err() }).await;
 }
 
 /// What the program is made of: every crate that is linked into it, and no secret place that it came from.

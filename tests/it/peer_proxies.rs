@@ -12,7 +12,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use grindvakt::base::{Clock as _, SystemClock};
 use grindvakt::http::headers::{FAMILIES_OF_OTHERS, NAMES_OF_OTHERS};
 use grindvakt_demo::Outcome;
-use http::{Method, Request, StatusCode, Version};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -57,6 +57,14 @@ async fn answer(mut request: Request<Incoming>, got: Got) -> http::Response<Body
         if target.starts_with("/ansokan/eget") {
             *out.status_mut() = StatusCode::FORBIDDEN;
         }
+        // What is the same for everyone.
+        let keeps = |name, value| (HeaderName::from_static(name), HeaderValue::from_static(value));
+        let (name, value) = match target.as_str() {
+            "/ansokan/alla" => keeps("cache-control", "public, max-age=60"),
+            "/ansokan/alla-cdn" => keeps("cdn-cache-control", "max-age=60"),
+            _ => keeps("cache-control", "private, max-age=60"),
+        };
+        out.headers_mut().insert(name, value);
         return out;
     };
     tokio::spawn(async move {
@@ -541,6 +549,11 @@ async fn renewed(name: &'static str) {
     for _ in 0..3 {
         let before = person.cookies[SESSION].clone();
         tokio::time::sleep(idle / 4 + idle / 8).await;
+        // The others do not see what the e-service answers when they pass the cookie on: deploy/examples/README.md says so.
+        for shared in ["/ansokan/alla", "/ansokan/alla-cdn"].iter().filter(|_| ["haproxy", "nginx"].contains(&name)) {
+            assert_eq!(person.get(shared).await.status, StatusCode::OK, "{name}");
+            assert_eq!(person.cookies[SESSION], before, "{name}: a cookie in {shared}, which a cache may keep");
+        }
         let reply = person.get("/ansokan/1").await;
         assert_eq!((reply.status, reply.body.as_str()), (StatusCode::OK, "the e-service's /ansokan/1"), "{name}");
         assert_ne!(person.cookies[SESSION], before, "{name}: the renewed cookie is lost on the way");

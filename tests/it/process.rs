@@ -213,9 +213,12 @@ async fn sigterm_cuts_none_of_two_hundred_connections() {
     let asks = |target: &str| h1_request(&client, target);
 
     let mut uploads = Vec::new();
-    for _ in 0..UPLOADS {
+    for number in 0..UPLOADS {
         let (sender, body) = coming();
-        let asked = asks("/om/upload").method(Method::POST).body(body).unwrap();
+        let asked = asks("/om/upload").method(Method::POST);
+        // Half of them say how much will come: "firstsecond".
+        let asked = if number % 2 == 0 { asked } else { asked.header("content-length", "11") };
+        let asked = asked.body(body).unwrap();
         uploads.push((sender.clone(), tokio::spawn(h1(process.public, asked))));
         sender.send(data("first")).await.unwrap();
     }
@@ -229,7 +232,9 @@ async fn sigterm_cuts_none_of_two_hundred_connections() {
             .header("sec-websocket-version", "13")
             .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
         let stream = TcpStream::connect(process.public).await.unwrap();
-        sockets.push(client_async(opening.body(()).unwrap(), stream).await.unwrap().0);
+        let mut socket = client_async(opening.body(()).unwrap(), stream).await.unwrap().0;
+        echoes(&mut socket).await;
+        sockets.push(socket);
     }
     let late: Vec<_> =
         (0..LATE).map(|_| tokio::spawn(h1(process.public, asks("/om/late").body(nothing()).unwrap()))).collect();
@@ -242,6 +247,7 @@ async fn sigterm_cuts_none_of_two_hundred_connections() {
 
     process.terminate();
     eventually(5, "new connections are refused", || async { TcpStream::connect(process.public).await.is_err() }).await;
+    assert_eq!(Client::new(admin).get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
     for request in late {
         let (status, _, body, _) = read(request.await.unwrap()).await;
         assert_eq!((status, &body[..]), (StatusCode::OK, &b"late"[..]));

@@ -277,6 +277,22 @@ async fn a_store_that_came_back_or_was_emptied_refuses_what_was_begun_before() {
     assert!(replica.told().iter().filter(|told| *told == "connected true").count() >= 2, "{:?}", replica.told());
 }
 
+/// At night nobody logs in: what was lost is noticed all the same, before a replica starts that never knew it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_was_emptied_is_filled_again_though_nobody_asks_anything() {
+    let server = RedisServer::start(&[]);
+    let replica = Replica::ready(settings(server.address)).await;
+    let before = replica.store.line().await.unwrap();
+    // Whoever trusts the line waits for what clocks may differ.
+    assert_eq!(replica.store.knows_after(&before), before.since.plus(Duration::from_secs(300)));
+    let ended = contract::session(&replica.store, &[]).await;
+    replica.store.end(&[Order::session(ended.session, hour())], SystemClock.now()).await.unwrap();
+    let _: () = server.ask(&["FLUSHALL"]);
+    eventually(5, "filed again", || async { server.ask::<i64>(&["XLEN", "grindvakt:{etjanst}:ended"]) == 1 }).await;
+    assert!(replica.store.line().await.unwrap().instance != before.instance);
+    assert!(Replica::ready(settings(server.address)).await.store.revoked().contains(&ended, LONG_AGO));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_store_forgets_nothing_and_one_that_would_is_refused() {
     let server = RedisServer::start(&[]);

@@ -22,12 +22,28 @@ async fn what_is_a_persons_is_for_no_shared_cache_and_a_cookie_never_is() {
                 answer.headers_mut().insert(name, value.parse().unwrap());
             }
         }
+        if let Some((name, value)) = text("x-field").as_deref().and_then(|field| field.split_once(": ")) {
+            let name: http::HeaderName = name.parse().unwrap();
+            answer.headers_mut().insert(name, value.parse().unwrap());
+        }
         answer
     })
     .await;
     // Every request is worth a new cookie after a quarter of a second.
     let mut world = World::with_upstream("", service.address).await;
     world.configure(|text| text.replacen("[store]", "[session]\nidle_timeout = \"1s\"\n[store]", 1)).await;
+    // What it says to a cache of its own, which goes by that alone, and whether the session's cookie may go along.
+    let named = [
+        ("CDN-Cache-Control: max-age=60", false),
+        ("Cloudflare-CDN-Cache-Control: max-age=60", false),
+        ("Surrogate-Control: max-age=60, content=\"ESI/1.0\"", false),
+        ("Edge-Control: cache-maxage=60", false),
+        ("X-Accel-Expires: 60", false),
+        ("CDN-Cache-Control: no-store", true),
+        ("Surrogate-Control: No-Store", true),
+        ("CDN-Cache-Control: max-age=0", true),
+        ("X-Accel-Expires: 0", true),
+    ];
     let rows: &[(&str, Option<&str>, &[&str], bool)] = &[
         ("200", None, &["private"], true),
         ("304", None, &["private"], true),
@@ -45,21 +61,30 @@ async fn what_is_a_persons_is_for_no_shared_cache_and_a_cookie_never_is() {
     for over_h2 in [false, true] {
         client.log_in(&world, "/ansokan/").await;
         let h2 = H2::connect(world.public()).await;
-        for (status, cache, expect, refreshed) in rows {
+        let by_name = named.iter().map(|(field, refreshed)| (&"200", None, &["private"][..], refreshed, Some(*field)));
+        let plain = rows.iter().map(|(status, cache, expect, refreshed)| (status, *cache, *expect, refreshed, None));
+        for (status, cache, expect, refreshed, field) in plain.chain(by_name) {
             tokio::time::sleep(Duration::from_millis(300)).await;
             let mut asks = if over_h2 { request(&client, "/ansokan/x") } else { h1_request(&client, "/ansokan/x") };
             asks = asks.header("x-status", *status).header("x-vary", "Accept-Encoding");
             if let Some(cache) = cache {
-                asks = asks.header("x-cache", *cache);
+                asks = asks.header("x-cache", cache);
+            }
+            if let Some(field) = field {
+                asks = asks.header("x-field", field);
             }
             let asks = asks.body(nothing()).unwrap();
             let answer = if over_h2 { h2.send(asks).await } else { h1(world.public(), asks).await };
             let (got, headers, ..) = read(answer).await;
             let all = |name| headers.get_all(name).iter().map(|v| v.to_str().unwrap()).collect::<Vec<_>>();
-            assert_eq!((got.as_str(), all(CACHE_CONTROL).as_slice()), (*status, *expect), "over HTTP/2: {over_h2}");
+            assert_eq!((got.as_str(), all(CACHE_CONTROL).as_slice()), (*status, expect), "over HTTP/2: {over_h2}");
             assert_eq!(all(http::header::VARY), ["Accept-Encoding"], "what it varies by is the e-service's to say");
             let set = all(SET_COOKIE);
-            assert_eq!(set.len(), usize::from(*refreshed), "{status} {cache:?} over HTTP/2: {over_h2}: {set:?}");
+            assert_eq!(
+                set.len(),
+                usize::from(*refreshed),
+                "{status} {cache:?} {field:?} over HTTP/2: {over_h2}: {set:?}"
+            );
             if let Some(cookie) = set.first() {
                 let (name, rest) = cookie.split_once('=').unwrap();
                 client.cookies.insert(name.into(), rest.split(';').next().unwrap().into());

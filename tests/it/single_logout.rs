@@ -353,3 +353,22 @@ async fn after_a_logout_the_next_login_of_that_browser_is_a_fresh_one() {
     let (request, _) = client.begin(&world, "/ansokan/1").await;
     assert!(!request.force_authn, "and that is the end of it");
 }
+
+/// Åsa has a login under way in one tab and logs out in another. Whoever sits down next finishes none in her name.
+#[tokio::test]
+async fn a_logout_ends_the_logins_that_are_under_way_in_that_browser() {
+    let mut world = World::new("").await;
+    world
+        .configure(|config| config.replacen("metadata = \"feed\"\n", "metadata = \"feed\"\nforce_authn = false\n", 1))
+        .await;
+    let (mut client, ..) = log_in(&world).await;
+    let (request, relay_state) = client.begin(&world, "/ansokan/1").await;
+    assert!(!request.force_authn, "by single sign-on the provider would let her in again");
+    let reply = client.send(Method::POST, "/eid/logout", &[("origin", BASE)], "").await;
+    assert_eq!(reply.status, StatusCode::OK);
+    let response = world.idp.response(&request).at(now()).build();
+    let reply = client.answer(&response, &relay_state).await;
+    assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{}", reply.body);
+    assert!(is_out(&client).await);
+    assert_eq!(client.log_in(&world, "/ansokan/1").await.status, StatusCode::SEE_OTHER, "and the way in is open");
+}

@@ -201,16 +201,20 @@ impl Driver {
         }
     }
 
-    /// One page of orders, and how far the store's clock is ahead of ours.
+    /// One page of orders, and how far the store's clock is ahead of ours. A store whose line is not ours any more was emptied
+    /// under our hands: nobody may have asked it anything since, and whoever starts now would know of no order.
     async fn page(&self, up: &Up, last: &str) -> Result<(i64, Vec<(String, Option<Ended>)>), StoreFault> {
         let shared = &self.shared;
         let mut asked = redis::pipe();
-        asked.cmd("TIME").add_command(shared.names.orders_after(last));
+        asked.cmd("TIME").add_command(shared.names.orders_after(last)).add_command(shared.names.line_there());
         let mut handle = up.handle.clone();
         let answer = tokio::time::timeout(shared.settings.timeout, asked.query_async(&mut handle)).await;
         // The heartbeat: without an answer to it the connection is no good.
         let silent = |_| StoreFault::new(FaultKind::Unreachable, format_args!("{}: no answer in time", up.node));
-        let ((seconds, micros), page): ((i64, i64), Vec<Value>) = answer.map_err(silent)??;
+        let ((seconds, micros), page, line): ((i64, i64), Vec<Value>, Option<Vec<u8>>) = answer.map_err(silent)??;
+        if line.and_then(|line| read_line(&line)).is_none_or(|line| line.instance != up.line.instance) {
+            return Err(StoreFault::new(FaultKind::OtherInstance, "the store has lost its line"));
+        }
         let here = shared.clock.now().as_millis();
         Ok((seconds * 1000 + micros / 1000 - here, page.iter().map(order).collect::<Result<_, _>>()?))
     }

@@ -32,6 +32,8 @@ use crate::crypto::digest::Random;
 use outbox::Outbox;
 use scripts::Names;
 
+pub(super) use scripts::CLOCKS_APART;
+
 pub use driver::Driver;
 pub use fault::{FaultKind, StoreFault};
 pub use notes::{Page, Place, Topic};

@@ -89,7 +89,8 @@ redis.call('PUBLISH', ARGV[1], '')
 return 0";
 
 /// How far the clocks of replicas may be apart: as far as those of providers may be at the most.
-const CLOCKS_APART_MS: i64 = 5 * 60 * 1000;
+pub(in crate::replay) const CLOCKS_APART: Duration = Duration::from_secs(5 * 60);
+const CLOCKS_APART_MS: i64 = CLOCKS_APART.as_millis() as i64;
 
 /// Orders are kept at least so long, whatever the lifetime of this replica's sessions: another's may be longer.
 const ORDERS_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
@@ -133,6 +134,13 @@ impl Names {
 
     fn session(&self, id: SessionId) -> Vec<u8> {
         self.key("s:", id.bytes())
+    }
+
+    /// The line as it stands, without beginning one.
+    pub(super) fn line_there(&self) -> Cmd {
+        let mut command = redis::cmd("GET");
+        command.arg(self.line());
+        command
     }
 
     pub(super) fn take_line(&self, fresh: &Instance) -> Cmd {
