@@ -11,9 +11,9 @@ use std::time::Duration;
 use moka::sync::Cache;
 
 use super::headers::Told;
-use super::outcome::Leased;
+use super::outcome::{Leased, Voucher};
 use super::{Cookies, Decision, Denial, Gate, Lease, Permit};
-use crate::base::{EidId, ProviderId, UnixTime};
+use crate::base::{ProviderId, UnixTime};
 use crate::config::JwtProvider;
 use crate::crypto::digest::sha256;
 use crate::crypto::trusted::AlgorithmSet;
@@ -57,12 +57,23 @@ pub struct Presented<'r> {
     pub path: &'r str,
 }
 
+/// How a route takes tokens: what a program that brought none, or no good one, is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenTerms {
+    /// Whether it takes tokens that are bound to no key (RFC 6750).
+    pub bearer: bool,
+    /// Whether it wants a proof of a key of some (RFC 9449).
+    pub dpop: bool,
+    /// A nonce of ours for the next proof, where one is asked for.
+    pub nonce: Option<String>,
+}
+
 /// What is remembered of a verified token. No `Debug`: it is personal data.
 struct Vouched {
     /// What its headers are kept by.
     id: [u8; 16],
-    provider: ProviderId,
-    eid: EidId,
+    /// Shared with what it opens.
+    by: Arc<Voucher>,
     subject: String,
     other_subjects: Option<String>,
     loa: Loa,
@@ -117,7 +128,7 @@ impl Told for Vouched {
     }
 
     fn provider(&self) -> &ProviderId {
-        &self.provider
+        &self.by.provider
     }
 
     fn authenticated_at(&self) -> Option<UnixTime> {
@@ -159,7 +170,7 @@ impl Gate {
         let route = self.config.routes.find(path);
         let (snapshot, now) = (self.registry.current(), self.clock.now());
         let vouched = self.remembered(route, &snapshot, sha256(presented.token.as_bytes()), now)?;
-        let own = own(snapshot.by_id(&vouched.provider))?;
+        let own = own(snapshot.by_id(&vouched.by.provider))?;
         if presented.dpop || vouched.bound_to.is_some() || own.require_dpop {
             return None;
         }
@@ -196,12 +207,16 @@ impl Gate {
         Denial::Unclear(Reject::new(Reason::AuthorizationUnclear, "`Authorization` is doubled, or empty"))
     }
 
-    /// The nonce to give to a program, where a provider of the route asks for nonces of ours.
-    pub fn dpop_nonce(&self, path: &str) -> Option<String> {
+    /// How the route of `path`, which takes tokens, takes them.
+    pub fn token_terms(&self, path: &str) -> TokenTerms {
         let snapshot = self.registry.current();
         let route = self.config.routes.find(path);
-        let asks = route.bearer.iter().any(|id| own(snapshot.by_id(id)).is_some_and(|own| own.dpop_nonce));
-        asks.then(|| self.nonce(self.clock.now(), 0))
+        let own = || route.bearer.iter().filter_map(|id| own(snapshot.by_id(id)));
+        TokenTerms {
+            bearer: own().any(|own| !own.require_dpop),
+            dpop: own().any(|own| own.require_dpop),
+            nonce: own().any(|own| own.dpop_nonce).then(|| self.nonce(self.clock.now(), 0)),
+        }
     }
 
     async fn permit_token(&self, route: &Arc<Route>, presented: &Presented<'_>) -> Result<Permit, Denial> {
@@ -227,7 +242,7 @@ impl Gate {
                 judged.map_err(|(reject, _)| refused(reject))?
             }
         };
-        let own = own(snapshot.by_id(&vouched.provider)).ok_or_else(|| {
+        let own = own(snapshot.by_id(&vouched.by.provider)).ok_or_else(|| {
             refused(Reject::new(Reason::IssuerUnknown, "the provider of the token is no longer configured"))
         })?;
         self.proven(own, &vouched, presented, now).await.map_err(|failed| match failed {
@@ -247,15 +262,14 @@ impl Gate {
         now: UnixTime,
     ) -> Result<Permit, Denial> {
         let has = |field| vouched.field(field).is_some();
-        policy::meets_by_token(route, &vouched.provider, &vouched.scope, &vouched.loa, has).map_err(|reject| {
+        policy::meets_by_token(route, &vouched.by.provider, &vouched.scope, &vouched.loa, has).map_err(|reject| {
             let for_scope = reject.reason() == Reason::ScopeInsufficient;
             let scopes = if for_scope { route.scopes.clone() } else { Vec::new() };
             Denial::TokenLacks { reject, scopes, dpop: presented.dpop }
         })?;
         let headers = self.headers.get(vouched.id, vouched, route, &self.tokens, now);
         let headers = headers.map_err(|error| self.internal(&error))?;
-        let (provider, eid, until) = (vouched.provider.clone(), vouched.eid.clone(), vouched.until);
-        let lease = Lease(Leased::Token { provider, eid, until });
+        let lease = Lease(Leased::Token { by: Arc::clone(&vouched.by), until: vouched.until });
         Ok(Permit { route: route.name.clone(), headers: Some(headers), lease: Some(lease), set_cookie: None })
     }
 
@@ -321,8 +335,12 @@ impl Gate {
         let fields = fields.filter_map(|field| Some((*field, who.field(*field)?.into_owned())));
         Vouched {
             id: key.short(),
-            provider: entry.config().id.clone(),
-            eid: entry.config().eid.clone(),
+            by: Arc::new(Voucher {
+                provider: entry.config().id.clone(),
+                eid: entry.config().eid.clone(),
+                maker: entry.maker(),
+                signed_by: facts.signed_by,
+            }),
             subject: who.subject().as_str().to_owned(),
             other_subjects: self.other_subjects(who),
             loa: who.loa().clone(),
@@ -410,6 +428,7 @@ enum Unproven {
 
 /// What is taken from a token before the person is read out of it.
 struct Facts {
+    signed_by: Option<[u8; 32]>,
     scope: String,
     bound_to: Option<String>,
     authenticated_at: Option<UnixTime>,
@@ -420,6 +439,7 @@ impl Facts {
     fn of(verified: &Verified<AccessToken>) -> Self {
         let token = verified.claims();
         Self {
+            signed_by: verified.signed_by().copied(),
             scope: token.scope.clone(),
             bound_to: token.key_thumbprint.clone(),
             authenticated_at: token.auth_time.filter(|_| !token.is_client),
@@ -432,8 +452,10 @@ impl Vouched {
     /// About how many bytes it takes.
     fn size(&self) -> usize {
         let fields: usize = self.fields.iter().map(|(_, value)| 32 + value.len()).sum();
-        let bound = self.bound_to.as_ref().map_or(0, String::len);
-        size_of::<Self>() + self.subject.len() + self.loa.uri().len() + fields + self.scope.len() + bound
+        let texts = [&self.bound_to, &self.other_subjects].into_iter().flatten().map(String::len).sum::<usize>();
+        let own =
+            size_of::<Self>() + size_of::<Voucher>() + self.by.provider.as_str().len() + self.by.eid.as_str().len();
+        own + self.subject.len() + self.loa.uri().len() + fields + self.scope.len() + texts
     }
 }
 

@@ -69,7 +69,7 @@ use token::TokenSigner;
 
 pub use crate::provider::Trouble;
 pub use crate::provider::failover::Differs;
-pub use bearer::Presented;
+pub use bearer::{Presented, TokenTerms};
 pub use cookies::{Cookies, SameSite, SetCookie};
 pub use denial::{Denial, Reference, Refusal};
 pub use headers::{IdentityHeader, IdentityHeaders};

@@ -9,7 +9,7 @@ use crate::base::{EidId, ProviderId, RouteName, UnixTime};
 use crate::provider::Trouble;
 use crate::provider::failover::Differs;
 use crate::replay::SessionId;
-use crate::session::{Locale, Session};
+use crate::session::{Locale, Maker, Session};
 
 /// The answer to a request.
 // It is taken apart where it is returned: a box would be one allocation more for each request.
@@ -29,13 +29,22 @@ pub struct Lease(pub(super) Leased);
 pub(super) enum Leased {
     /// A session, without what it says of the person.
     Session(Session),
-    /// A bearer token of a provider.
+    /// A bearer token.
     Token {
-        provider: ProviderId,
-        eid: EidId,
+        by: Arc<Voucher>,
         /// The end of the token.
         until: UnixTime,
     },
+}
+
+/// Who stands by a bearer token.
+pub(super) struct Voucher {
+    pub(super) provider: ProviderId,
+    pub(super) eid: EidId,
+    /// Who that is, whatever we call it.
+    pub(super) maker: Maker,
+    /// The fingerprint of the key that signed it.
+    pub(super) signed_by: Option<[u8; 32]>,
 }
 
 impl Lease {

@@ -4,6 +4,7 @@ use super::outcome::Leased;
 use super::{Cookies, Gate, Lease, SameSite, SessionInfo, SetCookie, stored};
 use crate::base::{EidId, UnixTime};
 use crate::identity::SubjectKind;
+use crate::provider::ProviderEntry;
 use crate::replay::{Order, ProviderMark, ReplayError, SessionId};
 use crate::session::login::LOGIN_LIFETIME;
 use crate::session::{SealError, Session};
@@ -68,9 +69,12 @@ impl Gate {
         let now = self.clock.now();
         match &lease.0 {
             Leased::Session(session) => now >= session.latest_end(&self.times) || !self.still_counts(session, now),
-            Leased::Token { provider, eid, until } => {
+            Leased::Token { by, until } => {
                 let providers = self.registry.current();
-                now >= *until || providers.by_id(provider).is_none_or(|provider| provider.config().eid != *eid)
+                let stands = |provider: &ProviderEntry| {
+                    provider.config().eid == by.eid && provider.stands_by_token(by.maker, by.signed_by.as_ref())
+                };
+                now >= *until || !providers.by_id(&by.provider).is_some_and(stands)
             }
         }
     }

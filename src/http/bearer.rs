@@ -3,7 +3,7 @@
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 
-use crate::gate::{Denial, Presented};
+use crate::gate::{Denial, Presented, TokenTerms};
 use crate::verify::Reason;
 
 /// The proof of a key (RFC 9449, 4.1).
@@ -93,12 +93,25 @@ const fn scheme_of(dpop: bool) -> &'static str {
     if dpop { "DPoP algs=\"ES256 ES384 PS256 RS256 EdDSA\"," } else { "Bearer" }
 }
 
-/// Tells a program what was wrong with its token, beside what the answer says already (RFC 6750, 3; RFC 9449, 7.1).
-pub fn challenge<B>(answer: &mut Response<B>, denial: &Denial, nonce: Option<&str>) {
-    let text = match denial {
-        // Nothing was brought: no more is said than how it is done (RFC 6750, 3.1).
-        Denial::NeedsLogin { .. } => "Bearer".to_owned(),
-        Denial::BothCredentials | Denial::Unclear(_) => "Bearer error=\"invalid_request\"".to_owned(),
+/// Tells a program what was wrong with its token, beside what the answer says already (RFC 6750, 3; RFC 9449, 7.1). `realm`
+/// is a name of the configuration: plain ASCII without quotes.
+pub fn challenge<B>(answer: &mut Response<B>, denial: &Denial, terms: &TokenTerms, realm: &str) {
+    let mut add = |text: &str| {
+        // Scopes were held against their alphabet when the configuration was read.
+        if let Ok(value) = HeaderValue::from_str(text) {
+            answer.headers_mut().append(WWW_AUTHENTICATE, value);
+        }
+    };
+    match denial {
+        // Nothing was brought: no more is said than how it is done (RFC 6750, 3.1), and a scheme alone is no challenge (3).
+        Denial::NeedsLogin { .. } => {
+            for (_, dpop) in [(terms.bearer, false), (terms.dpop, true)].into_iter().filter(|(taken, _)| *taken) {
+                add(&format!("{} realm=\"{realm}\"", scheme_of(dpop)));
+            }
+        }
+        Denial::BothCredentials | Denial::Unclear(_) => {
+            add(&format!("{} error=\"invalid_request\"", scheme_of(!terms.bearer)));
+        }
         Denial::Token { reject, dpop, proof } => {
             let scheme = scheme_of(*dpop);
             let error = match reject.reason() {
@@ -107,19 +120,15 @@ pub fn challenge<B>(answer: &mut Response<B>, denial: &Denial, nonce: Option<&st
                 // Also of one that cannot be read (RFC 6750, 3.1).
                 _ => "invalid_token",
             };
-            format!("{scheme} error=\"{error}\"")
+            add(&format!("{scheme} error=\"{error}\""));
         }
         Denial::TokenLacks { scopes, dpop, .. } => {
             let scope = if scopes.is_empty() { String::new() } else { format!(", scope=\"{}\"", scopes.join(" ")) };
-            format!("{} error=\"insufficient_scope\"{scope}", scheme_of(*dpop))
+            add(&format!("{} error=\"insufficient_scope\"{scope}", scheme_of(*dpop)));
         }
         _ => return,
-    };
-    // Scopes were held against their alphabet when the configuration was read.
-    if let Ok(value) = HeaderValue::from_str(&text) {
-        answer.headers_mut().append(WWW_AUTHENTICATE, value);
     }
-    if let Some(Ok(nonce)) = nonce.map(HeaderValue::from_str) {
+    if let Some(Ok(nonce)) = terms.nonce.as_deref().map(HeaderValue::from_str) {
         answer.headers_mut().insert(DPOP_NONCE, nonce);
     }
 }

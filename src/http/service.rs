@@ -216,7 +216,7 @@ impl<U: Upstream> Generation<U> {
     ) -> Response<AnswerBody> {
         let mut answer = self.denied(request, path, denial);
         if self.gate.takes_tokens(path) {
-            bearer::challenge(&mut answer, denial, self.gate.dpop_nonce(path).as_deref());
+            bearer::challenge(&mut answer, denial, &self.gate.token_terms(path), self.config.service.id.as_str());
         }
         answer
     }

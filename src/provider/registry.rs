@@ -121,6 +121,19 @@ impl ProviderEntry {
         self.maker == session.maker() && self.config.eid == *session.eid() && may_assert() && key_stands()
     }
 
+    /// Whether it still stands by what a bearer token of `maker` opened, which the key of this fingerprint signed: it is the
+    /// same provider, and still publishes that key. That its keys cannot be had is no withdrawal.
+    pub fn stands_by_token(&self, maker: Maker, signed_by: Option<&[u8; 32]>) -> bool {
+        let key_stands = match &self.known {
+            Known::Tokens { keys: Ok(keys), .. } => {
+                signed_by.is_some_and(|own| keys.fingerprints().any(|published| published == own))
+            }
+            Known::Tokens { keys: Err(_), .. } => true,
+            Known::Saml(_) => false,
+        };
+        self.maker == maker && key_stands
+    }
+
     pub(super) const fn verdicts(&self) -> &[u8; 32] {
         &self.verdicts
     }

@@ -47,27 +47,37 @@ impl FirstUse {
 pub struct ReplayKey {
     digest: [u8; 16],
     refused: ReplayError,
+    of_program: bool,
 }
 
 impl ReplayKey {
     /// An assertion: counted by (issuer, ID), since IDs are unique per issuer only (SAML Core 1.3.4).
     pub fn assertion(key: &HmacKey, issuer: &str, id: &str) -> Self {
-        Self { digest: cut(key.tag(&[b"assertion", issuer.as_bytes(), id.as_bytes()])), refused: ReplayError::Replayed }
+        Self::of_login(key.tag(&[b"assertion", issuer.as_bytes(), id.as_bytes()]), ReplayError::Replayed)
     }
 
     /// A proof that may be shown once, by its key and `jti` (RFC 9449, 11.1).
     pub fn proof(key: &HmacKey, id: &str) -> Self {
-        Self { digest: cut(key.tag(&[b"proof", id.as_bytes()])), refused: ReplayError::Replayed }
+        Self { of_program: true, ..Self::of_login(key.tag(&[b"proof", id.as_bytes()]), ReplayError::Replayed) }
     }
 
     /// A login whose code is on its way to the provider, by its handle: claimed for seconds.
     pub fn exchange(key: &HmacKey, handle: &str) -> Self {
-        Self { digest: cut(key.tag(&[b"exchange", handle.as_bytes()])), refused: ReplayError::InProgress }
+        Self::of_login(key.tag(&[b"exchange", handle.as_bytes()]), ReplayError::InProgress)
     }
 
     /// A begun login, by its handle.
     pub fn login(key: &HmacKey, handle: &str) -> Self {
-        Self { digest: cut(key.tag(&[b"login", handle.as_bytes()])), refused: ReplayError::LoginConsumed }
+        Self::of_login(key.tag(&[b"login", handle.as_bytes()]), ReplayError::LoginConsumed)
+    }
+
+    fn of_login(tag: [u8; 32], refused: ReplayError) -> Self {
+        Self { digest: cut(tag), refused, of_program: false }
+    }
+
+    /// Whether it is a program's, with each of its requests another: those must not take the room of logins.
+    pub(super) const fn is_of_program(&self) -> bool {
+        self.of_program
     }
 
     /// What a store files it under: 128 bits.

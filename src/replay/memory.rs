@@ -14,7 +14,8 @@ use super::{Claim, FirstUse, ReplayError, ReplayGuard, ReplayKey};
 use crate::base::{ByDigest, UnixTime};
 
 /// Uses remembered at the same time. A login takes two, each kept for an hour at the most: 1,000,000 are 138 logins a
-/// second without a pause, in about 50 MB. One by OpenID Connect has a third for its first seconds.
+/// second without a pause, in about 50 MB. One by OpenID Connect has a third for its first seconds. Proofs of programs have as
+/// many of their own.
 pub const CAPACITY: usize = 1_000_000;
 
 /// The fewest entries that a sweep is worth.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::memory::CAPACITY;
 use super::shared::{CLOCKS_APART, Shared, StoreStatus};
 use super::{
     Claim, FirstUse, Instance, Line, MemoryGuard, Order, ReplayError, ReplayGuard as _, ReplayKey, Revoked, SessionId,
@@ -14,7 +15,13 @@ use crate::crypto::digest::{NoRandomness, Random};
 pub struct Store(Kind);
 
 enum Kind {
-    Memory { used: MemoryGuard, revoked: Revoked, line: Line },
+    /// Of `proofs`, which come with every request of a program, room of their own: logins do not wait for programs.
+    Memory {
+        used: MemoryGuard,
+        proofs: MemoryGuard,
+        revoked: Revoked,
+        line: Line,
+    },
     Shared(Arc<Shared>),
 }
 
@@ -24,8 +31,13 @@ impl Store {
     /// # Errors
     /// [`NoRandomness`] when the source fails.
     pub fn memory(random: &dyn Random, now: UnixTime) -> Result<Self, NoRandomness> {
+        Self::memory_of(random, now, CAPACITY)
+    }
+
+    fn memory_of(random: &dyn Random, now: UnixTime, capacity: usize) -> Result<Self, NoRandomness> {
         let line = Line { instance: Instance::new(random)?, since: now };
-        Ok(Self(Kind::Memory { used: MemoryGuard::default(), revoked: Revoked::default(), line }))
+        let [used, proofs] = [(); 2].map(|()| MemoryGuard::with_capacity(capacity));
+        Ok(Self(Kind::Memory { used, proofs, revoked: Revoked::default(), line }))
     }
 
     /// A store that every replica shares.
@@ -65,6 +77,9 @@ impl Store {
     ) -> Result<FirstUse, ReplayError> {
         match &self.0 {
             Kind::Memory { line, .. } if line.instance != *instance => Err(ReplayError::OtherInstance),
+            Kind::Memory { proofs, .. } if keys.iter().all(ReplayKey::is_of_program) => {
+                proofs.consume(keys, until, now).await
+            }
             Kind::Memory { used, .. } => used.consume(keys, until, now).await,
             Kind::Shared(shared) => shared.consume(keys, instance, until, now).await,
         }
@@ -119,10 +134,11 @@ impl Store {
         }
     }
 
-    /// Uses remembered in this process: none where they are in a shared store.
+    /// Uses remembered in this process, of logins or of programs' proofs, whichever are more; none where they are in a
+    /// shared store.
     pub fn remembered(&self) -> usize {
         match &self.0 {
-            Kind::Memory { used, .. } => used.len(),
+            Kind::Memory { used, proofs, .. } => used.len().max(proofs.len()),
             Kind::Shared(_) => 0,
         }
     }
@@ -176,5 +192,34 @@ impl Store {
             Kind::Memory { .. } => None,
             Kind::Shared(shared) => Some(shared.status()),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::base::Secret;
+    use crate::crypto::digest::{HmacKey, SystemRandom};
+
+    /// A program that makes a new proof for each request, as it must, fills its own room and nobody else's.
+    #[tokio::test]
+    async fn proofs_of_programs_leave_logins_their_room() {
+        let (now, until) = (UnixTime::from_secs(100), UnixTime::from_secs(200));
+        let store = Store::memory_of(&SystemRandom::new(), now, 4).unwrap();
+        let (key, line) = (HmacKey::new(&Secret::new([3; 32])), store.line().await.unwrap());
+        let use_it = async |one: ReplayKey| store.consume(&[one], &line.instance, until, now).await.map(drop);
+        assert_eq!(use_it(ReplayKey::proof(&key, "0")).await, Ok(()));
+        assert_eq!(use_it(ReplayKey::proof(&key, "0")).await, Err(ReplayError::Replayed));
+        for n in 1..4 {
+            assert_eq!(use_it(ReplayKey::proof(&key, &n.to_string())).await, Ok(()));
+        }
+        assert_eq!(use_it(ReplayKey::proof(&key, "4")).await, Err(ReplayError::Full));
+        assert_eq!(store.remembered(), 4);
+        assert_eq!(use_it(ReplayKey::assertion(&key, "https://idp.example.se", "_1")).await, Ok(()));
+        let claimed = [ReplayKey::exchange(&key, "h")];
+        let claim = store.claim(&claimed, &[], &line.instance, Duration::from_secs(20), now).await;
+        assert!(claim.is_ok());
+        assert_eq!(use_it(ReplayKey::login(&key, "h")).await, Ok(()));
     }
 }

@@ -236,7 +236,7 @@ impl CacheMetrics {
         let entries = families.gauges("grindvakt_cache_entries", "What is kept, by cache.", &[CACHE])?;
         let replay_entries = families.gauge(
             "grindvakt_replay_entries",
-            "Uses remembered in this process, of 1,000,000 at the most; 0 with a shared store.",
+            "Uses remembered in this process, of logins or of DPoP proofs, whichever are more, of 1,000,000 each at the most; 0 with a shared store.",
         )?;
         let cache = |name: &str| CacheCounters {
             hits: lookups.with_label_values(&[name, "hit"]),

@@ -33,7 +33,7 @@ impl<C> Verified<C> {
     }
 
     /// The fingerprint of the key that signed the claims (SHA-256 of its SubjectPublicKeyInfo): of those that log a person
-    /// in; none of others.
+    /// in, and of access tokens; none of others.
     pub const fn signed_by(&self) -> Option<&[u8; 32]> {
         self.signed_by.as_ref()
     }

@@ -115,7 +115,11 @@ async fn a_token_opens_the_routes_that_say_so_and_tells_who_it_speaks_of() {
     assert!(!subject.contains("19900101"));
 
     let refused = api.get("/api/cases", &[]).await;
-    assert_eq!(verdict(&refused), (401, "needs_login".into(), vec!["Bearer".into()]));
+    // A scheme alone is no challenge (RFC 6750, 3); and whoever needs a proof of a key is told so (RFC 9449, 7.1).
+    assert_eq!(verdict(&refused), (401, "needs_login".into(), vec!["Bearer realm=\"etjanst\"".into()]));
+    let refused = api.get("/bunden/1", &[]).await;
+    let expect = "DPoP algs=\"ES256 ES384 PS256 RS256 EdDSA\", realm=\"etjanst\"".to_owned();
+    assert_eq!(verdict(&refused), (401, "needs_login".into(), vec![expect]));
     let refused = api.with("/ansokan/1", &token).await;
     assert_eq!(verdict(&refused).0, 401, "another route takes no tokens");
     assert_eq!(api.with("/om/x", "anything at all").await.status, StatusCode::OK, "what is open is open");

@@ -91,6 +91,17 @@ fn wrong_identity(case: &Case, verdict: &Value) -> Option<String> {
     } else if case.name == "at-bound" {
         unchecked = json!(["key_binding"]);
     }
+    // Of an access token no login is told that it does not tell of, and no instant made up.
+    let payload = case.token.split('.').nth(1).unwrap_or_default();
+    let claims: Value = base64_simd::URL_SAFE_NO_PAD
+        .decode_to_vec(payload)
+        .ok()
+        .and_then(|claims| serde_json::from_slice(&claims).ok())
+        .unwrap_or_default();
+    let told = !verdict["identity"]["authenticated_at"].is_null();
+    let wrong = wrong.or_else(|| {
+        (protocol == "jwt" && told && claims["auth_time"].is_null()).then(|| "a login out of nothing".to_owned())
+    });
     wrong
         .or_else(|| (verdict["protocol"] != protocol).then(|| format!("the protocol is {}", verdict["protocol"])))
         .or_else(|| (verdict["unchecked"] != unchecked).then(|| format!("unchecked is {}", verdict["unchecked"])))

@@ -27,6 +27,7 @@ mod dev_mode;
 mod digest_rotation;
 mod doctor;
 mod encryption_oracle;
+mod ending_tokens;
 #[cfg(feature = "peers")]
 mod examples;
 mod feeds;

@@ -17,7 +17,7 @@ use crate::support::service::{
 use crate::support::{Client, World, eventually, metric};
 
 /// A service of events: one at once, and then one each time that it is poked.
-async fn events() -> (Service, Arc<tokio::sync::Notify>) {
+pub async fn events() -> (Service, Arc<tokio::sync::Notify>) {
     let poke = Arc::new(tokio::sync::Notify::new());
     let poked = Arc::clone(&poke);
     let service = Service::new(Version::HTTP_11, move |_| {

@@ -41,6 +41,8 @@ pub(super) struct Verdict {
     pub(super) protocol: Option<&'static str>,
     /// Rules that were not looked at.
     pub(super) unchecked: Vec<&'static str>,
+    /// Whether nothing says that the person logged in, and when: of an access token it is not told then.
+    pub(super) no_login: bool,
     /// Who, when accepted.
     pub(super) identity: Option<Identity>,
 }
@@ -63,8 +65,14 @@ impl Judge {
 
     /// Judges one message. `now` is the instant where the question names none.
     pub(super) async fn judge(&self, question: &Question<'_>, now: UnixTime) -> Verdict {
-        let mut verdict =
-            Verdict { refused: None, provider: None, protocol: None, unchecked: Vec::new(), identity: None };
+        let mut verdict = Verdict {
+            refused: None,
+            provider: None,
+            protocol: None,
+            unchecked: Vec::new(),
+            no_login: false,
+            identity: None,
+        };
         match self.accept(question, question.at.unwrap_or(now), &mut verdict).await {
             Ok(identity) => verdict.identity = Some(identity),
             Err(reject) => verdict.refused = Some(reject),
@@ -215,14 +223,14 @@ impl Verdict {
             "unchecked": self.unchecked,
         });
         if let (Some(who), true, Some(object)) = (&self.identity, identity, out.as_object_mut()) {
-            object.insert("identity".into(), person(who));
+            object.insert("identity".into(), person(who, self.no_login));
         }
         out
     }
 }
 
 /// A person for programs: fields that are there, and every attribute by its own name.
-fn person(who: &Identity) -> Value {
+fn person(who: &Identity, no_login: bool) -> Value {
     let mut out = Map::new();
     out.insert("subject".into(), json!(who.name_id().value));
     for field in Field::ALL.into_iter().filter(|field| *field != Field::Loa) {
@@ -230,7 +238,9 @@ fn person(who: &Identity) -> Value {
             out.insert(field.name().into(), json!(value));
         }
     }
-    out.insert("authenticated_at".into(), json!(who.authenticated_at().to_string()));
+    if !no_login {
+        out.insert("authenticated_at".into(), json!(who.authenticated_at().to_string()));
+    }
     let mut attributes = Map::new();
     for attribute in who.attributes().iter() {
         let entry = attributes.entry(attribute.name.clone()).or_insert_with(|| json!([]));

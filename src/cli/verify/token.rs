@@ -47,6 +47,7 @@ impl Judge {
                     return Err(Reject::new(Reason::DpopMissing, "only tokens that are bound to a key are taken"));
                 }
                 let scope = verified.claims().scope.clone();
+                verdict.no_login = verified.claims().auth_time.is_none() || verified.claims().is_client;
                 // Who presents it is not known.
                 if verified.claims().key_thumbprint.is_some() {
                     verdict.unchecked.push("key_binding");

@@ -66,13 +66,6 @@ pub struct AccessToken {
     pub claims: Claims,
 }
 
-impl AccessToken {
-    /// Whether `scope` has this word.
-    pub fn has_scope(&self, wanted: &str) -> bool {
-        self.scope.split(' ').any(|scope| scope == wanted)
-    }
-}
-
 /// Checks the claims of a signed access token.
 ///
 /// # Errors
@@ -100,6 +93,7 @@ pub(super) fn read(
     let stated_loa = level(&signed, &claims, expect);
     let may = |loa: &String| may_assert(loa, &[], expect.level.certified, expect.level.eidas_connector).is_ok();
     let loa = stated_loa.clone().filter(may);
+    let signed_by = signed.signed_by();
     let party = |name: Option<&str>| name.is_some() && name == claims.sub.as_deref();
     let is_client = claims.sub.is_none() || party(claims.client_id.as_deref()) || party(claims.azp.as_deref());
     let owned = |text: Option<&str>| text.map(str::to_owned);
@@ -118,7 +112,7 @@ pub(super) fn read(
         key_thumbprint,
         claims: Claims::new(signed.into_document()),
     };
-    Ok(Verified::new(token))
+    Ok(Verified::new(token).by(signed_by))
 }
 
 /// An access token, and none of the others (RFC 8725, 3.11 and 3.12; RFC 9068, 4).

@@ -19,13 +19,4 @@ impl Claims {
     pub fn get(&self, name: &str) -> Option<Value<'_>> {
         self.0.root().get(name)
     }
-
-    /// Whether the claim `name` is the string `wanted`, or an array that has it.
-    pub fn holds(&self, name: &str, wanted: &str) -> bool {
-        let is = |value: Value<'_>| value.as_text().is_some_and(|text| text == wanted);
-        self.get(name).is_some_and(|value| match value.as_array() {
-            Some(mut list) => list.any(is),
-            None => is(value),
-        })
-    }
 }

@@ -8,7 +8,7 @@ import json
 import pathlib
 
 import jwcrypto.tests as rfc
-from jwcrypto import jwk
+from jwcrypto import jwe, jwk, jws
 
 import jose_common
 from common import KEYS
@@ -48,6 +48,23 @@ def token(example: dict) -> str:
     return f"{b64u(example['protected'])}.{b64u(example['payload'])}.{b64u(example['signature'])}"
 
 
+def nested() -> str:
+    """After RFC 7520, 6, whose own token is not among jwcrypto's: its claims, headers and algorithms, with the keys of 3.4 and 5.2."""
+    claims = '{"iss":"hobbiton.example","exp":1300819380,"http://example.com/is_root":true}'
+    inner = jws.JWS(claims.encode())
+    inner.allowed_algs = ["PS256"]
+    inner.add_signature(jwk.JWK(**book.RSA_Private_Key_3_4), None, '{"alg":"PS256","typ":"JWT"}', None)
+    outer = jwe.JWE(inner.serialize(compact=True).encode(), '{"alg":"RSA-OAEP","cty":"JWT","enc":"A128GCM"}',
+                    algs=["RSA-OAEP", "A128GCM"])
+    outer.add_recipient(jwk.JWK(**book.RSA_key_5_2_1))
+    return outer.serialize(compact=True)
+
+
+def detached(text: str) -> str:
+    header, _, signature = text.split(".")
+    return f"{header}..{signature}"
+
+
 def compact(made: list) -> None:
     def case(name, text, expect, about, provider):
         made.append({"name": name, "token": text, "expect": expect, "about": about, "provider": provider,
@@ -67,6 +84,9 @@ def compact(made: list) -> None:
     case("rfc7516-a1", rfc.E_A1_vector, "inner_not_signed", "RFC 7516, A.1: RSA-OAEP and A256GCM around a text.", one)
     case("rfc7516-a2", rfc.E_A2_vector, "encryption_algorithm", "RFC 7516, A.2: RSA 1.5.", one)
     case("rfc7516-a3", rfc.E_A3_vector, "encryption_algorithm", "RFC 7516, A.3: AES key wrap.", one)
+    case("rfc7516-a4", rfc.E_A4_vector, "token_malformed", "RFC 7516, A.4: JSON serialisation, two recipients.", one)
+    case("rfc7516-a5", rfc.E_A5_ex, "token_malformed", "RFC 7516, A.5: JSON serialisation, flattened.", one)
+    case("rfc7519-a1", rfc.A1_token, "encryption_algorithm", "RFC 7519, A.1: RSA 1.5 around claims that nobody signed.", one)
     case("rfc7519-6.1", UNSECURED, "signature_algorithm", "RFC 7519, 6.1: an unsecured token.", one)
     case("rfc7519-a2", rfc.A2_token, "encryption_algorithm", "RFC 7519, A.2: RSA 1.5 around a signed token.", one)
     for number, expect, what in [("4_1_3", "json_malformed", "RS256 over a text"), ("4_2_3", "json_malformed", "PS384 over a text"),
@@ -86,6 +106,11 @@ def compact(made: list) -> None:
         text = getattr(book, f"JWE_compact_{number}", None)
         if text:
             case(f"rfc7520-{number[:3].replace('_', '.')}", text, expect, f"RFC 7520, {number[:3].replace('_', '.')}: {what}.", two)
+    case("rfc7520-4.5", detached(book.JWS_compact_4_4_3), "signature_algorithm", "RFC 7520, 4.5: HS256, its content elsewhere.", two)
+    case("rfc7520-4.5-rs256", detached(book.JWS_compact_4_1_3), "signature_invalid", "The same of 4.1: content that is elsewhere is none.",
+         two)
+    case("rfc7520-6", jose_common.once(["rfc7520", "6"], nested), "issuer_mismatch",
+         "After RFC 7520, 6: RSA-OAEP and A128GCM around PS256, with other keys.", two)
     # What stands in JSON alone: several signatures or recipients, headers that nobody protected, content that is elsewhere.
     for number, end, what in [("4_6", "3", "a header in part unprotected"), ("4_7", "3", "no protected header"),
                               ("4_8", "5", "several signatures"), ("5_10", "5", "additional data"),
