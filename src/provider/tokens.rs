@@ -2,6 +2,7 @@
 //! `grindvakt verify` alike.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::UnixTime;
 use crate::config::{Config, Encryption, JwtProvider, OidcProvider, Protocol, Provider, TokenSettings};
@@ -138,6 +139,13 @@ impl<'a> OidcEntry<'a> {
     pub fn asks(self, route: &Route) -> Option<Vec<String>> {
         self.discovery().ok()?;
         common(route, self.certified()).filter(|levels| !levels.is_empty())
+    }
+
+    /// How long ago a person may have logged in there, where the login need not be a fresh one: as long as a session may last,
+    /// where the configuration does not say. It is always asked for, since a provider need not say when it was otherwise
+    /// (OpenID Connect Core, 2).
+    pub fn longest_ago(self, config: &Config) -> Duration {
+        self.own.max_age.unwrap_or(config.session.lifetime)
     }
 
     /// What an ID token is held against. `access_token` and `code` are what came along with it.

@@ -41,7 +41,7 @@ pub struct AuthorizationRequest<'a> {
     /// Whether the login must be a fresh one.
     pub fresh: bool,
     /// How old a login may be, where it need not be fresh.
-    pub max_age: Option<Duration>,
+    pub max_age: Duration,
     /// The person's language (BCP 47).
     pub locale: &'a str,
     /// Which levels.
@@ -64,11 +64,9 @@ impl AuthorizationRequest<'_> {
         ];
         if self.fresh {
             out.push(("prompt", "login".into()));
-            // With it the provider must tell when the person logged in, which is held against the request (2).
-            out.push(("max_age", 0.into()));
-        } else if let Some(age) = self.max_age {
-            out.push(("max_age", age.as_secs().into()));
         }
+        // With it the provider must tell when the person logged in, which is held against the request (2).
+        out.push(("max_age", if self.fresh { 0.into() } else { self.max_age.as_secs().into() }));
         match self.levels {
             Levels::NotAsked => {}
             Levels::Essential(levels) => {
@@ -131,7 +129,7 @@ mod tests {
             nonce: "n",
             verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
             fresh: true,
-            max_age: Some(Duration::from_secs(600)),
+            max_age: Duration::from_secs(600),
             locale: "sv",
             levels,
         }

@@ -637,3 +637,41 @@ issuer = "{issuer}"
     let why = after(&config("dev", "http://localhost:8080", LOGINS)).unwrap_err();
     assert!(why.contains("not been fetched"), "{why}");
 }
+
+/// By single sign-on somebody may be sitting there who logged in this morning. Who does not say when they did has not said
+/// that it was just now.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_nobody_says_the_time_of_is_not_a_new_one() {
+    let op = Op::new().await;
+    let route = "[[route]]\npath = \"/pengar/*\"\nmax_age = \"10m\"\n";
+    let mut world = World::new(&(op.provider("konto", "userinfo = false\nforce_authn = false") + route)).await;
+    ready(&world, "konto").await;
+    const HOUR: i64 = 3600;
+    for (what, auth_time, code, new) in [
+        ("now", json!(now()), "", true),
+        ("five hours ago", json!(now() - 5 * HOUR), "", false),
+        ("longer ago than a session may last", json!(now() - 9 * HOUR), "authn_too_old", false),
+        ("never told", json!(null), "claim_missing", false),
+    ] {
+        let mut client = Client::new(world.public());
+        let location = away(&mut client).await;
+        assert!(!location.contains("prompt="), "single sign-on");
+        // With it a provider must say when (OpenID Connect Core, 3.1.2.1).
+        assert_eq!(sent(&location, "max_age"), (8 * HOUR).to_string());
+        let mut claims = op.claims(&location);
+        match auth_time {
+            Value::Null => drop(claims.as_object_mut().unwrap().remove("auth_time")),
+            told => claims["auth_time"] = told,
+        }
+        op.gives(&claims);
+        let before = if code.is_empty() { 0.0 } else { refused(&world, "konto", code).await };
+        let reply = bring(&mut client, &location).await;
+        assert_eq!(reply.status == StatusCode::SEE_OTHER, code.is_empty(), "{what}: {}", reply.body);
+        if !code.is_empty() {
+            assert!((refused(&world, "konto", code).await - before - 1.0).abs() < 0.1, "{what}");
+        }
+        assert_eq!(signed_in(&client).await, code.is_empty(), "{what}");
+        assert_eq!(client.get("/pengar/1").await.status == StatusCode::OK, new, "{what}");
+    }
+    world.stop().await;
+}

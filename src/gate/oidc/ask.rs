@@ -38,7 +38,7 @@ impl Gate {
             nonce,
             verifier,
             fresh: state.force_authn,
-            max_age: entry.own.max_age,
+            max_age: entry.longest_ago(&self.config),
             locale: state.locale.tag(),
             levels: levels(entry, discovery, &words),
         };

@@ -262,7 +262,7 @@ impl Judge {
         let asked = Asked {
             nonce: Nonce::Sent(nonce),
             fresh_since: state.force_authn.then_some(state.issued_at),
-            max_age: entry.own.max_age.filter(|_| !state.force_authn),
+            max_age: (!state.force_authn).then(|| entry.longest_ago(&self.config)),
             loa: &state.loa,
         };
         let access_token = Some(tokens.access_token.expose().as_str());
