@@ -90,6 +90,11 @@ async fn a_login_is_counted_on_its_way_with_its_level_and_its_stages() {
         ("grindvakt_verification_stage_seconds_count{stage=\"claims\"}", 1.0),
         ("grindvakt_provider_usable{provider=\"bankid-a\"}", 1.0),
         ("grindvakt_replay_entries", 2.0),
+        // The memory of this process says as much as a shared store does of what it is asked; `claim` is of OpenID Connect.
+        ("grindvakt_store_seconds_count{op=\"consume\"}", 1.0),
+        ("grindvakt_store_seconds_count{op=\"claim\"}", 0.0),
+        ("grindvakt_store_faults_total{kind=\"full\",op=\"consume\"}", 0.0),
+        ("grindvakt_store_faults_total{kind=\"full\",op=\"claim\"}", 0.0),
         ("grindvakt_stopping", 0.0),
     ] {
         assert_eq!(metric(world.admin(), name).await, value, "{name}");
