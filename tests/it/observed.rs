@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 
 use grindvakt::base::{Clock as _, SystemClock};
 use grindvakt_demo::Outcome;
+use grindvakt_demo::op::Dialect;
 use http::{Method, StatusCode};
 use serde_json::Value;
 
+use crate::support::openid::{By, Op, ready};
 use crate::support::process::Process;
+use crate::support::tokens::TokenKey;
 use crate::support::{Client, World, eventually, metric};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -110,6 +113,65 @@ async fn a_login_is_counted_on_its_way_with_its_level_and_its_stages() {
     let own = metric(world.admin(), "grindvakt_own_certificate_expiry_seconds{use=\"signing\"}").await;
     assert!(own > 86_400.0, "{own}");
 }
+
+/// What a running sidecar tells of an OpenID provider's documents, and of keys that a provider of tokens has at an address.
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_of_providers_are_told_of_beside_feeds() {
+    let (op, world) = with_openid().await;
+    let tell = |family: &str, document: &str, feed: &str, more: &str| {
+        format!("grindvakt_{family}{{document=\"{document}\",feed=\"{feed}\"{more}}}")
+    };
+    for document in ["discovery", "jwks"] {
+        let age = metric(world.admin(), &tell("metadata_age_seconds", document, &op.id, "")).await;
+        let left = metric(world.admin(), &tell("metadata_expiry_seconds", document, &op.id, "")).await;
+        assert!((0.0..60.0).contains(&age) && (86_000.0..=86_400.0).contains(&left), "{document}: {age} {left}");
+        let changed = tell("fetch_refreshes_total", document, &op.id, ",outcome=\"changed\"");
+        assert_eq!(metric(world.admin(), &changed).await, 1.0, "{document}");
+    }
+    // A key set at an address of its own, without a discovery document, is there from the start too.
+    for outcome in ["changed", "confirmed", "failed"] {
+        metric(world.admin(), &tell("fetch_refreshes_total", "jwks", "elsewhere", &format!(",outcome=\"{outcome}\"")))
+            .await;
+    }
+    assert_eq!(metric(world.admin(), &tell("metadata_documents", "metadata", "feed", ",state=\"fresh\"")).await, 1.0);
+}
+
+/// A sidecar with an OpenID provider, one of bearer tokens with pinned keys, and one with keys at an address. Nobody is probed.
+async fn with_openid() -> (Op, World) {
+    let op = Op::new("op", Dialect::Standard, By::Key, |op| op).await;
+    let key = TokenKey::new("api-1");
+    let mut world = World::with_files("", &[("api.json".to_owned(), key.jwks())]).await;
+    let openid = op.provider(&world, "generic", "loa = [\"loa2\", \"loa3\"]\nprobe = \"off\"");
+    let more = BEARER.replace("ISSUER", &op.issuer);
+    world
+        .configure(|config| {
+            let config = config.replace("protocol = \"saml\"", "protocol = \"saml\"\nprobe = \"off\"");
+            format!("{config}{openid}{more}")
+        })
+        .await;
+    ready(&world, &[&op.id]).await;
+    let fetched = "grindvakt_fetch_refreshes_total{document=\"jwks\",feed=\"elsewhere\",outcome=\"changed\"}";
+    eventually(20, "the key set is there", || async { metric(world.admin(), fetched).await == 1.0 }).await;
+    (op, world)
+}
+
+const BEARER: &str = r#"
+[[provider]]
+id = "api"
+protocol = "jwt"
+issuer = "https://as.example.se"
+audience = "https://etjanst.example.se/api"
+jwks_file = "api.json"
+[[provider]]
+id = "elsewhere"
+protocol = "jwt"
+issuer = "ISSUER"
+audience = "https://etjanst.example.se/api"
+jwks_url = "ISSUER/jwks"
+[[route]]
+path = "/api/*"
+bearer = ["api", "elsewhere"]
+"#;
 
 /// Whatever a stranger sends, the number of series stays what the configuration makes it.
 #[tokio::test(flavor = "multi_thread")]
