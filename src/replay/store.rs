@@ -14,6 +14,8 @@ use crate::crypto::digest::{NoRandomness, Random};
 /// This process's own memory, or one that every replica shares.
 pub struct Store(Kind);
 
+// There is one in a process, and every request asks it who was logged out: a box would be one step more for each.
+#[allow(clippy::large_enum_variant)]
 enum Kind {
     /// Of `proofs`, which come with every request of a program, room of their own: logins do not wait for programs.
     Memory {
