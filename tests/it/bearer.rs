@@ -4,6 +4,7 @@ use grindvakt::base::{Clock as _, SystemClock};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::support::service::{H2, nothing, read, request};
 use crate::support::tokens::TokenKey;
 use crate::support::{BASE, Client, Reply, World, eventually, metric};
 
@@ -240,6 +241,16 @@ async fn a_cookie_and_a_token_together_are_refused() {
     let reply = person.send(Method::GET, "/api/cases", &[("authorization", &bearer)], "").await;
     let expect = vec!["Bearer error=\"invalid_request\"".to_owned()];
     assert_eq!(verdict(&reply), (400, "both_credentials".into(), expect));
+    // HTTP/2 keeps the white space that the e-service, in HTTP/1, never sees.
+    let h2 = H2::connect(api.world.public()).await;
+    for (odd, code) in
+        [(format!(" {bearer}"), "token_malformed"), (format!("Basic x,{bearer}"), "authorization_unclear")]
+    {
+        let asked = request(&person, "/api/cases").header("authorization", odd).header("accept", "application/json");
+        let (_, _, body, _) = read(h2.send(asked.body(nothing()).unwrap()).await).await;
+        let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+        assert_eq!(problem["code"], code);
+    }
     let twice = api.get("/api/cases", &[("authorization", &bearer), ("authorization", &bearer)]).await;
     let unclear = (400, "authorization_unclear".into(), vec!["Bearer error=\"invalid_request\"".to_owned()]);
     assert_eq!(verdict(&twice), unclear);
