@@ -76,7 +76,7 @@ impl Gate {
                 let last = self.last_eid(&login.cookies);
                 Ok(LoginStart::Choose { options, why, cannot, if_mapped, last, rd })
             }
-            Pick::Begin(provider) => {
+            Pick::Begin(provider, instead_of) => {
                 *picked = Some(provider);
                 let begun = Begun {
                     rd,
@@ -86,7 +86,8 @@ impl Gate {
                 let start = self.send(provider, route, begun, login, now).await?;
                 self.board.begun(&provider.config().id, login.counts, login.from, now);
                 let asked = provider.asks(route, now).unwrap_or_default();
-                self.telemetry.emit(LoginBegun { provider: &provider.config().id, route: &route.name, asked: &asked });
+                let (provider, route) = (&provider.config().id, &route.name);
+                self.telemetry.emit(LoginBegun { provider, route, asked: &asked, instead_of });
                 Ok(start)
             }
         }

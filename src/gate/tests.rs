@@ -257,8 +257,17 @@ async fn begin(
 ) -> Result<LoginStart, Denial> {
     let pairs: Vec<(&str, &str)> = browser.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let cookies = Cookies::new(&pairs);
-    let login =
-        BeginLogin { rd: Some(rd), eid, choose, anyway: false, counts: true, from: None, locale: Locale::En, cookies };
+    let login = BeginLogin {
+        rd: Some(rd),
+        eid,
+        choose,
+        anyway: false,
+        instead_of: None,
+        counts: true,
+        from: None,
+        locale: Locale::En,
+        cookies,
+    };
     world.gate.begin_login(login).await.map_err(|refusal| refusal.denial)
 }
 
