@@ -390,6 +390,17 @@ async fn a_logout_ends_the_logins_that_are_under_way_in_that_browser() {
         let reply = client.answer(&response, &relay_state).await;
         assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{}", reply.body);
         assert!(is_out(&client).await);
+        // The provider's own page sends the next one who clicks there as who was there before: nobody asked for a fresh login.
+        if by_us {
+            let unasked = world.idp.unsolicited(&format!("{BASE}/sp"), &format!("{BASE}/eid/saml/acs"), now()).build();
+            let question = client.answer(&unasked, "/ansokan/1").await.body;
+            let token = question.split_once("name=\"token\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
+            let yes = client.send(Method::POST, "/eid/login/confirm", &from_here, &format!("token={token}")).await;
+            assert_eq!(yes.status, StatusCode::FORBIDDEN, "{}", yes.body);
+            assert!(is_out(&client).await);
+            let (request, _) = client.clone().begin(&world, "/ansokan/1").await;
+            assert!(request.force_authn, "the way in is a fresh login");
+        }
         assert_eq!(client.log_in(&world, "/ansokan/1").await.status, StatusCode::SEE_OTHER, "and the way in is open");
     }
 }
