@@ -75,6 +75,7 @@ mod peer_proxies;
 mod peer_saml;
 mod process;
 mod proxy;
+mod proxy_examples;
 #[cfg(feature = "peers")]
 mod redis;
 mod reload;
