@@ -72,6 +72,8 @@ mod peer_prometheus;
 #[cfg(feature = "peers")]
 mod peer_proxies;
 #[cfg(feature = "peers")]
+mod peer_readme;
+#[cfg(feature = "peers")]
 mod peer_saml;
 mod process;
 mod proxy;
