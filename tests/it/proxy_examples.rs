@@ -65,7 +65,7 @@ fn taken_off_by_envoy(name: &str) -> bool {
 
 fn taken_off_by_traefik(name: &str) -> bool {
     let text = example("traefik.yml");
-    let taken = text.split_once("authResponseHeadersRegex: \"").unwrap().1.split('"').next().unwrap();
+    let taken = text.split_once("authResponseHeadersRegex: &taken-off \"").unwrap().1.split('"').next().unwrap();
     // A line that goes on begins at its first letter (YAML 1.2, 7.3.1).
     let pieces: Vec<&str> =
         taken.split("\\\n").enumerate().map(|(n, p)| if n > 0 { p.trim_start() } else { p }).collect();
