@@ -20,6 +20,7 @@ mod oidc;
 pub mod outcome;
 mod pick;
 mod pool;
+mod provider_order;
 mod relay;
 mod sessions;
 mod slo;

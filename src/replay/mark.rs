@@ -158,20 +158,28 @@ impl Order {
         Self { mark: Mark::AtProvider(mark), at: None, until }
     }
 
+    /// What was open at a provider's `ordered`, by its own clock, of what it calls so. Unlike [`Self::at_provider`] it can be
+    /// given once more and ends nothing that was opened since.
+    pub const fn opened_at_provider(mark: ProviderMark, ordered: UnixTime, until: UnixTime) -> Self {
+        Self { mark: Mark::AtProvider(mark), at: Some(last_of_second(ordered)), until }
+    }
+
     /// What may yet be opened, until `until`, of logins at the provider up to `ordered`, by its own clock.
     ///
     /// An instant in whole seconds may mean any within that second: the last is taken. Whoever logs in again within the
     /// second of their logout logs in once more.
     pub const fn logins_at_provider(mark: ProviderMark, ordered: UnixTime, until: UnixTime) -> Self {
-        let whole = ordered.as_millis() % 1000 == 0;
-        let last = if whole { ordered.plus(Duration::from_millis(999)) } else { ordered };
-        Self { mark: Mark::LoginAtProvider(mark), at: Some(last), until }
+        Self { mark: Mark::LoginAtProvider(mark), at: Some(last_of_second(ordered)), until }
     }
 
     /// As it is filed, `now` by the clock of whoever remembers.
     pub(in crate::replay) fn given(self, now: UnixTime) -> Ended {
         Ended { mark: self.mark, at: self.at.unwrap_or(now), until: self.until }
     }
+}
+
+const fn last_of_second(instant: UnixTime) -> UnixTime {
+    if instant.as_millis() % 1000 == 0 { instant.plus(Duration::from_millis(999)) } else { instant }
 }
 
 /// What an order takes in a store.

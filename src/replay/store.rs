@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::memory::CAPACITY;
-use super::shared::{CLOCKS_APART, Shared, StoreStatus};
+use super::shared::{CLOCKS_APART, PutDown, Shared, StoreStatus};
 use super::{
     Claim, FirstUse, Instance, Line, MemoryGuard, Order, ReplayError, ReplayGuard as _, ReplayKey, Revoked, SessionId,
 };
@@ -123,6 +123,29 @@ impl Store {
                 Ok(())
             }
             Kind::Shared(shared) => shared.end(orders, now).await,
+        }
+    }
+
+    /// Ends sessions here, and everywhere by [`Self::end_with`], or a moment later where nobody calls it. For orders that may
+    /// come more than once: one that is known is not filed again.
+    pub fn put_down_once(&self, orders: &[Order], now: UnixTime) -> PutDown {
+        match &self.0 {
+            Kind::Memory { revoked, .. } => {
+                revoked.take_in(orders.iter().map(|order| order.given(now)), now);
+                PutDown::default()
+            }
+            Kind::Shared(shared) => shared.put_down_once(orders, now),
+        }
+    }
+
+    /// As [`Self::end`], together with what was put down before.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn end_with(&self, put: PutDown, orders: &[Order], now: UnixTime) -> Result<(), ReplayError> {
+        match &self.0 {
+            Kind::Memory { .. } => self.end(orders, now).await,
+            Kind::Shared(shared) => shared.file(put.and(shared.put_down(orders, now))).await,
         }
     }
 

@@ -38,6 +38,7 @@ pub use driver::Driver;
 pub use fault::{FaultKind, StoreFault};
 pub use notes::{Page, Place, Topic};
 pub use observe::{StoreObserver, StoreOp};
+pub use outbox::PutDown;
 pub use probe::{Probed, probe};
 pub use settings::{Credentials, NodeAddress, PasswordSource, Settings, StoreTls, Topology};
 
@@ -301,20 +302,48 @@ impl Shared {
     /// # Errors
     /// [`ReplayError`] when it could not be filed yet. It will be tried again until it is, or until it is of no use.
     pub async fn end(&self, orders: &[Order], now: UnixTime) -> Result<(), ReplayError> {
+        // Put down before the first await: who asked may go away meanwhile.
+        self.file(self.put_down(orders, now)).await
+    }
+
+    /// Ends sessions here, and leaves the order to be filed: by [`Self::file`], or by the driver at its next look.
+    pub fn put_down(&self, orders: &[Order], now: UnixTime) -> PutDown {
+        let orders = self.given(orders, now);
+        self.revoked.take_in(orders.iter().copied(), now);
+        let places = vec![self.outbox.put(&orders)];
+        PutDown { orders, places }
+    }
+
+    /// The same for orders that may come again, and again: those that are known are left out, so that nobody fills the
+    /// store with them.
+    pub fn put_down_once(&self, orders: &[Order], now: UnixTime) -> PutDown {
+        let mut orders = self.given(orders, now);
+        orders.retain(|order| !self.revoked.knows(order));
+        self.revoked.take_in(orders.iter().copied(), now);
+        let places = vec![self.outbox.put(&orders)];
+        PutDown { orders, places }
+    }
+
+    /// Orders as they are filed, by the store's clock.
+    fn given(&self, orders: &[Order], now: UnixTime) -> Vec<Ended> {
         let ahead = match &*self.state.borrow() {
             State::Up(up) => up.ahead_ms,
             State::Down { .. } => 0,
         };
         let at = UnixTime::from_millis(now.as_millis() + ahead);
-        let orders: Vec<Ended> = orders.iter().map(|order| order.given(at)).collect();
-        self.revoked.take_in(orders.iter().copied(), now);
-        // Put down before the first await: who asked may go away meanwhile.
-        let places = self.outbox.put(&orders);
+        orders.iter().map(|order| order.given(at)).collect()
+    }
+
+    /// Files what was put down.
+    ///
+    /// # Errors
+    /// As [`Self::end`].
+    pub async fn file(&self, put: PutDown) -> Result<(), ReplayError> {
         let up = self.up_for(StoreOp::End).await?;
-        let filed = self.ask::<i64>(StoreOp::End, &up, &self.names.end(&orders)).await;
+        let filed = self.ask::<i64>(StoreOp::End, &up, &self.names.end(&put.orders)).await;
         match filed {
             Ok(_) => {
-                self.outbox.take_out(places);
+                put.places.into_iter().for_each(|places| self.outbox.take_out(places));
                 Ok(())
             }
             Err(fault) => {
