@@ -174,6 +174,14 @@ impl Store {
         }
     }
 
+    /// Whether a process that has just started had better wait: until it has seen who has logged out, or for a few seconds.
+    pub fn awaits_first_look(&self) -> bool {
+        match &self.0 {
+            Kind::Memory { .. } => false,
+            Kind::Shared(shared) => shared.awaits_first_look(),
+        }
+    }
+
     /// Whether it keeps what is too large for a cookie.
     pub const fn keeps_sessions(&self) -> bool {
         matches!(self.0, Kind::Shared(_))

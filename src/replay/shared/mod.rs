@@ -45,6 +45,9 @@ pub use settings::{Credentials, NodeAddress, PasswordSource, Settings, StoreTls,
 /// Without a look at the store for so long, the copy of ended sessions may lack some.
 pub const STALE_AFTER: Duration = Duration::from_secs(2);
 
+/// A process that starts waits so long for its first look at the store before it is ready without one.
+pub const FIRST_LOOK: Duration = Duration::from_secs(5);
+
 /// A shared store as the rest of the sidecar sees it.
 pub struct Shared {
     settings: Settings,
@@ -140,6 +143,11 @@ impl Shared {
     /// Whether sessions may have been ended that are not known here to be.
     pub fn is_stale(&self) -> bool {
         self.age().is_none_or(|age| age > STALE_AFTER)
+    }
+
+    /// Whether the first look at the store, which tells who has logged out, is still to come and worth waiting for.
+    pub fn awaits_first_look(&self) -> bool {
+        self.age().is_none() && self.born.elapsed() < FIRST_LOOK
     }
 
     fn age(&self) -> Option<Duration> {
