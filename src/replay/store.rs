@@ -182,6 +182,15 @@ impl Store {
         }
     }
 
+    /// Orders that sessions are over which only this process knows.
+    pub fn unfiled(&self) -> usize {
+        match &self.0 {
+            // Nobody else is to be told.
+            Kind::Memory { .. } => 0,
+            Kind::Shared(shared) => shared.unfiled(),
+        }
+    }
+
     /// Whether it keeps what is too large for a cookie.
     pub const fn keeps_sessions(&self) -> bool {
         matches!(self.0, Kind::Shared(_))

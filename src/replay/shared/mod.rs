@@ -172,6 +172,11 @@ impl Shared {
         }
     }
 
+    /// Orders that the store has not taken yet and that still count.
+    pub fn unfiled(&self) -> usize {
+        self.outbox.counting(self.clock.now())
+    }
+
     /// The connection in force. One that has only just gone is waited for, as long as an answer might be.
     async fn up(&self) -> Result<Up, StoreFault> {
         let (since, fault) = match &*self.state.borrow() {

@@ -66,6 +66,11 @@ impl Outbox {
         waiting.orders.iter().take(most).map(|(place, order)| (*place, *order)).collect()
     }
 
+    /// How many there are that still count.
+    pub(super) fn counting(&self, now: UnixTime) -> usize {
+        self.waiting().orders.values().filter(|order| order.until >= now).count()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.waiting().orders.len()
     }
