@@ -127,7 +127,8 @@ async fn an_order_that_comes_while_the_store_is_away_ends_the_session_here_and_e
 
     // Shown again, it ends nothing that was opened since.
     for sidecar in &pod.sidecars {
-        eventually(20, "the store is back", || async { metric(sidecar.admin, "grindvakt_store_up").await == 1.0 }).await;
+        eventually(20, "the store is back", || async { metric(sidecar.admin, "grindvakt_store_up").await == 1.0 })
+            .await;
     }
     let UnderWay { client: mut later, response, relay_state, .. } = begun(&pod, 0).await;
     assert_eq!(later.answer(&response, &relay_state).await.status, StatusCode::SEE_OTHER);
