@@ -204,7 +204,10 @@ impl Gate {
 
     /// Refuses an `Authorization` that does not say which token counts, on a route that takes tokens.
     pub fn unclear_token() -> Denial {
-        Denial::Unclear(Reject::new(Reason::AuthorizationUnclear, "`Authorization` is doubled, or empty"))
+        Denial::Unclear(Reject::new(
+            Reason::AuthorizationUnclear,
+            "`Authorization` is doubled, empty, or of several schemes",
+        ))
     }
 
     /// How the route of `path`, which takes tokens, takes them.

@@ -38,23 +38,28 @@ fn is_token68(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |all, b| all & good(*b))
 }
 
+/// What stands between anything that no scheme is made of: an e-service may split at any white space, and HTTP/2 keeps some
+/// before a value that HTTP/1, by which it may go on, takes off.
+fn words(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    let part = |b: &u8| !b.is_ascii_alphanumeric() && !b"-._~+".contains(b);
+    value.as_bytes().split(part).filter(|word| !word.is_empty())
+}
+
+/// Whether a word is a scheme of ours, and which.
+fn scheme(word: &[u8]) -> Option<bool> {
+    let schemes = [(&b"Bearer"[..], false), (b"DPoP", true)];
+    schemes.into_iter().find(|(known, _)| word.eq_ignore_ascii_case(known)).map(|(_, dpop)| dpop)
+}
+
 /// Looks at `Authorization`. Only the header counts: a token in a query or a form ends in logs (RFC 6750, 5.3).
 pub fn brought(headers: &HeaderMap) -> Brought<'_> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let Some(first) = all.next() else { return Brought::Nothing };
-    let scheme = |value: &'_ HeaderValue| {
-        let bytes = value.as_bytes();
-        // By whatever it ends: an e-service may split at any white space.
-        let end = bytes.iter().position(|b| !b.is_ascii_alphanumeric() && !b"-._~+".contains(b)).unwrap_or(bytes.len());
-        let name = bytes.get(..end).unwrap_or_default();
-        [("Bearer", false), ("DPoP", true)]
-            .into_iter()
-            .find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))
-            .map(|(_, dpop)| dpop)
-    };
-    let Some(dpop) = scheme(first) else {
-        // Which of several counts would be a guess, and an e-service might guess otherwise.
-        return if all.any(|other| scheme(other).is_some()) { Brought::Unclear } else { Brought::Nothing };
+    let Some(dpop) = words(first).next().and_then(scheme) else {
+        // Which of several counts would be a guess, and an e-service might guess otherwise: also where somebody has made one
+        // line of them (RFC 9110, 5.3), and where it looks for the word wherever it stands.
+        let hides = |value| words(value).any(|word| scheme(word).is_some());
+        return if hides(first) || all.any(hides) { Brought::Unclear } else { Brought::Nothing };
     };
     if all.next().is_some() {
         return Brought::Unclear;
@@ -160,6 +165,18 @@ mod tests {
             (&["Bearer abc def"], "malformed"),
             (&["Bearer abc,def"], "malformed"),
             (&["Bearer \"abc\""], "malformed"),
+            // HTTP/2 keeps white space before a value; on the way to the e-service over HTTP/1 it is lost.
+            (&[" Bearer abc"], "malformed"),
+            (&["\tBearer abc"], "malformed"),
+            (&[" \tDPoP abc"], "malformed"),
+            (&[" Basic YTpi"], "nothing"),
+            // Several lines that somebody has made one of (RFC 9110, 5.3).
+            (&["Basic YTpi, Bearer abc"], "unclear"),
+            (&["Basic YTpi,dpop abc"], "unclear"),
+            (&[",Bearer abc"], "malformed"),
+            (&["\"Bearer abc\""], "malformed"),
+            (&["Basic Bearer abc"], "unclear"),
+            (&["Digest username=\"anna\", realm=\"x\", nonce=\"bearerx\""], "nothing"),
             (&["Bearer abc", "Bearer abc"], "unclear"),
             (&["Bearer abc", "Basic YTpi"], "unclear"),
             (&["Basic YTpi", "Bearer abc"], "unclear"),
@@ -177,8 +194,11 @@ mod tests {
             };
             assert_eq!(got, expect, "{values:?}");
         }
-        let mut headers = HeaderMap::new();
-        headers.append(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer \xe5").unwrap());
-        assert!(matches!(brought(&headers), Brought::Malformed));
+        // Latin-1's white space, which some languages take off as any other.
+        for odd in [&b"Bearer \xe5"[..], b"Bearer\xa0abc", b"\xa0Bearer abc", b"\x85 DPoP abc"] {
+            let mut headers = HeaderMap::new();
+            headers.append(AUTHORIZATION, HeaderValue::from_bytes(odd).unwrap());
+            assert!(matches!(brought(&headers), Brought::Malformed), "{odd:?}");
+        }
     }
 }

@@ -224,6 +224,8 @@ const QUERY: &AsciiSet = &CONTROLS.add(b'\\');
 fn target(uri: &Uri, path: &str) -> Option<PathAndQuery> {
     let encodes_nothing = |query| matches!(Cow::from(utf8_percent_encode(query, QUERY)), Cow::Borrowed(_));
     if let Some(written) = uri.path_and_query()
+        // `path()` says `/` where a query stands alone, and HTTP/2 would send what stands there.
+        && written.as_str().starts_with('/')
         && written.path() == path
         && written.query().is_none_or(encodes_nothing)
     {

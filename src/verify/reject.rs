@@ -87,7 +87,7 @@ reasons! {
     JsonTooLarge = "json_too_large",
     /// No three or five parts of strict base64url.
     TokenMalformed = "token_malformed",
-    /// `Authorization` says that there is a token and brings none, or says so twice.
+    /// `Authorization` says that there is a token and brings none, or says so twice, or beside other credentials.
     AuthorizationUnclear = "authorization_unclear",
     /// A header parameter of the wrong type, or one that must be there and is not.
     HeaderMalformed = "header_malformed",

@@ -4,6 +4,7 @@ use grindvakt::base::{Clock as _, SystemClock};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::support::service::{H2, nothing, read, request};
 use crate::support::tokens::TokenKey;
 use crate::support::{BASE, Client, Reply, World, eventually, metric};
 
@@ -240,6 +241,16 @@ async fn a_cookie_and_a_token_together_are_refused() {
     let reply = person.send(Method::GET, "/api/cases", &[("authorization", &bearer)], "").await;
     let expect = vec!["Bearer error=\"invalid_request\"".to_owned()];
     assert_eq!(verdict(&reply), (400, "both_credentials".into(), expect));
+    // HTTP/2 keeps the white space that the e-service, in HTTP/1, never sees.
+    let h2 = H2::connect(api.world.public()).await;
+    for (odd, code) in
+        [(format!(" {bearer}"), "token_malformed"), (format!("Basic x,{bearer}"), "authorization_unclear")]
+    {
+        let asked = request(&person, "/api/cases").header("authorization", odd).header("accept", "application/json");
+        let (_, _, body, _) = read(h2.send(asked.body(nothing()).unwrap()).await).await;
+        let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+        assert_eq!(problem["code"], code);
+    }
     let twice = api.get("/api/cases", &[("authorization", &bearer), ("authorization", &bearer)]).await;
     let unclear = (400, "authorization_unclear".into(), vec!["Bearer error=\"invalid_request\"".to_owned()]);
     assert_eq!(verdict(&twice), unclear);
@@ -377,7 +388,7 @@ async fn a_broken_key_set_keeps_the_one_before() {
     assert_eq!(api.with("/api/cases", &token).await.status, StatusCode::UNAUTHORIZED);
 }
 
-/// T41: a verdict of one provider is never looked up for another.
+/// T41: a verdict of one provider is never looked up for another, whatever they share.
 #[tokio::test(flavor = "multi_thread")]
 async fn t41_a_remembered_verdict_is_its_providers_alone() {
     let api = Api::new().await;
@@ -387,4 +398,70 @@ async fn t41_a_remembered_verdict_is_its_providers_alone() {
         assert_eq!(verdict(&api.with("/bunden/1", &token).await).1, "issuer_unknown");
     }
     assert_eq!(api.with("/api/cases", &token).await.status, StatusCode::OK);
+
+    // Two servers of one vendor, with one key and for one audience. Where both are taken each is held to its own level.
+    let key = TokenKey::new("shared");
+    let twin = |id: &str, level: &str| {
+        format!(
+            "[[provider]]\nid = \"{id}\"\nprotocol = \"jwt\"\nissuer = \"https://{id}.example.se\"\naudience = \"{AUDIENCE}\"\n\
+             jwks_file = \"shared.json\"\nloa = [\"{level}\"]\n"
+        )
+    };
+    let route =
+        |path: &str, by: &str| format!("[[route]]\npath = \"/{path}/*\"\nbearer = [{by}]\nforward = [\"loa\"]\n");
+    let twins = [
+        twin("ett", "loa3"),
+        twin("tva", "loa2"),
+        route("ett", "\"ett\""),
+        route("tva", "\"tva\""),
+        route("alla", "\"tva\", \"ett\""),
+    ];
+    let world = World::with_files(&twins.concat(), &[("shared.json".to_owned(), key.jwks())]).await;
+    let mut claims = api.claims();
+    claims["iss"] = json!("https://ett.example.se");
+    let api = Api { world, ..api };
+    let token = key.access_token(&claims);
+    for _ in 0..2 {
+        for path in ["/ett/1", "/alla/1"] {
+            assert_eq!(api.with(path, &token).await.status, StatusCode::OK, "{path}");
+            let seen = api.world.seen();
+            assert_eq!(seen.one("x-eid-provider"), "ett", "{path}");
+            assert_eq!(seen.one("x-eid-loa"), "http://id.elegnamnden.se/loa/1.0/loa3", "{path}");
+        }
+        assert_eq!(verdict(&api.with("/tva/1", &token).await).1, "issuer_unknown");
+    }
+}
+
+/// What is remembered of a token is that it holds, and not that whoever brings it may.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_remembered_token_is_asked_for_its_proof_each_time() {
+    let api = Api::new().await;
+    let (client, uri) = (TokenKey::new(""), format!("{BASE}/api/cases"));
+    let plain = api.api.access_token(&api.claims());
+    let mut claims = api.claims();
+    claims["cnf"] = json!({ "jkt": client.thumbprint() });
+    let bound = api.api.access_token(&claims);
+    claims["iss"] = json!(OTHER);
+    claims.as_object_mut().unwrap().remove("cnf");
+    // Of a provider whose tokens must be bound.
+    let unbound = api.other.access_token(&claims);
+    let proof = |n: usize| client.proof("GET", &uri, &bound, now(), &format!("p{n}"), None);
+    assert_eq!(api.with("/api/cases", &plain).await.status, StatusCode::OK);
+    for n in 0..3 {
+        let by = |scheme: &str, token: &str| format!("{scheme} {token}");
+        for (path, authorization, proof, code) in [
+            ("/api/cases", by("DPoP", &plain), proof(4 * n), "dpop_key_mismatch"),
+            ("/api/cases", by("DPoP", &bound), proof(4 * n + 1), ""),
+            ("/api/cases", by("Bearer", &bound), proof(4 * n + 2), "dpop_missing"),
+            ("/bunden/1", by("Bearer", &unbound), proof(4 * n + 3), "dpop_missing"),
+        ] {
+            let reply = api.get(path, &[("authorization", &authorization), ("dpop", &proof)]).await;
+            let status = if code.is_empty() { 200 } else { 401 };
+            assert_eq!(
+                (verdict(&reply).0, verdict(&reply).1.as_str()),
+                (status, code),
+                "{n}: {path} {authorization:.6}"
+            );
+        }
+    }
 }

@@ -10,7 +10,7 @@ use http::{Method, Request, StatusCode, Version};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::raw::PATIENCE;
+use crate::support::raw::{PATIENCE, exchange};
 use crate::support::service::{Body, H2, Service, coming, data, next, nothing, ok, read, request, trailers, whole};
 use crate::support::{Client, World, eventually, metric};
 
@@ -276,6 +276,24 @@ async fn an_e_service_in_http_2_is_spoken_to_as_such() {
     let cores = std::thread::available_parallelism().unwrap().get();
     assert!(service.connections() <= cores + 1, "{} connections for {cores} cores", service.connections());
     assert_eq!(Client::new(world.admin()).get("/upstream/readyz").await.status, StatusCode::OK);
+}
+
+/// What was decided on is what arrives (T46): a target of a query alone is about `/`, and the e-service is given that as its
+/// `:path`, not the query.
+#[tokio::test]
+async fn t46_a_target_without_a_path_arrives_with_the_one_that_was_decided_on() {
+    let service = Service::new(Version::HTTP_2, |request: Request<hyper::body::Incoming>| async move {
+        // As it was sent: `path()` says `/` of nothing.
+        ok(whole(request.uri().path_and_query().unwrap().as_str().to_owned()))
+    })
+    .await;
+    let more = "[upstream]\nprotocol = \"h2c\"\n[[route]]\npath = \"/\"\naccess = \"anonymous\"\n";
+    let world = World::with_upstream(more, service.address).await;
+    for target in ["/?a=b", "http://e?a=b", "http://e/?a=b"] {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: e\r\nConnection: close\r\n\r\n");
+        let answers = exchange(world.public(), head.as_bytes()).await;
+        assert_eq!((answers[0].status, &answers[0].body[..]), (200, &b"/?a=b"[..]), "{target}");
+    }
 }
 
 /// Over HTTP/2 the trailers of a request reach the e-service as trailers; what an application could take for ours does not

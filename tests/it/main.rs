@@ -51,6 +51,7 @@ mod oidc_attacks;
 mod oidc_confusion;
 mod oidc_documents;
 mod oidc_login;
+mod oidc_profiles;
 #[cfg(feature = "peers")]
 mod oidc_replicas;
 mod oidc_secrets;

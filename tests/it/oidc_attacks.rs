@@ -29,7 +29,7 @@ struct Says {
 }
 
 /// A provider that was made by hand: nothing stops it from lying.
-struct Op {
+pub struct Op {
     remote: Remote,
     key: TokenKey,
     says: Arc<Mutex<Says>>,
@@ -40,7 +40,7 @@ fn now() -> i64 {
 }
 
 impl Op {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let remote = Remote::start().await;
         let (key, issuer) = (TokenKey::new("op"), format!("http://{}", remote.address));
         let at = |path: &str| format!("{issuer}{path}");
@@ -65,7 +65,7 @@ impl Op {
         Self { remote, key, says }
     }
 
-    fn issuer(&self) -> String {
+    pub fn issuer(&self) -> String {
         format!("http://{}", self.remote.address)
     }
 
@@ -90,7 +90,7 @@ loa = ["loa3"]
     }
 
     /// The claims of a correct ID token for the login that `location` begins.
-    fn claims(&self, location: &str) -> Value {
+    pub fn claims(&self, location: &str) -> Value {
         json!({
             "iss": self.issuer(), "aud": "etjanst", "sub": "någon", "iat": now(), "exp": now() + 60, "auth_time": now(),
             "acr": LOA3, "nonce": sent(location, "nonce"),
@@ -98,7 +98,7 @@ loa = ["loa3"]
     }
 
     /// From now on a code gives these claims.
-    fn gives(&self, claims: &Value) {
+    pub fn gives(&self, claims: &Value) {
         let id_token = self.key.sign(json!({ "kid": self.key.kid }), claims);
         let answer = json!({ "access_token": "x", "token_type": "Bearer", "id_token": id_token });
         self.change(|says| says.token = Act::ok(answer.to_string()));
@@ -133,7 +133,7 @@ async fn world(op: &Op, more: &str) -> World {
     world
 }
 
-async fn ready(world: &World, eid: &str) {
+pub async fn ready(world: &World, eid: &str) {
     eventually(10, "the provider is known", || async {
         begin(&mut Client::new(world.public()), eid, "/annat").await.status == StatusCode::SEE_OTHER
     })
@@ -145,13 +145,13 @@ async fn begin(client: &mut Client, eid: &str, rd: &str) -> Reply {
 }
 
 /// Where a login sends the person.
-async fn away(client: &mut Client) -> String {
+pub async fn away(client: &mut Client) -> String {
     let reply = begin(client, "konto", "/annat").await;
     assert_eq!(reply.status, StatusCode::SEE_OTHER, "{}", reply.body);
     reply.header("location").to_owned()
 }
 
-async fn bring(client: &mut Client, location: &str) -> Reply {
+pub async fn bring(client: &mut Client, location: &str) -> Reply {
     bring_code(client, location, "c").await
 }
 
