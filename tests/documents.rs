@@ -156,6 +156,46 @@ fn rules_name_codes_that_there_are() {
     assert!(named > 20, "{named}");
 }
 
+/// Whoever looks at a panel reads what it shows, what to do about it, and where more is said: in a section that there is.
+#[test]
+fn every_panel_says_what_it_means_and_what_to_do() {
+    const DOCUMENTS: &str = "](https://github.com/grindvakt/grindvakt/blob/main/docs/";
+    let mut panels = 0;
+    for entry in std::fs::read_dir(root().join("dashboards")).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let dashboard: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&entry).unwrap()).unwrap();
+        for panel in dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row") {
+            panels += 1;
+            let name = format!("{} / {}", dashboard["title"], panel["title"]);
+            let text = panel["description"].as_str().unwrap_or_default();
+            let parts: Vec<&str> = text.split("\n\n**What to do:** ").collect();
+            let [means, to_do] = parts[..] else { panic!("{name} does not say what it means and what to do: {text}") };
+            assert!(means.len() > 20 && means.ends_with('.'), "{name} does not say what it means: {means}");
+            let (action, there) =
+                to_do.split_once(" See [docs/").unwrap_or_else(|| panic!("{name} leads nowhere: {to_do}"));
+            assert!(action.len() > 20 && action.ends_with('.'), "{name} does not say what to do: {action}");
+            let (shown, address) = there.split_once(DOCUMENTS).unwrap_or_else(|| panic!("{name} leads to {there}"));
+            let address = address.strip_suffix(").").unwrap_or_else(|| panic!("{name}: {there}"));
+            let (file, section) =
+                address.split_once('#').map_or((address, None), |(file, section)| (file, Some(section)));
+            assert_eq!(shown, file, "{name}");
+            let document = read(&format!("docs/{file}"));
+            let found = section.is_none_or(|section| document.lines().filter_map(heading).any(|h| h == section));
+            assert!(found, "{name} leads to docs/{address}, which has no such section");
+        }
+    }
+    assert!(panels > 50, "only {panels} panels were found");
+}
+
+/// What a heading is called in an address: as GitHub makes it.
+fn heading(line: &str) -> Option<String> {
+    let text = line.strip_prefix('#')?.trim_start_matches('#').strip_prefix(' ')?;
+    let kept = text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    Some(kept.collect::<String>().to_lowercase().replace(' ', "-"))
+}
+
 /// Every `grindvakt_…` of a text; not what a `*` stands for more.
 fn names_in(text: &str) -> BTreeSet<String> {
     let mut out = BTreeSet::new();

@@ -112,6 +112,7 @@ async fn log_in(gate: &Gate, saml: &Saml) -> String {
         eid: Some("bankid"),
         choose: false,
         anyway: false,
+        instead_of: None,
         counts: true,
         from: None,
         locale: Locale::Sv,

@@ -129,7 +129,11 @@ pub fn start(config: Config, paths: &[PathBuf]) -> Result<Running, StartError> {
     let telemetry = Arc::new(telemetry);
     let side = Side::start().map_err(StartError::Thread)?;
     let lasting = match store::settings(&config) {
-        None => Lasting::new(&*random, clock.now())?,
+        None => {
+            telemetry.metrics().store.know_memory();
+            let observer = Arc::clone(&telemetry) as Arc<dyn StoreObserver>;
+            Lasting::with(Store::memory_observed(&*random, clock.now(), observer)?)
+        }
         Some(settings) => {
             telemetry.metrics().store.know_shared();
             let observer = Arc::clone(&telemetry) as Arc<dyn StoreObserver>;

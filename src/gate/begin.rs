@@ -9,14 +9,13 @@ use super::pick::Pick;
 use super::relay::RelayState;
 use super::step_up::{Principal, on_top};
 use super::target::Targets;
-use super::{BeginLogin, Cookies, Denial, Gate, LoginStart, Refusal, SameSite, SetCookie};
+use super::{BeginLogin, Denial, Gate, LoginStart, Refusal, SameSite};
 use crate::base::UnixTime;
-use crate::base::limits::LOGINS_IN_FLIGHT;
 use crate::policy::{Access, Route};
 use crate::provider::{ProviderEntry, Snapshot};
 use crate::request::{self, AuthnRequest, PostForm};
 use crate::session::login::LOGIN_LIFETIME;
-use crate::session::{Handle, Instance, LoginState, Sent, Session, StepUpFrom};
+use crate::session::{Handle, LoginState, Sent, Session, StepUpFrom};
 use crate::telemetry::LoginBegun;
 use crate::verify::Reject;
 use crate::verify::saml::SsoBinding;
@@ -76,17 +75,23 @@ impl Gate {
                 let last = self.last_eid(&login.cookies);
                 Ok(LoginStart::Choose { options, why, cannot, if_mapped, last, rd })
             }
-            Pick::Begin(provider) => {
+            Pick::Begin(provider, instead_of) => {
                 *picked = Some(provider);
+                // One that has been idle for too long opens nothing here, but a copy of it may have been used: it ends as well.
+                let lingers = || self.lingering(&login.cookies, now).into_iter().next();
                 let begun = Begun {
                     rd,
-                    on_top_of: session.as_ref().map(|session| self.bound_to(session, opens, provider)),
+                    on_top_of: match &session {
+                        Some(session) => Some(self.bound_to(session, opens, provider)),
+                        None => lingers().map(|old| self.bound_to(&old, true, provider)),
+                    },
                     principal: session.filter(|_| !opens).and_then(|session| self.principal(&session, provider, now)),
                 };
                 let start = self.send(provider, route, begun, login, now).await?;
                 self.board.begun(&provider.config().id, login.counts, login.from, now);
                 let asked = provider.asks(route, now).unwrap_or_default();
-                self.telemetry.emit(LoginBegun { provider: &provider.config().id, route: &route.name, asked: &asked });
+                let (provider, route) = (&provider.config().id, &route.name);
+                self.telemetry.emit(LoginBegun { provider, route, asked: &asked, instead_of });
                 Ok(start)
             }
         }
@@ -193,30 +198,6 @@ impl Gate {
             Some(Err(error)) => Err(self.internal(&error)),
             None => Err(self.internal(&"no signing key")),
         }
-    }
-
-    /// Begun logins to expire, so that with the new one at most five are left: those that nobody can finish first, then
-    /// the oldest.
-    fn old_logins(&self, cookies: &Cookies<'_>, instance: &Instance, now: UnixTime) -> Vec<SetCookie> {
-        let mut begun: Vec<(Option<UnixTime>, &str)> = cookies
-            .iter()
-            .filter(|(name, _)| self.names.login_handle(name).is_some())
-            .map(|(name, value)| {
-                let state: Option<LoginState> = self.logins.open(name, value);
-                let usable = state.filter(|state| state.usable(now, instance).is_ok());
-                (usable.map(|state| state.issued_at), name)
-            })
-            .collect();
-        // None, for what cannot be finished, comes before every instant.
-        begun.sort_unstable();
-        begun.dedup_by_key(|(_, name)| *name);
-        let surplus = (begun.len() + 1).saturating_sub(LOGINS_IN_FLIGHT);
-        begun.into_iter().take(surplus).map(|(_, name)| self.expire_login(name)).collect()
-    }
-
-    pub(super) fn expire_login(&self, name: &str) -> SetCookie {
-        let same_site = if self.names.secure() { SameSite::None } else { SameSite::Lax };
-        SetCookie { same_site, ..self.expire_cookie(name) }
     }
 }
 

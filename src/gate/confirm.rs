@@ -88,6 +88,12 @@ impl Gate {
             let detail = "the answer is to another question";
             return Err(self.refuse_state(Reason::StateInvalid, detail, Some(pending.locale)));
         }
+        // Whoever has left this browser may still be known at the provider: the next one here says yes to nothing in their name.
+        if self.must_be_fresh(&confirm.cookies) {
+            let detail = "somebody has logged out in this browser: it takes a login that was begun here";
+            let refusal = self.refuse_state(Reason::AuthnTooOld, detail, Some(pending.locale));
+            return Err(Refusal { retry: Some(pending.rd), set_cookies: vec![self.expire_cookie(name)], ..refusal });
+        }
         if now >= pending.until || self.is_ended(&pending.session) {
             let detail = "the question was asked too long ago";
             return Err(self.refuse_state(Reason::StateExpired, detail, Some(pending.locale)));
@@ -97,12 +103,13 @@ impl Gate {
             Ok(cookie) => cookie,
             Err(denial) => return Err(self.refuse(denial, &super::finish::Context::default())),
         };
-        if let Some(old) = self.held_session(&confirm.cookies, now).filter(|old| old.id() != session.id()) {
+        for old in self.lingering(&confirm.cookies, now).iter().filter(|old| old.id() != session.id()) {
             // Where it could not be filed yet it will be: the new session need not wait for it.
             let _ = self.end_session(old.id(), old.ends(), now, "new login").await;
         }
         self.tell_finished(&session, &pending.rd, None);
-        let set_cookies = vec![cookie, self.remember_eid(&session), self.expire_cookie(name)];
+        let mut set_cookies = vec![cookie, self.remember_eid(&session), self.expire_cookie(name)];
+        set_cookies.extend(self.others_follow(&confirm.cookies, None, &session, now));
         Ok(LoginDone::SignedIn { location: pending.rd, set_cookies })
     }
 }

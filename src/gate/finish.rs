@@ -146,16 +146,16 @@ impl Gate {
         let state = &begun.state;
         let xml = &login.saml_response;
         let (who, meets) = self.person(snapshot, provider, Some(state), &state.rd, xml, now).await?;
-        self.sign_in(who, meets, provider, begun, now).await
+        self.sign_in(who, meets, provider, (begun, &login.cookies), now).await
     }
 
-    /// A session for a person who meets the route that the login was for.
+    /// A session for a person who meets the route that the login was for, in the browser whose cookies came along.
     pub(super) async fn sign_in(
         &self,
         who: Identity,
         meets: MeetsRoute,
         provider: &ProviderEntry,
-        begun: &Begun,
+        (begun, cookies): (&Begun, &Cookies<'_>),
         now: UnixTime,
     ) -> Result<LoginDone, Denial> {
         let state = &begun.state;
@@ -181,8 +181,13 @@ impl Gate {
             let _ = self.end_session(old.session, old.ends, now, "new login").await;
         }
         self.tell_finished(&session, &state.rd, Some(now.since(state.issued_at)));
+        // What else the browser holds, where it may say so: by a POST from a provider's page it may not.
+        for old in self.lingering(cookies, now).iter().filter(|old| old.id() != session.id()) {
+            let _ = self.end_session(old.id(), old.ends(), now, "new login").await;
+        }
         let mut set_cookies = vec![cookie, self.remember_eid(&session), self.expire_login(&begun.cookie)];
-        if state.force_authn && !provider.config().force_authn {
+        set_cookies.extend(self.others_follow(cookies, Some(&begun.cookie), &session, now));
+        if state.force_authn && self.knows_people_of_before() {
             // What asked for it is done with.
             set_cookies.push(self.expire_cookie(self.names.fresh()));
         }

@@ -25,6 +25,7 @@ async fn begins(world: &World, eid: Option<&str>, from: IpAddr) -> Result<LoginS
         eid,
         choose: false,
         anyway: false,
+        instead_of: None,
         counts: true,
         from: Some(from),
         locale: Locale::Sv,

@@ -8,6 +8,7 @@ use super::headers::build;
 use super::{AtProvider, Cookies, Gate, IdentityHeaders, Logout, SameSite, SetCookie};
 use crate::base::UnixTime;
 use crate::base::limits::LOGIN_LIFETIME_SECS;
+use crate::config;
 use crate::crypto::digest::{HmacKey, random_bytes};
 use crate::identity::Identity;
 use crate::provider::ProviderEntry;
@@ -43,16 +44,18 @@ impl Gate {
     /// `http` must have made sure that the request came from our own origin.
     pub async fn logout(&self, cookies: &Cookies<'_>) -> Logout {
         let now = self.clock.now();
+        let lingering = self.lingering(cookies, now);
+        let held =
+            self.held_session(cookies, now).or_else(|| lingering.iter().find(|s| self.still_counts(s, now)).cloned());
         // With its fields where they are at hand; without them it ends just as well.
-        let held = self.held_session(cookies, now);
         let session = match self.live_session(cookies, now) {
             Ok(Some(full)) => Some(full),
             Ok(None) | Err(_) => held,
         };
-        let everywhere = match &session {
-            Some(session) => self.end_session(session.id(), session.ends(), now, "logout").await.is_ok(),
-            None => true,
-        };
+        let mut everywhere = true;
+        for old in &lingering {
+            everywhere &= self.end_session(old.id(), old.ends(), now, "logout").await.is_ok();
+        }
         let mut set_cookies = vec![self.expire_cookie(self.names.session())];
         set_cookies.extend(self.cookies_of_the_e_service());
         set_cookies.extend(self.asks_for_a_fresh_login());
@@ -70,22 +73,18 @@ impl Gate {
         self.config.logout.clear_cookies.iter().map(|name| self.expire_cookie(name))
     }
 
-    /// Where a provider may be asked for less than a fresh login, whoever comes to this browser next would be let in as
-    /// who has just left. It is no secret: whoever takes it away had the browser.
+    /// Where a provider may let somebody in by what was before, whoever comes to this browser next would be let in as who has
+    /// just left. It is no secret: whoever takes it away had the browser.
     pub(super) fn asks_for_a_fresh_login(&self) -> Option<SetCookie> {
-        let lenient = self.config.providers.iter().any(|provider| provider.has_login() && !provider.force_authn);
-        lenient.then(|| self.set_cookie(self.names.fresh(), "1".to_owned(), Some(FRESH), SameSite::Lax))
+        self.knows_people_of_before()
+            .then(|| self.set_cookie(self.names.fresh(), "1".to_owned(), Some(FRESH), SameSite::Lax))
     }
 
-    /// Logins that this browser has under way, to expire: whoever comes to it next shall not finish one as who has left.
-    pub(super) fn begun_here(&self, cookies: &Cookies<'_>) -> Vec<SetCookie> {
-        let mut names: Vec<&str> = cookies.iter().map(|(name, _)| name).collect();
-        names.sort_unstable();
-        names.dedup();
-        let logins = names.iter().filter(|name| self.names.login_handle(name).is_some());
-        // A login that nobody here began, and that waits for a yes.
-        let question = names.iter().filter(|name| **name == self.names.confirm());
-        logins.map(|name| self.expire_login(name)).chain(question.map(|name| self.expire_cookie(name))).collect()
+    /// Whether a provider may be asked for less than a fresh login, or may send somebody of its own accord.
+    pub(super) fn knows_people_of_before(&self) -> bool {
+        let unasked = |provider: &config::Provider| provider.saml().is_some_and(|own| own.allow_unsolicited);
+        let lenient = |provider: &config::Provider| provider.has_login() && !provider.force_authn;
+        self.config.providers.iter().any(|provider| lenient(provider) || unasked(provider))
     }
 
     /// Whether somebody logged out in this browser since its last login.

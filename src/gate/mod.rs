@@ -29,6 +29,7 @@ mod step_up;
 mod stored;
 mod target;
 mod token;
+mod under_way;
 
 #[cfg(test)]
 mod cookie_size_tests;

@@ -80,6 +80,8 @@ pub struct BeginLogin<'a> {
     pub choose: bool,
     /// Begin whatever is known against the e-ID: the person has read it ("Försök ändå").
     pub anyway: bool,
+    /// The e-ID in the place of which a page of ours offered this one: it was asked for, and is in trouble.
+    pub instead_of: Option<&'a str>,
     /// Whether a person did this, by a form of ours or by following a link: what else calls the address says nothing of
     /// how many people want to log in.
     pub counts: bool,

@@ -13,7 +13,7 @@ use crate::provider::failover::{self, Offer, Plan, Way, Wish};
 use crate::provider::standby::{self, Loss};
 use crate::provider::{ProviderEntry, Snapshot, Trouble};
 use crate::session::{LoginState, Session};
-use crate::telemetry::FailedOver;
+use crate::telemetry::{FailedOver, Instead};
 use crate::verify::{Reason, Reject};
 
 /// For so long somebody who comes back without a session is taken for one whose login failed.
@@ -21,8 +21,8 @@ const LATELY: Duration = Duration::from_secs(15 * 60);
 
 /// What to do about the choice of a provider.
 pub(super) enum Pick<'a> {
-    /// This one.
-    Begin(&'a ProviderEntry),
+    /// This one; and in the place of which other one, where that is passed over for its health.
+    Begin(&'a ProviderEntry, Option<Instead<'a>>),
     /// Ask the person.
     Ask(Vec<Choice>, Why),
 }
@@ -67,19 +67,24 @@ impl Gate {
             Plan::Nothing => Err(Denial::ProvidersDown),
             Plan::Begin(offer) => {
                 let provider = able.get(offer.way).ok_or(Denial::ProvidersDown)?;
-                self.tell_failover(&able, &ways, offer, Some(provider));
-                Ok(Pick::Begin(provider))
+                let instead = instead(&able, &ways, offer, login.instead_of);
+                self.tell_failover(&able, &ways, offer, Some(provider), login.instead_of);
+                Ok(Pick::Begin(provider, instead))
             }
             Plan::Ask { offers, asked_for } => {
                 if let Some(offer) = asked_for {
-                    self.tell_failover(&able, &ways, offer, None);
+                    self.tell_failover(&able, &ways, offer, None, login.instead_of);
                 }
+                // The page was shown already, and is looked at once more, in the other language.
+                let shown = login.instead_of.filter(|_| login.choose).and_then(|eid| first_of(&ways, eid));
+                let shown = shown.filter(|first| in_trouble(&ways, *first).is_some());
+                let shown = shown.and_then(|first| offers.iter().find(|offer| offer.first == first));
                 let choices: Vec<Choice> = offers.iter().filter_map(|offer| choice(&able, *offer)).collect();
                 let came_back = || {
                     let eid = past.unfinished.first().and_then(|id| snapshot.by_id(id)).map(|p| &p.config().eid)?;
                     choices.iter().find(|choice| choice.eid == *eid).cloned()
                 };
-                let why = match asked_for.and_then(|offer| choice(&able, offer)) {
+                let why = match asked_for.or(shown.copied()).and_then(|offer| choice(&able, offer)) {
                     Some(choice) => Why::InTrouble(choice),
                     None => came_back().map_or(Why::Open, Why::Unfinished),
                 };
@@ -110,13 +115,24 @@ impl Gate {
         }
     }
 
-    /// The preferred provider of an e-ID was passed over for its health.
-    fn tell_failover(&self, able: &[&ProviderEntry], ways: &[Way<'_>], offer: Offer, to: Option<&ProviderEntry>) {
-        let trouble = ways.get(offer.first).and_then(|way| way.trouble);
+    /// The preferred provider of an e-ID was passed over for its health: told once, where it is found out, and not again where
+    /// a page of ours that has said so (`shown`) leads on.
+    fn tell_failover(
+        &self,
+        able: &[&ProviderEntry],
+        ways: &[Way<'_>],
+        offer: Offer,
+        to: Option<&ProviderEntry>,
+        shown: Option<&str>,
+    ) {
         let passed_over = to.is_none() || offer.way != offer.first;
-        if let (Some(trouble), Some(first), true) = (trouble, able.get(offer.first), passed_over) {
+        let told = shown.and_then(|eid| first_of(ways, eid)) == Some(offer.first);
+        if let (Some(trouble), Some(first), true) =
+            (in_trouble(ways, offer.first), able.get(offer.first), passed_over && !told)
+        {
             let (provider, to) = (&first.config().id, to.map(|to| &to.config().id));
-            self.telemetry.emit(FailedOver { provider, to, trouble: trouble.name() });
+            let asked = to.is_none() || offer.differs.any();
+            self.telemetry.emit(FailedOver { provider, to, asked, trouble: trouble.name() });
         }
     }
 
@@ -140,6 +156,26 @@ impl Gate {
         let choices = offers.into_iter().filter_map(|offer| choice(&able, offer));
         choices.filter(|choice| choice.usable && choice.eid != *failed).collect()
     }
+}
+
+/// The preferred provider of an e-ID, by its place among the ways.
+fn first_of(ways: &[Way<'_>], eid: &str) -> Option<usize> {
+    ways.iter().position(|way| way.eid.as_str() == eid)
+}
+
+fn in_trouble(ways: &[Way<'_>], way: usize) -> Option<Trouble> {
+    ways.get(way).and_then(|way| way.trouble)
+}
+
+/// In the place of whom a login begins: of the preferred provider of the e-ID for which a page of ours offered this one
+/// (`shown`), or of the preferred one of its own e-ID. A page says what was so when it was made: who is well again is
+/// nobody that anything is begun in the place of.
+fn instead<'a>(able: &[&'a ProviderEntry], ways: &[Way<'_>], offer: Offer, shown: Option<&str>) -> Option<Instead<'a>> {
+    let shown = shown.and_then(|eid| first_of(ways, eid)).filter(|first| in_trouble(ways, *first).is_some());
+    let first = shown.unwrap_or(offer.first);
+    let passed_over = first != offer.way && in_trouble(ways, first).is_some();
+    let provider = able.get(first).filter(|_| passed_over)?;
+    Some(Instead { provider: &provider.config().id, asked: shown.is_some() || offer.differs.any() })
 }
 
 fn choice(able: &[&ProviderEntry], offer: Offer) -> Option<Choice> {

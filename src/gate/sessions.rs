@@ -24,8 +24,17 @@ impl Gate {
         })
     }
 
+    /// The sessions among `cookies` that are to end when this browser is done with them: sealed by us, before their absolute
+    /// end, ended by nobody. How long one was idle is a property of a cookie and not of the session: whoever has a copy that
+    /// is used keeps it alive.
+    pub(super) fn lingering(&self, cookies: &Cookies<'_>, now: UnixTime) -> Vec<Session> {
+        let name = self.names.session();
+        let opened = cookies.all(name).take(SAME_NAME).filter_map(|text| self.sessions.open(name, stored::bare(text)));
+        opened.filter(|session: &Session| now < session.latest_end(&self.times) && !self.is_ended(session)).collect()
+    }
+
     /// Whether nobody has ended a session, and its provider and the service still stand by it.
-    fn still_counts(&self, session: &Session, now: UnixTime) -> bool {
+    pub(super) fn still_counts(&self, session: &Session, now: UnixTime) -> bool {
         !self.is_ended(session) && self.is_vouched_for(session, now)
     }
 

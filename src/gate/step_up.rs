@@ -66,7 +66,7 @@ pub(super) fn on_top<'s>(
     // What the e-ID did not give once it will not give twice: the others first.
     let (options, why) = match choose(&BeginLogin { choose: true, ..*login })? {
         Pick::Ask(options, why) => (options, why),
-        begin @ Pick::Begin(_) => return Ok(begin),
+        begin @ Pick::Begin(..) => return Ok(begin),
     };
     let others: Vec<_> = options.into_iter().filter(|option| option.eid != *session.eid()).collect();
     match others.as_slice() {

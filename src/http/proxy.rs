@@ -263,12 +263,14 @@ fn is_for_a_cache_of_its_own(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Whether it says to keep nothing. What is no text might say anything.
+/// Whether it says to keep nothing. What is kept for no time may still be given out while it is fetched anew (RFC 5861, 3),
+/// and what is no text might say anything.
 fn keeps_nothing(value: &HeaderValue) -> bool {
     let Ok(text) = value.to_str() else { return false };
-    text.split(',').map(str::trim).any(|part| {
-        ["no-store", "private", "bypass-cache", "max-age=0", "0"].iter().any(|no| part.eq_ignore_ascii_case(no))
-    })
+    let is = |part: &str, words: &[&str]| words.iter().any(|word| part.eq_ignore_ascii_case(word));
+    let parts = || text.split(',').map(str::trim);
+    parts().any(|part| is(part, &["no-store", "private", "bypass-cache"]))
+        || parts().all(|part| is(part, &["max-age=0", "s-maxage=0", "must-revalidate", "0"]))
 }
 
 /// Whether shared caches are told to leave the answer alone.

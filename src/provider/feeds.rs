@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::load::{Entities, entity_reader, reader, signers};
 use super::openid::TokenSources;
-use super::source::{Freshness, Held, Origin, Place, Source, Spec, Status};
+use super::source::{Freshness, Held, Kind, Origin, Place, Source, Spec, Status};
 use super::{ProviderEntry, Snapshot};
 use crate::base::limits::{ENTITY_BYTES, FEED};
 use crate::base::{FeedId, ProviderId, UnixTime};
@@ -212,24 +212,25 @@ impl Feeds {
         }
         let feeds = self.feeds.iter().map(|feed| {
             let all: Vec<Status> = feed.sources.iter().map(|source| source.status(now)).collect();
-            (feed.definition.id.clone(), all)
+            (feed.definition.id.clone(), Kind::Metadata, all)
         });
-        let tokens = self.tokens.iter().map(|tokens| (FeedId::from(tokens.provider()), tokens.status(now)));
-        for (feed, all) in feeds.chain(tokens.filter(|(_, all)| !all.is_empty())) {
-            let label = feed.as_str();
+        let tokens = self.tokens.iter().flat_map(|tokens| tokens.status(now));
+        let tokens = tokens.map(|status| (status.feed.clone(), status.kind, vec![status]));
+        for (feed, kind, all) in feeds.chain(tokens) {
+            let labels = &[feed.as_str(), kind.name()];
             let seconds = |d: std::time::Duration| i64::try_from(d.as_secs()).unwrap_or(i64::MAX);
             let usable = |status: &&Status| status.freshness != Freshness::None;
             if let Some(oldest) = all.iter().filter(usable).filter_map(|status| status.confirmed).min() {
-                metrics.fetch.age.with_label_values(&[label]).set(seconds(now.since(oldest)));
+                metrics.fetch.age.with_label_values(labels).set(seconds(now.since(oldest)));
             }
             // Without a document it is over now; one without an end has no last second.
             let ends = all.iter().filter_map(|status| if usable(&status) { status.until } else { Some(now) });
             if let Some(end) = ends.min() {
-                metrics.fetch.expiry.with_label_values(&[label]).set(seconds(end.since(now)));
+                metrics.fetch.expiry.with_label_values(labels).set(seconds(end.since(now)));
             }
             for state in Freshness::ALL {
                 let count = all.iter().filter(|status| status.freshness == state).count();
-                let gauge = metrics.fetch.sources.with_label_values(&[label, state.name()]);
+                let gauge = metrics.fetch.sources.with_label_values(&[feed.as_str(), kind.name(), state.name()]);
                 gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
             }
         }
@@ -310,7 +311,7 @@ impl Feed {
                 (remote(at, urls), ENTITY_BYTES)
             }
         };
-        Spec { feed: id.clone(), entity: entity.cloned(), place, accept: ACCEPT, limit }
+        Spec { feed: id.clone(), kind: Kind::Metadata, entity: entity.cloned(), place, accept: ACCEPT, limit }
     }
 
     fn source_for(&self, entity_id: &str) -> Option<&Arc<Source<Entities>>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::feeds::FeedFault;
 use super::load::pinned_keys;
-use super::source::{Document, Place, Reader, Source, Spec, Status};
+use super::source::{Document, Kind, Place, Reader, Source, Spec, Status};
 use crate::base::limits::PROVIDER_DOCUMENT;
 use crate::base::{FeedId, ProviderId, UnixTime};
 use crate::config::{Environment, Protocol, Provider, Published, RemoteUrl};
@@ -80,9 +80,10 @@ impl TokenSources {
             Protocol::Oidc(own) => (&own.issuer, &own.published, true),
             Protocol::Jwt(own) => (&own.issuer, &own.published, false),
         };
-        let spec = |name: &str, urls: Vec<RemoteUrl>, accept| Spec {
+        let spec = |kind: Kind, urls: Vec<RemoteUrl>, accept| Spec {
             feed: FeedId::from(&provider.id),
-            entity: Some(name.to_owned()),
+            kind,
+            entity: Some(kind.name().to_owned()),
             place: Place::Remote { urls, copy: None, seed: None, max_stale: published.max_stale },
             accept,
             limit: PROVIDER_DOCUMENT.bytes,
@@ -90,7 +91,7 @@ impl TokenSources {
         let found_elsewhere = published.jwks_file.is_some() || published.jwks_url.is_some();
         let discovery = (login || !found_elsewhere).then(|| {
             let reader = discovery_reader(issuer.clone(), published.clone(), login, environment);
-            Arc::new(Source::new(spec("discovery", vec![published.discovery.clone()], ACCEPT_JSON), reader))
+            Arc::new(Source::new(spec(Kind::Discovery, vec![published.discovery.clone()], ACCEPT_JSON), reader))
         });
         let keys = match &published.jwks_file {
             Some(file) => {
@@ -107,7 +108,7 @@ impl TokenSources {
             // Without an address of their own they are where the discovery document says.
             None => {
                 let urls = published.jwks_url.iter().cloned().collect();
-                Keys::Fetched(Arc::new(Source::new(spec("jwks", urls, ACCEPT_KEYS), keys_reader(environment))))
+                Keys::Fetched(Arc::new(Source::new(spec(Kind::Jwks, urls, ACCEPT_KEYS), keys_reader(environment))))
             }
         };
         let read_by = ReadBy { issuer: issuer.clone(), login, environment };

@@ -7,9 +7,9 @@ use tokio::task::AbortHandle;
 
 use super::feeds::FeedFault;
 use super::fetch::Fetcher;
-use super::source::{Early, Origin, Source, Way};
+use super::source::{Early, Kind, Origin, Source, Way};
 use super::{Feeds, Registry, Snapshot};
-use crate::base::{FeedId, ProviderId};
+use crate::base::ProviderId;
 use crate::telemetry::{FetchFailed, KeysChanged, MetadataFault};
 
 /// The refreshing of a configuration's feeds. It ends when this is dropped.
@@ -27,6 +27,7 @@ impl Refresher {
             if *origin != Origin::File {
                 way.telemetry.emit(FetchFailed {
                     feed,
+                    document: Kind::Metadata.name(),
                     entity: entity.as_deref(),
                     host: origin.name(),
                     code: reject.code(),
@@ -34,11 +35,16 @@ impl Refresher {
                 });
             }
         }
+        let fetch = &way.telemetry.metrics().fetch;
         for source in feeds.sources() {
-            way.telemetry.metrics().fetch.know(&source.spec().feed);
+            fetch.know(&source.spec().feed, source.spec().kind.name());
+            fetch.know_copies(&source.spec().feed);
         }
-        for tokens in feeds.tokens().iter().filter(|tokens| tokens.discovery().is_some()) {
-            way.telemetry.metrics().fetch.know(&FeedId::from(tokens.provider()));
+        for tokens in feeds.tokens() {
+            let discovery = tokens.discovery().map(|source| source.spec());
+            for spec in discovery.into_iter().chain(tokens.fetched_keys().map(|source| source.spec())) {
+                fetch.know(&spec.feed, spec.kind.name());
+            }
         }
         let publisher =
             // Whoever opened the feeds tells of the faults that there are now.

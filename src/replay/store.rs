@@ -1,10 +1,10 @@
 //! What is remembered of logins and sessions, whoever remembers it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::memory::CAPACITY;
-use super::shared::{CLOCKS_APART, PutDown, Shared, StoreStatus};
+use super::shared::{CLOCKS_APART, FaultKind, PutDown, Shared, StoreFault, StoreObserver, StoreOp, StoreStatus};
 use super::{
     Claim, FirstUse, Instance, Line, MemoryGuard, Order, ReplayError, ReplayGuard as _, ReplayKey, Revoked, SessionId,
 };
@@ -14,6 +14,8 @@ use crate::crypto::digest::{NoRandomness, Random};
 /// This process's own memory, or one that every replica shares.
 pub struct Store(Kind);
 
+// There is one in a process, and every request asks it who was logged out: a box would be one step more for each.
+#[allow(clippy::large_enum_variant)]
 enum Kind {
     /// Of `proofs`, which come with every request of a program, room of their own: logins do not wait for programs.
     Memory {
@@ -21,23 +23,41 @@ enum Kind {
         proofs: MemoryGuard,
         revoked: Revoked,
         line: Line,
+        observer: Arc<dyn StoreObserver>,
     },
     Shared(Arc<Shared>),
 }
 
 impl Store {
-    /// The memory of a process that starts at `now`.
+    /// The memory of a process that starts at `now`. Nobody is told how it does.
     ///
     /// # Errors
     /// [`NoRandomness`] when the source fails.
     pub fn memory(random: &dyn Random, now: UnixTime) -> Result<Self, NoRandomness> {
-        Self::memory_of(random, now, CAPACITY)
+        Self::memory_of(random, now, CAPACITY, Arc::new(()))
     }
 
-    fn memory_of(random: &dyn Random, now: UnixTime, capacity: usize) -> Result<Self, NoRandomness> {
+    /// The same; `observer` is told what it is asked, as of a shared store.
+    ///
+    /// # Errors
+    /// As [`Self::memory`].
+    pub fn memory_observed(
+        random: &dyn Random,
+        now: UnixTime,
+        observer: Arc<dyn StoreObserver>,
+    ) -> Result<Self, NoRandomness> {
+        Self::memory_of(random, now, CAPACITY, observer)
+    }
+
+    fn memory_of(
+        random: &dyn Random,
+        now: UnixTime,
+        capacity: usize,
+        observer: Arc<dyn StoreObserver>,
+    ) -> Result<Self, NoRandomness> {
         let line = Line { instance: Instance::new(random)?, since: now };
         let [used, proofs] = [(); 2].map(|()| MemoryGuard::with_capacity(capacity));
-        Ok(Self(Kind::Memory { used, proofs, revoked: Revoked::default(), line }))
+        Ok(Self(Kind::Memory { used, proofs, revoked: Revoked::default(), line, observer }))
     }
 
     /// A store that every replica shares.
@@ -77,10 +97,11 @@ impl Store {
     ) -> Result<FirstUse, ReplayError> {
         match &self.0 {
             Kind::Memory { line, .. } if line.instance != *instance => Err(ReplayError::OtherInstance),
-            Kind::Memory { proofs, .. } if keys.iter().all(ReplayKey::is_of_program) => {
-                proofs.consume(keys, until, now).await
+            Kind::Memory { used, proofs, observer, .. } => {
+                let memory = if keys.iter().all(ReplayKey::is_of_program) { proofs } else { used };
+                let began = Instant::now();
+                tell(&**observer, StoreOp::Consume, began, memory.consume(keys, until, now).await)
             }
-            Kind::Memory { used, .. } => used.consume(keys, until, now).await,
             Kind::Shared(shared) => shared.consume(keys, instance, until, now).await,
         }
     }
@@ -99,7 +120,10 @@ impl Store {
     ) -> Result<Claim, ReplayError> {
         match &self.0 {
             Kind::Memory { line, .. } if line.instance != *instance => Err(ReplayError::OtherInstance),
-            Kind::Memory { used, .. } => used.claim(keys, unless, life, now).await,
+            Kind::Memory { used, observer, .. } => {
+                let began = Instant::now();
+                tell(&**observer, StoreOp::Claim, began, used.claim(keys, unless, life, now).await)
+            }
             Kind::Shared(shared) => shared.claim(keys, unless, instance, life, now).await,
         }
     }
@@ -107,7 +131,11 @@ impl Store {
     /// Lets a claim go before its time.
     pub async fn release(&self, claim: Claim) {
         match &self.0 {
-            Kind::Memory { used, .. } => used.release(claim).await,
+            Kind::Memory { used, observer, .. } => {
+                let began = Instant::now();
+                used.release(claim).await;
+                observer.asked(StoreOp::Release, None, began.elapsed());
+            }
             Kind::Shared(shared) => shared.release(claim).await,
         }
     }
@@ -118,9 +146,10 @@ impl Store {
     /// When other replicas cannot be told yet. They will be.
     pub async fn end(&self, orders: &[Order], now: UnixTime) -> Result<(), ReplayError> {
         match &self.0 {
-            Kind::Memory { revoked, .. } => {
+            Kind::Memory { revoked, observer, .. } => {
+                let began = Instant::now();
                 revoked.take_in(orders.iter().map(|order| order.given(now)), now);
-                Ok(())
+                tell(&**observer, StoreOp::End, began, Ok(()))
             }
             Kind::Shared(shared) => shared.end(orders, now).await,
         }
@@ -235,9 +264,25 @@ impl Store {
     }
 }
 
+/// Tells what a memory answered. That it has no room is its only fault: a use that was made before is an answer.
+fn tell<T>(
+    observer: &dyn StoreObserver,
+    op: StoreOp,
+    began: Instant,
+    answer: Result<T, ReplayError>,
+) -> Result<T, ReplayError> {
+    let took = began.elapsed();
+    let full = matches!(answer, Err(ReplayError::Full));
+    let fault = full.then(|| StoreFault::new(FaultKind::Full, "this process remembers as many uses as it may"));
+    observer.asked(op, fault.as_ref(), took);
+    answer
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
     use crate::base::Secret;
     use crate::crypto::digest::{HmacKey, SystemRandom};
@@ -246,7 +291,7 @@ mod tests {
     #[tokio::test]
     async fn proofs_of_programs_leave_logins_their_room() {
         let (now, until) = (UnixTime::from_secs(100), UnixTime::from_secs(200));
-        let store = Store::memory_of(&SystemRandom::new(), now, 4).unwrap();
+        let store = Store::memory_of(&SystemRandom::new(), now, 4, Arc::new(())).unwrap();
         let (key, line) = (HmacKey::new(&Secret::new([3; 32])), store.line().await.unwrap());
         let use_it = async |one: ReplayKey| store.consume(&[one], &line.instance, until, now).await.map(drop);
         assert_eq!(use_it(ReplayKey::proof(&key, "0")).await, Ok(()));
@@ -261,5 +306,60 @@ mod tests {
         let claim = store.claim(&claimed, &[], &line.instance, Duration::from_secs(20), now).await;
         assert!(claim.is_ok());
         assert_eq!(use_it(ReplayKey::login(&key, "h")).await, Ok(()));
+    }
+
+    /// What it was asked, and with which fault, in order.
+    #[derive(Default)]
+    struct Told(Mutex<Vec<(StoreOp, Option<FaultKind>)>>);
+
+    impl StoreObserver for Told {
+        fn asked(&self, op: StoreOp, fault: Option<&StoreFault>, took: Duration) {
+            assert!(took < Duration::from_secs(10));
+            self.0.lock().unwrap().push((op, fault.map(|fault| fault.kind)));
+        }
+        fn connected(&self, _: &str, _: bool) {}
+        fn lost(&self, _: &StoreFault) {}
+        fn warned(&self, _: &str) {}
+    }
+
+    /// The memory of one process tells the same as a store that others keep: what it was asked, and what it could not do.
+    #[tokio::test]
+    async fn a_memory_tells_what_it_is_asked() {
+        let (now, until) = (UnixTime::from_secs(100), UnixTime::from_secs(200));
+        let told = Arc::new(Told::default());
+        let observer = Arc::clone(&told) as Arc<dyn StoreObserver>;
+        let store = Store::memory_of(&SystemRandom::new(), now, 2, observer).unwrap();
+        let (key, line) = (HmacKey::new(&Secret::new([3; 32])), store.line().await.unwrap());
+        let [first, second, third] =
+            ["_1", "_2", "_3"].map(|id| [ReplayKey::assertion(&key, "https://idp.example.se", id)]);
+        let use_it = async |one: &[ReplayKey]| store.consume(one, &line.instance, until, now).await.err();
+        assert_eq!(use_it(&first).await, None);
+        // A second use is an answer, and no fault.
+        assert_eq!(use_it(&first).await, Some(ReplayError::Replayed));
+        assert_eq!(use_it(&second).await, None);
+        assert_eq!(use_it(&third).await, Some(ReplayError::Full));
+        let life = Duration::from_secs(20);
+        let claim = store.claim(&third, &[], &line.instance, life, now).await;
+        assert_eq!(claim.err(), Some(ReplayError::Full));
+        let claim = store.claim(&third, &[], &line.instance, life, UnixTime::from_secs(300)).await.unwrap();
+        store.release(claim).await;
+        let session = SessionId::new(&SystemRandom::new()).unwrap();
+        store.end(&[Order::session(session, until)], now).await.unwrap();
+        // What was begun under another memory is not asked of this one.
+        let other = Instance::new(&SystemRandom::new()).unwrap();
+        let refused = store.consume(&third, &other, until, now).await.err();
+        assert_eq!(refused, Some(ReplayError::OtherInstance));
+        let full = Some(FaultKind::Full);
+        let expected = [
+            (StoreOp::Consume, None),
+            (StoreOp::Consume, None),
+            (StoreOp::Consume, None),
+            (StoreOp::Consume, full),
+            (StoreOp::Claim, full),
+            (StoreOp::Claim, None),
+            (StoreOp::Release, None),
+            (StoreOp::End, None),
+        ];
+        assert_eq!(*told.0.lock().unwrap(), expected);
     }
 }

@@ -56,7 +56,8 @@ impl Label {
     /// A stable code.
     pub const CODE: Self = Self::new("code", "a reason code");
     /// A feed of the configuration.
-    pub const FEED: Self = Self::new("feed", "the `id` of a `[[metadata]]`");
+    pub const FEED: Self =
+        Self::new("feed", "the `id` of a `[[metadata]]`, or of a `[[provider]]` that publishes its own keys");
     /// A level of assurance.
     pub const LOA: Self = Self::new("loa", "a level's short name; `other` for one without");
 }

@@ -1,4 +1,4 @@
-//! What the sidecar fetches by itself: events and metrics.
+//! What the sidecar fetches by itself: events and metrics. A `feed` is what publishes, and a `document` what of it.
 
 use prometheus::{IntCounterVec, IntGaugeVec};
 use tracing::{debug, error, info, warn};
@@ -7,7 +7,7 @@ use super::catalogue::{Families, Label};
 use super::{Event, Metrics};
 use crate::base::{FeedId, ProviderId, UnixTime};
 
-/// The families. The label `feed` is an id of the configuration.
+/// The families. The label `feed` is an id of the configuration, `document` a word of a closed set.
 #[derive(Clone)]
 pub struct FetchMetrics {
     refreshes: IntCounterVec,
@@ -29,22 +29,24 @@ impl FetchMetrics {
         const EARLY: Label = Label::new("outcome", "`fetched`, `joined`, `cooling_down`, `idle`");
         const CHANGE: Label = Label::new("change", "`added`, `withdrawn`");
         const STATE: Label = Label::new("state", "`fresh`, `stale`, `seed`, `none`");
+        const DOCUMENT: Label =
+            Label::new("document", "`metadata`; `discovery` and `jwks` of a provider that publishes its own");
         families.group("Feeds");
         Ok(Self {
             refreshes: families.counters(
                 "grindvakt_fetch_refreshes_total",
                 "Tries to refresh a feed, by outcome.",
-                &[Label::FEED, OUTCOME],
+                &[Label::FEED, DOCUMENT, OUTCOME],
             )?,
             failures: families.counters(
                 "grindvakt_fetch_failures_total",
                 "Addresses and copies that gave no document, by code.",
-                &[Label::FEED, Label::CODE],
+                &[Label::FEED, DOCUMENT, Label::CODE],
             )?,
             early: families.counters(
                 "grindvakt_fetch_early_total",
                 "Wishes for a newer document because of an unknown key, by outcome.",
-                &[Label::FEED, EARLY],
+                &[Label::FEED, DOCUMENT, EARLY],
             )?,
             copies: families.counters(
                 "grindvakt_fetch_copy_failures_total",
@@ -59,29 +61,33 @@ impl FetchMetrics {
             age: families.gauges(
                 "grindvakt_metadata_age_seconds",
                 "Seconds since the document in use was last confirmed; the oldest of the feed.",
-                &[Label::FEED],
+                &[Label::FEED, DOCUMENT],
             )?,
             expiry: families.gauges(
                 "grindvakt_metadata_expiry_seconds",
                 "Seconds until the document in use may no longer be used; the first of the feed; 0 without one.",
-                &[Label::FEED],
+                &[Label::FEED, DOCUMENT],
             )?,
             sources: families.gauges(
                 "grindvakt_metadata_documents",
                 "Documents of the feed by state.",
-                &[Label::FEED, STATE],
+                &[Label::FEED, DOCUMENT, STATE],
             )?,
         })
     }
 
-    /// Shows a feed's families before anything has happened: zero is the number that operators want to see.
-    pub fn know(&self, feed: &FeedId) {
+    /// Shows the families of what is fetched before anything has happened: zero is the number that operators want to see.
+    pub fn know(&self, feed: &FeedId, document: &'static str) {
         for outcome in ["changed", "confirmed", "failed"] {
-            self.refreshes.with_label_values(&[feed.as_str(), outcome]);
+            self.refreshes.with_label_values(&[feed.as_str(), document, outcome]);
         }
         for outcome in ["fetched", "joined", "cooling_down", "idle"] {
-            self.early.with_label_values(&[feed.as_str(), outcome]);
+            self.early.with_label_values(&[feed.as_str(), document, outcome]);
         }
+    }
+
+    /// Shows the family of copies on disk, which only feeds have.
+    pub fn know_copies(&self, feed: &FeedId) {
         self.copies.with_label_values(&[feed.as_str()]);
     }
 
@@ -97,6 +103,8 @@ impl FetchMetrics {
 pub struct DocumentChanged<'a> {
     /// The feed.
     pub feed: &'a FeedId,
+    /// What is published there: a word of a closed set.
+    pub document: &'static str,
     /// The one entity that it is about.
     pub entity: Option<&'a str>,
     /// Where it came from.
@@ -107,10 +115,10 @@ pub struct DocumentChanged<'a> {
 
 impl Event for DocumentChanged<'_> {
     fn tell(self, metrics: &Metrics) {
-        metrics.fetch.refreshes.with_label_values(&[self.feed.as_str(), "changed"]).inc();
+        metrics.fetch.refreshes.with_label_values(&[self.feed.as_str(), self.document, "changed"]).inc();
         let until = self.valid_until.map(|at| at.to_string()).unwrap_or_default();
         let entity = self.entity.unwrap_or_default();
-        info!(event = "document_changed", feed = %self.feed, entity, origin = self.origin, valid_until = until);
+        info!(event = "document_changed", feed = %self.feed, document = self.document, entity, origin = self.origin, valid_until = until);
     }
 }
 
@@ -118,12 +126,14 @@ impl Event for DocumentChanged<'_> {
 pub struct DocumentConfirmed<'a> {
     /// The feed.
     pub feed: &'a FeedId,
+    /// What is published there: a word of a closed set.
+    pub document: &'static str,
 }
 
 impl Event for DocumentConfirmed<'_> {
     fn tell(self, metrics: &Metrics) {
-        metrics.fetch.refreshes.with_label_values(&[self.feed.as_str(), "confirmed"]).inc();
-        debug!(event = "document_confirmed", feed = %self.feed);
+        metrics.fetch.refreshes.with_label_values(&[self.feed.as_str(), self.document, "confirmed"]).inc();
+        debug!(event = "document_confirmed", feed = %self.feed, document = self.document);
     }
 }
 
@@ -131,6 +141,8 @@ impl Event for DocumentConfirmed<'_> {
 pub struct FetchFailed<'a> {
     /// The feed.
     pub feed: &'a FeedId,
+    /// What is published there: a word of a closed set.
+    pub document: &'static str,
     /// The one entity that it is about.
     pub entity: Option<&'a str>,
     /// The host, or where on disk; never a whole address, which may hold a secret in its query.
@@ -143,11 +155,12 @@ pub struct FetchFailed<'a> {
 
 impl Event for FetchFailed<'_> {
     fn tell(self, metrics: &Metrics) {
-        metrics.fetch.failures.with_label_values(&[self.feed.as_str(), self.code]).inc();
+        metrics.fetch.failures.with_label_values(&[self.feed.as_str(), self.document, self.code]).inc();
         let entity = self.entity.unwrap_or_default();
         warn!(
             event = "fetch_failed",
             feed = %self.feed,
+            document = self.document,
             entity,
             host = self.host,
             code = self.code,
@@ -160,6 +173,8 @@ impl Event for FetchFailed<'_> {
 pub struct RefreshFailed<'a> {
     /// The feed.
     pub feed: &'a FeedId,
+    /// What is published there: a word of a closed set.
+    pub document: &'static str,
     /// The one entity that it is about.
     pub entity: Option<&'a str>,
     /// How the feed is doing now.
@@ -174,12 +189,13 @@ pub struct RefreshFailed<'a> {
 
 impl Event for RefreshFailed<'_> {
     fn tell(self, metrics: &Metrics) {
-        metrics.fetch.refreshes.with_label_values(&[self.feed.as_str(), "failed"]).inc();
+        metrics.fetch.refreshes.with_label_values(&[self.feed.as_str(), self.document, "failed"]).inc();
         let until = self.until.map(|at| at.to_string()).unwrap_or_default();
         let entity = self.entity.unwrap_or_default();
         warn!(
             event = "refresh_failed",
             feed = %self.feed,
+            document = self.document,
             entity,
             state = self.state,
             until,
@@ -193,14 +209,16 @@ impl Event for RefreshFailed<'_> {
 pub struct EarlyFetch<'a> {
     /// The feed.
     pub feed: &'a FeedId,
+    /// What is published there: a word of a closed set.
+    pub document: &'static str,
     /// A word of a closed set.
     pub outcome: &'static str,
 }
 
 impl Event for EarlyFetch<'_> {
     fn tell(self, metrics: &Metrics) {
-        metrics.fetch.early.with_label_values(&[self.feed.as_str(), self.outcome]).inc();
-        debug!(event = "early_fetch", feed = %self.feed, outcome = self.outcome);
+        metrics.fetch.early.with_label_values(&[self.feed.as_str(), self.document, self.outcome]).inc();
+        debug!(event = "early_fetch", feed = %self.feed, document = self.document, outcome = self.outcome);
     }
 }
 

@@ -14,6 +14,7 @@ pub struct HealthMetrics {
     moves: IntCounterVec,
     elsewhere: IntCounterVec,
     failovers: IntCounterVec,
+    taken: IntCounterVec,
     faults: IntCounterVec,
     /// 1 for the state that a provider's breaker is in, 0 for the others.
     pub breaker: IntGaugeVec,
@@ -32,6 +33,8 @@ impl HealthMetrics {
         const STATE: Label = Label::new("state", "`closed`, `open`, `half_open`");
         const HOW: Label =
             Label::new("how", "`silent`: to another provider of the same e-ID; `asked`: the person was offered others");
+        const HOW_TAKEN: Label =
+            Label::new("how", "`silent`: at once, without a word; `asked`: by a button of the page that offered it");
         families.group("Health of providers");
         Ok(Self {
             probes: families.counters(
@@ -53,6 +56,13 @@ impl HealthMetrics {
                 "grindvakt_failovers_total",
                 "Logins for which the preferred provider was passed over because of its health.",
                 &[Label::PROVIDER, HOW],
+            )?,
+            taken: families.counters(
+                "grindvakt_failovers_taken_total",
+                "Logins that were begun elsewhere than at the preferred provider while it was in trouble, counted for the \
+                 preferred one: the share of `grindvakt_failovers_total` that went on. What becomes of them is counted \
+                 for the provider that they were begun at.",
+                &[Label::PROVIDER, HOW_TAKEN],
             )?,
             faults: families.counters(
                 "grindvakt_provider_faults_total",
@@ -76,6 +86,11 @@ impl HealthMetrics {
         })
     }
 
+    /// A login was begun in the place of one at `preferred`.
+    pub(super) fn taken(&self, preferred: &ProviderId, asked: bool) {
+        self.taken.with_label_values(&[preferred.as_str(), how(asked)]).inc();
+    }
+
     /// Shows a provider's families before anything has happened.
     pub(super) fn know(&self, provider: &ProviderId) {
         for to in ["closed", "open", "half_open"] {
@@ -84,9 +99,15 @@ impl HealthMetrics {
         // A counter that appears with its first count has no rate: the first who are led elsewhere would not be seen.
         for how in ["silent", "asked"] {
             self.failovers.with_label_values(&[provider.as_str(), how]);
+            self.taken.with_label_values(&[provider.as_str(), how]);
         }
         self.faults.with_label_values(&[provider.as_str()]);
     }
+}
+
+/// How a login is led elsewhere, as a label.
+const fn how(asked: bool) -> &'static str {
+    if asked { "asked" } else { "silent" }
 }
 
 /// A probe was made.
@@ -219,15 +240,17 @@ impl Event for EgressChanged {
 pub struct FailedOver<'a> {
     /// The preferred one.
     pub provider: &'a ProviderId,
-    /// The one that the person was sent to without being asked; none: the person was offered others.
+    /// The one that the person was sent to; none: they were shown the choice.
     pub to: Option<&'a ProviderId>,
+    /// Whether the person was told; else they were led on without a word.
+    pub asked: bool,
     /// What trouble the preferred one is in.
     pub trouble: &'static str,
 }
 
 impl Event for FailedOver<'_> {
     fn tell(self, metrics: &Metrics) {
-        let how = if self.to.is_some() { "silent" } else { "asked" };
+        let how = how(self.asked);
         metrics.health.failovers.with_label_values(&[self.provider.as_str(), how]).inc();
         let to = self.to.map_or("", ProviderId::as_str);
         info!(event = "failed_over", provider = %self.provider, how, to, trouble = self.trouble);

@@ -102,6 +102,15 @@ fn short(loa: &str) -> &'static str {
     Loa::from_uri(loa).short().unwrap_or("other")
 }
 
+/// In the place of whom a person was sent somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instead<'a> {
+    /// The preferred provider, which was passed over for its health.
+    pub provider: &'a ProviderId,
+    /// Whether a page has said so, and the person went on from there; else they were led on without a word.
+    pub asked: bool,
+}
+
 /// A person was sent to a provider.
 pub struct LoginBegun<'a> {
     /// The provider.
@@ -110,6 +119,8 @@ pub struct LoginBegun<'a> {
     pub route: &'a RouteName,
     /// The levels that are asked for, as URIs; none where the provider is asked for none.
     pub asked: &'a [String],
+    /// In the place of another provider, which does not do.
+    pub instead_of: Option<Instead<'a>>,
 }
 
 impl Event for LoginBegun<'_> {
@@ -119,7 +130,13 @@ impl Event for LoginBegun<'_> {
         for loa in self.asked {
             metrics.logins.asked.with_label_values(&[provider, short(loa)]).inc();
         }
-        info!(event = "login_begun", provider, route = %self.route);
+        match self.instead_of {
+            Some(Instead { provider: instead_of, asked }) => {
+                metrics.health.taken(instead_of, asked);
+                info!(event = "login_begun", provider, route = %self.route, %instead_of);
+            }
+            None => info!(event = "login_begun", provider, route = %self.route),
+        }
     }
 }
 

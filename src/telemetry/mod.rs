@@ -29,7 +29,7 @@ pub use health::{
 };
 pub use log::init as init_log;
 pub use logins::{
-    LoginBegun, LoginFinished, LoginMetrics, LoginRefused, LoginReturned, LogoutUnanswered, ProviderLogout,
+    Instead, LoginBegun, LoginFinished, LoginMetrics, LoginRefused, LoginReturned, LogoutUnanswered, ProviderLogout,
     ProviderLogoutRefused, SessionEnded, SessionStarted,
 };
 pub use metrics::{CacheCounters, CacheMetrics, Metrics, StateMetrics};

@@ -1,8 +1,9 @@
-//! The shared store: events and metrics.
+//! What remembers uses and ended sessions: events and metrics.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use prometheus::{HistogramVec, IntCounterVec, IntGauge};
+use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGauge};
 use tracing::{debug, error, info, warn};
 
 use super::catalogue::{Families, Label};
@@ -13,6 +14,8 @@ use crate::replay::shared::{FaultKind, StoreFault, StoreObserver, StoreOp, Store
 #[derive(Clone)]
 pub struct StoreMetrics {
     took: HistogramVec,
+    /// Its children, by their place among the operations: resolved once, so that counting takes no lock.
+    took_by: Arc<[OnceLock<Histogram>; StoreOp::ALL.len()]>,
     faults: IntCounterVec,
     lines: IntCounterVec,
     /// 1 while there is a connection to the shared store, and with the memory of one process.
@@ -27,8 +30,9 @@ pub struct StoreMetrics {
     pub waiting: IntGauge,
 }
 
-/// From a store on the same machine to one that is as slow as people notice.
-const SECONDS: [f64; 10] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0];
+/// From the memory of this process, over a store on the same machine, to one that is as slow as people notice.
+const SECONDS: [f64; 12] =
+    [0.000_005, 0.000_025, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0];
 
 impl StoreMetrics {
     pub(super) fn new(families: &mut Families) -> Result<Self, prometheus::Error> {
@@ -37,17 +41,20 @@ impl StoreMetrics {
         const OP_OR_CONNECT: Label = Label::new("op", "the same, and `connect`: the connection itself");
         const KIND: Label = Label::new("kind", "see [operations.md](operations.md)");
         const LINE: Label = Label::new("line", "`same`, `new`");
-        families.group("Shared store");
+        families.group("Store");
         let out = Self {
             took: families.histograms(
                 "grindvakt_store_seconds",
-                "What the shared store took, by what it was asked.",
+                "What the store took, by what it was asked. The memory of one process is asked `consume`, `claim`, `release` \
+                 and `end` alone.",
                 &[OP],
                 &SECONDS,
             )?,
+            took_by: Arc::default(),
             faults: families.counters(
                 "grindvakt_store_faults_total",
-                "What the shared store did not do, by what it was asked and the kind of fault; `connect` is the connection.",
+                "What the store did not do, by what it was asked and the kind of fault; `connect` is the connection. The memory \
+                 of one process has one kind, `full`.",
                 &[OP_OR_CONNECT, KIND],
             )?,
             lines: families.counters(
@@ -72,10 +79,25 @@ impl StoreMetrics {
         Ok(out)
     }
 
+    fn took(&self, op: StoreOp) -> Option<&Histogram> {
+        let child = self.took_by.get(op as usize)?;
+        Some(child.get_or_init(|| self.took.with_label_values(&[op.name()])))
+    }
+
+    /// Shows the families of a process that remembers for itself, likewise.
+    pub fn know_memory(&self) {
+        for op in StoreOp::OF_MEMORY {
+            self.took(op);
+        }
+        for op in [StoreOp::Consume, StoreOp::Claim] {
+            self.faults.with_label_values(&[op.name(), FaultKind::Full.code()]);
+        }
+    }
+
     /// Shows the families of a shared store before anything has happened: zero is the number that operators want to see.
     pub fn know_shared(&self) {
         for op in StoreOp::ALL {
-            self.took.with_label_values(&[op.name()]);
+            self.took(op);
             self.faults.with_label_values(&[op.name(), FaultKind::Unreachable.code()]);
         }
         for line in ["same", "new"] {
@@ -108,7 +130,9 @@ pub struct StoreAsked<'a> {
 impl Event for StoreAsked<'_> {
     fn tell(self, metrics: &Metrics) {
         let store = &metrics.store;
-        store.took.with_label_values(&[self.op.name()]).observe(self.took.as_secs_f64());
+        if let Some(took) = store.took(self.op) {
+            took.observe(self.took.as_secs_f64());
+        }
         if let Some(fault) = self.fault {
             store.faults.with_label_values(&[self.op.name(), fault.kind.code()]).inc();
             // The loss of the connection is told once, not by everyone whom it hits.

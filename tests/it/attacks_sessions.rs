@@ -75,6 +75,34 @@ async fn t50_a_step_up_gives_a_new_session_to_the_same_person_only() {
     assert!(is_signed_in(&client.clone().xhr().get("/annat").await));
 }
 
+/// Two tabs, a login in each, begun before either had a session. By a POST from a provider's page the browser brings no cookie
+/// of the session that the first has opened: the second login ends it all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn t50_of_logins_that_were_begun_together_the_last_one_is_left() {
+    let world = World::new("").await;
+    let mut browser = Client::new(world.public());
+    let mut begun = Vec::new();
+    for _ in 0..3 {
+        begun.push(browser.begin(&world, "/ansokan/").await);
+    }
+    let people = [grindvakt_demo::person::asa(), grindvakt_demo::person::nils(), grindvakt_demo::person::asa()];
+    let mut opened: Vec<Client> = Vec::new();
+    for ((request, relay_state), person) in begun.iter().zip(&people) {
+        browser.cookies.remove(SESSION);
+        let response = world.idp.response(request).person(person).at(SystemClock.now()).build();
+        let reply = browser.answer(&response, relay_state).await;
+        assert_eq!(reply.status, StatusCode::SEE_OTHER, "{}", reply.body);
+        for before in &opened {
+            assert!(!is_signed_in(&before.clone().xhr().get("/annat").await), "the one before it is over");
+        }
+        assert!(is_signed_in(&browser.clone().xhr().get("/annat").await));
+        opened.push(browser.clone());
+    }
+    // What a step-up waits for it still waits for, whatever has been opened meanwhile.
+    let by_name = |client: &Client| client.cookies.keys().filter(|name| name.contains("login")).count();
+    assert_eq!(by_name(&browser), 0, "{:?}", browser.cookies.keys());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn t50_a_login_that_was_begun_elsewhere_ends_in_no_session_here() {
     let world = World::new("").await;

@@ -43,17 +43,23 @@ async fn a_feed_is_fetched_confirmed_and_replaced() {
     let (remote, stand) = running().await;
     assert_eq!(remote.last().header("accept").unwrap().split(',').next(), Some("application/samlmetadata+xml"));
     assert_eq!((stand.next(), stand.until()), (3_600, Some(7 * 86_400)));
-    assert_eq!(stand.metric("grindvakt_metadata_expiry_seconds{feed=\"fed\"}"), Some(7.0 * 86_400.0));
-    assert_eq!(stand.metric("grindvakt_metadata_documents{feed=\"fed\",state=\"fresh\"}"), Some(1.0));
+    assert_eq!(
+        stand.metric("grindvakt_metadata_expiry_seconds{document=\"metadata\",feed=\"fed\"}"),
+        Some(7.0 * 86_400.0)
+    );
+    assert_eq!(
+        stand.metric("grindvakt_metadata_documents{document=\"metadata\",feed=\"fed\",state=\"fresh\"}"),
+        Some(1.0)
+    );
 
     // Nothing is asked before it is due; then by the ETag, and a 304 confirms.
     stand.advance(3_599);
-    assert_eq!(stand.metric("grindvakt_metadata_age_seconds{feed=\"fed\"}"), Some(3_599.0));
+    assert_eq!(stand.metric("grindvakt_metadata_age_seconds{document=\"metadata\",feed=\"fed\"}"), Some(3_599.0));
     assert_eq!(remote.hits(), 1);
     stand.advance(1);
     stand.shows(fresh([1, 1, 0])).await;
     assert_eq!(remote.last().header("if-none-match"), Some("\"1\""));
-    assert_eq!(stand.metric("grindvakt_metadata_age_seconds{feed=\"fed\"}"), Some(0.0));
+    assert_eq!(stand.metric("grindvakt_metadata_age_seconds{document=\"metadata\",feed=\"fed\"}"), Some(0.0));
     assert_eq!(stand.until(), Some(7 * 86_400 - 3_600), "a 304 does not move the document's own end");
 
     // A host without validators sends the same bytes: that confirms too, and nothing is verified again.
@@ -84,9 +90,12 @@ async fn down_at_the_start_without_a_copy_and_up_later() {
     stand.start();
     stand.shows(none(1, "http_status", [0, 0, 1])).await;
     assert!(stand.why().contains("http_status: answered 503"), "{}", stand.why());
-    assert_eq!(stand.metric("grindvakt_metadata_expiry_seconds{feed=\"fed\"}"), Some(0.0));
-    assert_eq!(stand.metric("grindvakt_metadata_age_seconds{feed=\"fed\"}"), None);
-    assert_eq!(stand.metric("grindvakt_metadata_documents{feed=\"fed\",state=\"none\"}"), Some(1.0));
+    assert_eq!(stand.metric("grindvakt_metadata_expiry_seconds{document=\"metadata\",feed=\"fed\"}"), Some(0.0));
+    assert_eq!(stand.metric("grindvakt_metadata_age_seconds{document=\"metadata\",feed=\"fed\"}"), None);
+    assert_eq!(
+        stand.metric("grindvakt_metadata_documents{document=\"metadata\",feed=\"fed\",state=\"none\"}"),
+        Some(1.0)
+    );
     // Within half a minute, then less and less often, up to every five minutes.
     for (failures, wait) in [(2, 15), (3, 30), (4, 60), (5, 120), (6, 240), (7, 300)] {
         assert_eq!(stand.next(), wait);
@@ -112,7 +121,10 @@ async fn down_at_the_start_with_a_copy_of_the_process_before() {
     stand.start();
     let copy = Shown { origin: Some(Origin::Copy), ..stale(1, "tcp_connect", [0, 0, 1]) };
     stand.shows(copy.clone()).await;
-    assert_eq!(stand.metric("grindvakt_metadata_age_seconds{feed=\"fed\"}"), Some(2.0 * 86_400.0));
+    assert_eq!(
+        stand.metric("grindvakt_metadata_age_seconds{document=\"metadata\",feed=\"fed\"}"),
+        Some(2.0 * 86_400.0)
+    );
     assert_eq!(stand.until(), Some(5 * 86_400));
 
     // Past its own end it is of no use, to this process or to another.
@@ -307,8 +319,14 @@ async fn a_seed_serves_until_something_newer_comes() {
     stand.start();
     let shown = Shown { state: Freshness::Seed, origin: Some(Origin::Seed), ..stale(1, "http_status", [0, 0, 1]) };
     stand.shows(shown).await;
-    assert_eq!(stand.metric("grindvakt_metadata_documents{feed=\"fed\",state=\"seed\"}"), Some(1.0));
-    assert_eq!(stand.metric("grindvakt_metadata_age_seconds{feed=\"fed\"}"), Some(3.0 * 86_400.0));
+    assert_eq!(
+        stand.metric("grindvakt_metadata_documents{document=\"metadata\",feed=\"fed\",state=\"seed\"}"),
+        Some(1.0)
+    );
+    assert_eq!(
+        stand.metric("grindvakt_metadata_age_seconds{document=\"metadata\",feed=\"fed\"}"),
+        Some(3.0 * 86_400.0)
+    );
 
     // Older than the seed: refused like any roll-back. The same: confirmed, and kept as a copy.
     remote.does(Act::ok(stand.document(4 * DAY, WEEK)));

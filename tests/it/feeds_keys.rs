@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use grindvakt::base::{Clock as _, FeedId, ManualClock, SystemClock};
 use grindvakt::config::{Outbound, RemoteUrl};
-use grindvakt::provider::source::{Document, Early, Freshness, Place, Reader, Source, Spec, Way};
+use grindvakt::provider::source::{Document, Early, Freshness, Kind, Place, Reader, Source, Spec, Way};
 use grindvakt::telemetry::Telemetry;
 use grindvakt::verify::jose::KeySet;
 use grindvakt_demo::{DemoIdp, DemoKey, Feed};
@@ -54,7 +54,7 @@ async fn keys_roll_over_in_both_orders() {
 async fn a_hundred_unknown_keys_are_one_fetch_and_then_a_cooldown() {
     let (remote, stand) = running().await;
     let early = |outcome: &str| {
-        let name = format!("grindvakt_fetch_early_total{{feed=\"fed\",outcome=\"{outcome}\"}}");
+        let name = format!("grindvakt_fetch_early_total{{document=\"metadata\",feed=\"fed\",outcome=\"{outcome}\"}}");
         stand.metric(&name).unwrap_or(0.0)
     };
     // The host answers when all of them wait.
@@ -141,7 +141,9 @@ async fn a_login_signed_by_a_key_that_is_new_succeeds_after_one_early_fetch() {
     let reply = person.log_in(&world, "/ansokan/1").await;
     assert_eq!((reply.status, remote.hits()), (StatusCode::SEE_OTHER, 2), "{}", reply.body);
     assert_eq!(person.get("/ansokan/1").await.body, "hello");
-    let early = |outcome: &str| format!("grindvakt_fetch_early_total{{feed=\"feed\",outcome=\"{outcome}\"}}");
+    let early = |outcome: &str| {
+        format!("grindvakt_fetch_early_total{{document=\"metadata\",feed=\"feed\",outcome=\"{outcome}\"}}")
+    };
     assert_eq!(metric(admin, &early("fetched")).await, 1.0);
 
     // A stranger's key is refused by its code, and calls nobody: it is too early to ask again.
@@ -175,7 +177,7 @@ async fn a_key_set_is_a_source_like_any_other() {
         max_stale: Duration::from_secs(3_600),
     };
     let feed = FeedId::new("op").unwrap();
-    let spec = Spec { feed, entity: None, place, accept: "application/json", limit: 10_000 };
+    let spec = Spec { feed, kind: Kind::Jwks, entity: None, place, accept: "application/json", limit: 10_000 };
     let reader: Reader<KeySet> = Box::new(|bytes, _| KeySet::parse(bytes).map(|(keys, _)| Document::timeless(keys)));
     let source = Arc::new(Source::new(spec, reader));
     let way = Way {

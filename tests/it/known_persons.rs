@@ -237,9 +237,10 @@ async fn look(process: &Process, out: &mut Outputs) {
 async fn nobody_is_found_in_anything_that_comes_out() {
     let key = TokenKey::new("api-1");
     let mut world = World::with_files(CONFIG, &[("api.json".to_owned(), key.jwks())]).await;
-    // Its levels are told apart by what is written, not by how much.
-    for level in ["info", "trace"] {
-        let process = Process::start_as(world.folder.path(), "grindvakt.toml", &[("RUST_LOG", level)]);
+    world.write("human.toml", &format!("log = \"human\"\n{}", world.config()));
+    // Its levels are told apart by what is written, not by how much; and its form, for machines and for people, by how.
+    for (config, level) in [("grindvakt.toml", "info"), ("grindvakt.toml", "trace"), ("human.toml", "trace")] {
+        let process = Process::start_as(world.folder.path(), config, &[("RUST_LOG", level)]);
         let mut out = Outputs(Vec::new());
         visit(&process, &mut out).await;
         log_in(&process, &world, &mut out).await;
@@ -248,10 +249,14 @@ async fn nobody_is_found_in_anything_that_comes_out() {
         look(&process, &mut out).await;
         assert!(process.has_told("login_finished") && process.has_told("login_refused"));
         let lines = process.told();
-        assert!(lines.len() > 300, "{level}: only {} lines", lines.len());
+        assert!(lines.len() > 300, "{config} {level}: only {} lines", lines.len());
+        let for_people =
+            lines.iter().filter(|line| line.starts_with("{\"line\":") || line.contains(",\"line\":")).count();
+        assert_eq!(for_people, if config == "human.toml" { lines.len() } else { 0 }, "{config}: the form of its lines");
         // The trace is passed on, and its lines are found by it: it was of the right form, and is nobody's number.
-        let of_the_trace = lines.iter().filter(|line| line.contains("\"trace_id\"")).count();
-        assert!(of_the_trace > 100, "{level}: only {of_the_trace} lines say their trace");
+        let said = if config == "human.toml" { " trace_id=" } else { "\"trace_id\":" };
+        let of_the_trace = lines.iter().filter(|line| line.contains(said)).count();
+        assert!(of_the_trace > 100, "{config} {level}: only {of_the_trace} lines say their trace");
         let Outputs(found) = out;
         // The id of the trace is what the caller chose: 32 hexadecimal digits.
         let trace = "19500626254619500626254619500626";

@@ -5,10 +5,14 @@ use std::collections::BTreeSet;
 
 use grindvakt::base::{Clock as _, SystemClock};
 use grindvakt_demo::Outcome;
+use grindvakt_demo::op::Dialect;
 use http::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::support::openid::{By, Op, ready};
 use crate::support::process::Process;
+use crate::support::raw::exchange;
+use crate::support::tokens::TokenKey;
 use crate::support::{Client, World, eventually, metric};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -90,6 +94,11 @@ async fn a_login_is_counted_on_its_way_with_its_level_and_its_stages() {
         ("grindvakt_verification_stage_seconds_count{stage=\"claims\"}", 1.0),
         ("grindvakt_provider_usable{provider=\"bankid-a\"}", 1.0),
         ("grindvakt_replay_entries", 2.0),
+        // The memory of this process says as much as a shared store does of what it is asked; `claim` is of OpenID Connect.
+        ("grindvakt_store_seconds_count{op=\"consume\"}", 1.0),
+        ("grindvakt_store_seconds_count{op=\"claim\"}", 0.0),
+        ("grindvakt_store_faults_total{kind=\"full\",op=\"consume\"}", 0.0),
+        ("grindvakt_store_faults_total{kind=\"full\",op=\"claim\"}", 0.0),
         ("grindvakt_stopping", 0.0),
     ] {
         assert_eq!(metric(world.admin(), name).await, value, "{name}");
@@ -106,10 +115,148 @@ async fn a_login_is_counted_on_its_way_with_its_level_and_its_stages() {
     assert!(own > 86_400.0, "{own}");
 }
 
+/// What a running sidecar tells of an OpenID provider's documents, and of keys that a provider of tokens has at an address.
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_of_providers_are_told_of_beside_feeds() {
+    let (op, world) = with_openid().await;
+    let tell = |family: &str, document: &str, feed: &str, more: &str| {
+        format!("grindvakt_{family}{{document=\"{document}\",feed=\"{feed}\"{more}}}")
+    };
+    for document in ["discovery", "jwks"] {
+        let age = metric(world.admin(), &tell("metadata_age_seconds", document, &op.id, "")).await;
+        let left = metric(world.admin(), &tell("metadata_expiry_seconds", document, &op.id, "")).await;
+        assert!((0.0..60.0).contains(&age) && (86_000.0..=86_400.0).contains(&left), "{document}: {age} {left}");
+        let changed = tell("fetch_refreshes_total", document, &op.id, ",outcome=\"changed\"");
+        assert_eq!(metric(world.admin(), &changed).await, 1.0, "{document}");
+    }
+    // A key set at an address of its own, without a discovery document, is there from the start too.
+    for outcome in ["changed", "confirmed", "failed"] {
+        metric(world.admin(), &tell("fetch_refreshes_total", "jwks", "elsewhere", &format!(",outcome=\"{outcome}\"")))
+            .await;
+    }
+    assert_eq!(metric(world.admin(), &tell("metadata_documents", "metadata", "feed", ",state=\"fresh\"")).await, 1.0);
+}
+
+/// A sidecar with an OpenID provider, one of bearer tokens with pinned keys, and one with keys at an address. Nobody is probed.
+async fn with_openid() -> (Op, World) {
+    let op = Op::new("op", Dialect::Standard, By::Key, |op| op).await;
+    let key = TokenKey::new("api-1");
+    let mut world = World::with_files("", &[("api.json".to_owned(), key.jwks())]).await;
+    let openid = op.provider(&world, "generic", "loa = [\"loa2\", \"loa3\"]\nprobe = \"off\"");
+    let more = BEARER.replace("ISSUER", &op.issuer);
+    world
+        .configure(|config| {
+            let config = config.replace("protocol = \"saml\"", "protocol = \"saml\"\nprobe = \"off\"");
+            format!("{config}{openid}{more}")
+        })
+        .await;
+    ready(&world, &[&op.id]).await;
+    let fetched = "grindvakt_fetch_refreshes_total{document=\"jwks\",feed=\"elsewhere\",outcome=\"changed\"}";
+    eventually(20, "the key set is there", || async { metric(world.admin(), fetched).await == 1.0 }).await;
+    (op, world)
+}
+
+const BEARER: &str = r#"
+[[provider]]
+id = "api"
+protocol = "jwt"
+issuer = "https://as.example.se"
+audience = "https://etjanst.example.se/api"
+jwks_file = "api.json"
+[[provider]]
+id = "elsewhere"
+protocol = "jwt"
+issuer = "ISSUER"
+audience = "https://etjanst.example.se/api"
+jwks_url = "ISSUER/jwks"
+[[route]]
+path = "/api/*"
+bearer = ["api", "elsewhere"]
+"#;
+
+/// What the name of everything is that a stranger can choose, in the `n`th knock of a round.
+struct Stranger {
+    round: u32,
+    n: u32,
+}
+
+impl Stranger {
+    fn name(&self, of: &str) -> String {
+        format!("{of}{}-{}", self.round, self.n)
+    }
+
+    /// What people and browsers bring.
+    async fn visits(&self, world: &World) {
+        let (round, n) = (self.round, self.n);
+        let mut client = Client::new(world.public());
+        client.headers.push(("x-forwarded-host".into(), self.name("h")));
+        client.headers.push(("user-agent".into(), self.name("a")));
+        client.get(&format!("/ansokan/{round}/{n}?q={n}")).await;
+        client.get(&format!("/eid/{round}-{n}")).await;
+        client.get(&format!("/eid/login?eid=e{round}-{n}&instead_of=i{round}-{n}&rd=/{n}")).await;
+        client.answer(&format!("<x{round}-{n}/>"), &format!("r{n}")).await;
+        // Identity headers of every name, and a trace that is none.
+        for name in ["x-eid-", "x_eid_", "X-Eid-Personal-Number", "x-eid-loa"] {
+            client.headers.push((self.name(name), self.name("v")));
+        }
+        client.headers.push(("x-eid-subject".into(), self.name("s")));
+        client.headers.push(("traceparent".into(), self.name("00-")));
+        client.get("/om/oss").await;
+        // A method of the visitor's own, and hosts that are not ours.
+        for method in [self.name("M"), "get".to_owned(), "TRACE".to_owned(), "PROPFIND".to_owned()] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            client.send(method, "/ansokan/1", &[], "").await;
+        }
+        for host in [self.name("h"), format!("{}.example:{n}", self.name("h")), "etjanst.example.se.".to_owned()] {
+            let text = format!("GET /ansokan/{n} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+            assert_eq!(exchange(world.public(), text.as_bytes()).await.len(), 1, "{host}");
+        }
+    }
+
+    /// What comes back from providers, or seems to.
+    async fn returns(&self, world: &World) {
+        let (provider, state) = (self.name("p"), self.name("s"));
+        for id in ["op", &provider] {
+            for query in [
+                format!("code={state}&state={state}&iss=https://{state}.example"),
+                format!("error={state}&error_description={state}&state={state}"),
+                format!("{state}={state}"),
+            ] {
+                Client::new(world.public()).get(&format!("/eid/oidc/callback/{id}?{query}")).await;
+            }
+        }
+        let token = TokenKey::new(&self.name("k")).sign(
+            json!({ "typ": "logout+jwt", "kid": self.name("k") }),
+            &json!({ "iss": format!("https://{provider}.example"), "sub": state, "jti": state }),
+        );
+        for token in [token.as_str(), &state] {
+            Client::new(world.public()).post("/eid/oidc/backchannel", &[("logout_token", token)]).await;
+        }
+    }
+
+    /// What programs bring.
+    async fn presents(&self, world: &World, op: &Op) {
+        let now = SystemClock.now().as_secs();
+        let key = TokenKey::new(&self.name("k"));
+        for issuer in ["https://as.example.se", &op.issuer, &format!("https://{}.example", self.name("as"))] {
+            let claims = json!({ "iss": issuer, "aud": self.name("aud"), "sub": self.name("s"), "client_id": self.name("c"),
+                "jti": self.name("j"), "iat": now, "exp": now + 60, "scope": self.name("scope") });
+            for token in [key.access_token(&claims), self.name("t")] {
+                for scheme in ["Bearer".to_owned(), "DPoP".to_owned(), self.name("S")] {
+                    let mut program = Client::new(world.public()).xhr();
+                    program.headers.push(("authorization".into(), format!("{scheme} {token}")));
+                    program.headers.push(("dpop".into(), self.name("proof")));
+                    program.get(&format!("/api/{}", self.name("x"))).await;
+                }
+            }
+        }
+    }
+}
+
 /// Whatever a stranger sends, the number of series stays what the configuration makes it.
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_make_no_series() {
-    let world = World::new("").await;
+    let (op, world) = with_openid().await;
     let series = async || {
         let text = Client::new(world.admin()).get("/metrics").await.body;
         let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -117,21 +264,28 @@ async fn strangers_make_no_series() {
     };
     let knock = async |round: u32| {
         for n in 0..20 {
-            let mut client = Client::new(world.public());
-            client.headers.push(("x-forwarded-host".into(), format!("h{round}-{n}")));
-            client.headers.push(("user-agent".into(), format!("a{round}-{n}")));
-            client.get(&format!("/ansokan/{round}/{n}?q={n}")).await;
-            client.get(&format!("/eid/{round}-{n}")).await;
-            client.get(&format!("/eid/login?eid=e{round}-{n}&rd=/{n}")).await;
-            client.answer(&format!("<x{round}-{n}/>"), &format!("r{n}")).await;
+            let stranger = Stranger { round, n };
+            stranger.visits(&world).await;
+            stranger.returns(&world).await;
+            stranger.presents(&world, &op).await;
         }
     };
-    knock(0).await;
-    let before = series().await;
+    // Each code that is met adds a series, once: the first round has met them all.
     knock(1).await;
+    let before = series().await;
+    knock(2).await;
     let after = series().await;
     assert_eq!(after.difference(&before).collect::<Vec<_>>(), Vec::<&String>::new());
     assert!(after.len() < 1000, "{}", after.len());
+    // They were seen, each for what it was.
+    for seen in [
+        "grindvakt_verifications_total{outcome=\"rejected\",protocol=\"jwt\",provider=\"api\",reason=\"key_unknown\"}",
+        "grindvakt_requests_total{outcome=\"invalid\",route=\"(none)\"}",
+    ] {
+        assert!(metric(world.admin(), seen).await >= 40.0, "{seen}");
+    }
+    assert!(metric(world.admin(), "grindvakt_forged_headers_total").await >= 40.0);
+    assert!(metric(world.admin(), "grindvakt_trace_headers_dropped_total").await >= 40.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

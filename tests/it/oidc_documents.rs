@@ -331,7 +331,8 @@ async fn a_document_that_is_wrong_changes_nothing() {
         // How often it failed so: several rows have one code.
         let failed = |kept: &Kept| {
             let (telemetry, ..) = kept.running.as_ref().unwrap();
-            let line = format!("grindvakt_fetch_failures_total{{code=\"{code}\",feed=\"konto\"}} ");
+            let line =
+                format!("grindvakt_fetch_failures_total{{code=\"{code}\",document=\"discovery\",feed=\"konto\"}} ");
             let text = telemetry.metrics().text().unwrap();
             text.lines().find_map(|l| l.strip_prefix(&line)?.parse::<u64>().ok()).unwrap_or_default()
         };
@@ -389,4 +390,59 @@ async fn keys_at_an_address_of_their_own_need_no_discovery() {
     kept.start(&op);
     kept.until("logins can be used", |kept| kept.why("konto").is_none()).await;
     assert_eq!(op.asked_for("/elsewhere/jwks"), 1);
+}
+
+/// What `/metrics` says of a feed it says of each document that an OpenID provider publishes: how old it is, how long it may be
+/// used, and what became of each try, from nothing on.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_document_is_told_of_as_a_feed_is() {
+    let op = Op::new().await;
+    op.remote.does(Act::status(503));
+    let mut kept = Kept::new("");
+    kept.start(&op);
+    let sample = |kept: &Kept, family: &str, more: &str| -> Option<f64> {
+        let (telemetry, refresher, _) = kept.running.as_ref().unwrap();
+        refresher.feeds().observe(telemetry.metrics(), kept.clock.now());
+        let text = telemetry.metrics().text().unwrap();
+        let name = format!("grindvakt_{family}{{{more}}} ");
+        text.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok())
+    };
+    let each = |kept: &Kept, family: &str, more: &str| {
+        let of = |(feed, document): (&str, &str)| {
+            sample(kept, family, &format!("document=\"{document}\",feed=\"{feed}\"{more}"))
+        };
+        [("konto", "discovery"), ("konto", "jwks"), ("api", "discovery"), ("api", "jwks")].map(of)
+    };
+    // Before anything came: over now, no age, and every outcome there to grow.
+    kept.refused("konto", "http_status").await;
+    assert_eq!(each(&kept, "metadata_expiry_seconds", ""), [Some(0.0); 4]);
+    assert_eq!(each(&kept, "metadata_age_seconds", ""), [None; 4]);
+    assert_eq!(each(&kept, "fetch_refreshes_total", ",outcome=\"confirmed\""), [Some(0.0); 4]);
+    assert_eq!(each(&kept, "fetch_early_total", ",outcome=\"fetched\""), [Some(0.0); 4]);
+
+    op.up();
+    kept.usable_later().await;
+    kept.until_later("all four are fresh", |kept| kept.freshness() == [Freshness::Fresh; 4]).await;
+    assert_eq!(each(&kept, "fetch_refreshes_total", ",outcome=\"changed\""), [Some(1.0); 4]);
+    let (day, age) = (86_400.0, each(&kept, "metadata_age_seconds", ""));
+    for (age, left) in age.into_iter().zip(each(&kept, "metadata_expiry_seconds", "")) {
+        assert!(age.unwrap() < 600.0, "{age:?}");
+        assert_eq!(left.unwrap() + age.unwrap(), day, "a day after it was confirmed last");
+    }
+    assert_eq!(each(&kept, "metadata_documents", ",state=\"fresh\""), [Some(1.0); 4]);
+
+    // The key sets alone fail: which document it is can be seen.
+    let failed = each(&kept, "fetch_refreshes_total", ",outcome=\"failed\"");
+    op.publishes("{}".to_owned());
+    kept.advance(3_600);
+    kept.until_later("the key sets were refused", |kept| {
+        let now = each(kept, "fetch_refreshes_total", ",outcome=\"failed\"");
+        now[1] > failed[1] && now[3] > failed[3]
+    })
+    .await;
+    assert_eq!(each(&kept, "metadata_documents", ",state=\"stale\""), [Some(0.0), Some(1.0), Some(0.0), Some(1.0)]);
+    let now = each(&kept, "fetch_refreshes_total", ",outcome=\"failed\"");
+    assert_eq!((now[0], now[2]), (failed[0], failed[2]), "the discovery documents did not fail");
+    let [_, jwks, ..] = each(&kept, "metadata_age_seconds", "");
+    assert!(jwks.unwrap() >= 3_600.0, "{jwks:?}");
 }

@@ -248,7 +248,11 @@ async fn the_preferred_provider_is_killed_and_brought_back_under_fifty_logins_a_
         assert_eq!(rig.metric(&moves).await, 1.0, "{to}");
     }
     let failovers = format!("grindvakt_failovers_total{{how=\"silent\",provider=\"{PREFERRED}\"}}");
-    assert!(rig.metric(&failovers).await > 0.0);
+    let silent = rig.metric(&failovers).await;
+    assert!(silent > 0.0);
+    // Who is led on without a word has taken what was offered.
+    let taken = format!("grindvakt_failovers_taken_total{{how=\"silent\",provider=\"{PREFERRED}\"}}");
+    assert_eq!(rig.metric(&taken).await, silent);
 }
 
 /// A login at `eid` as a person goes through it: the page where it ends.

@@ -42,6 +42,9 @@ async fn what_is_a_persons_is_for_no_shared_cache_and_a_cookie_never_is() {
         ("CDN-Cache-Control: no-store", true),
         ("Surrogate-Control: No-Store", true),
         ("CDN-Cache-Control: max-age=0", true),
+        ("CDN-Cache-Control: max-age=0, stale-while-revalidate=60", false),
+        ("CDN-Cache-Control: max-age=0, must-revalidate", true),
+        ("CDN-Cache-Control: no-cache", false),
         ("X-Accel-Expires: 0", true),
     ];
     let rows: &[(&str, Option<&str>, &[&str], bool)] = &[

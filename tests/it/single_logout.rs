@@ -354,21 +354,53 @@ async fn after_a_logout_the_next_login_of_that_browser_is_a_fresh_one() {
     assert!(!request.force_authn, "and that is the end of it");
 }
 
-/// Åsa has a login under way in one tab and logs out in another. Whoever sits down next finishes none in her name.
+/// Åsa has logins under way in other tabs and leaves, by our own button or by the provider's order that her browser brings.
+/// Whoever sits down next finishes none in her name, nor says yes to one that waits for it.
 #[tokio::test]
 async fn a_logout_ends_the_logins_that_are_under_way_in_that_browser() {
     let mut world = World::new("").await;
+    let lenient = "metadata = \"feed\"\nforce_authn = false\nallow_unsolicited = true\n";
     world
-        .configure(|config| config.replacen("metadata = \"feed\"\n", "metadata = \"feed\"\nforce_authn = false\n", 1))
+        .configure(|config| {
+            let config = config.replacen("metadata = \"feed\"\n", lenient, 1);
+            config.replacen("[store]", "[verification]\nclock_skew = \"1s\"\n[store]", 1)
+        })
         .await;
-    let (mut client, ..) = log_in(&world).await;
-    let (request, relay_state) = client.begin(&world, "/ansokan/1").await;
-    assert!(!request.force_authn, "by single sign-on the provider would let her in again");
-    let reply = client.send(Method::POST, "/eid/logout", &[("origin", BASE)], "").await;
-    assert_eq!(reply.status, StatusCode::OK);
-    let response = world.idp.response(&request).at(now()).build();
-    let reply = client.answer(&response, &relay_state).await;
-    assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{}", reply.body);
-    assert!(is_out(&client).await);
-    assert_eq!(client.log_in(&world, "/ansokan/1").await.status, StatusCode::SEE_OTHER, "and the way in is open");
+    // An answer to no request must be later than the memory of uses, whatever the provider's clock.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    for by_us in [true, false] {
+        let (mut client, name_id, index) = log_in(&world).await;
+        let (request, relay_state) = client.begin(&world, "/ansokan/1").await;
+        assert!(!request.force_authn, "by single sign-on the provider would let her in again");
+        let asked_by_nobody =
+            world.idp.unsolicited(&format!("{BASE}/sp"), &format!("{BASE}/eid/saml/acs"), now()).build();
+        let question = client.answer(&asked_by_nobody, "/ansokan/1").await.body;
+        let token = question.split_once("name=\"token\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
+        let reply = if by_us {
+            client.send(Method::POST, "/eid/logout", &[("origin", BASE)], "").await
+        } else {
+            let order = world.idp.logout_request(&slo(), &name_id, &[&index], now());
+            by_redirect(&mut client, &order, None, world.idp.key()).await
+        };
+        assert!(reply.status == StatusCode::OK || reply.status == StatusCode::SEE_OTHER, "{}", reply.body);
+        let from_here = [("origin", BASE), ("content-type", "application/x-www-form-urlencoded")];
+        let yes = client.send(Method::POST, "/eid/login/confirm", &from_here, &format!("token={token}")).await;
+        assert!(!yes.status.is_success() && yes.status != StatusCode::SEE_OTHER, "{}: {}", yes.status, yes.body);
+        let response = world.idp.response(&request).at(now()).build();
+        let reply = client.answer(&response, &relay_state).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{}", reply.body);
+        assert!(is_out(&client).await);
+        // The provider's own page sends the next one who clicks there as who was there before: nobody asked for a fresh login.
+        if by_us {
+            let unasked = world.idp.unsolicited(&format!("{BASE}/sp"), &format!("{BASE}/eid/saml/acs"), now()).build();
+            let question = client.answer(&unasked, "/ansokan/1").await.body;
+            let token = question.split_once("name=\"token\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
+            let yes = client.send(Method::POST, "/eid/login/confirm", &from_here, &format!("token={token}")).await;
+            assert_eq!(yes.status, StatusCode::FORBIDDEN, "{}", yes.body);
+            assert!(is_out(&client).await);
+            let (request, _) = client.clone().begin(&world, "/ansokan/1").await;
+            assert!(request.force_authn, "the way in is a fresh login");
+        }
+        assert_eq!(client.log_in(&world, "/ansokan/1").await.status, StatusCode::SEE_OTHER, "and the way in is open");
+    }
 }

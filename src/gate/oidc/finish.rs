@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::super::finish::{Begun, Context, not_first, rejected};
 use super::super::judge::Judge;
 use super::super::relay::RelayState;
-use super::super::{Denial, FinishOidc, Gate, LoginDone, Refusal};
+use super::super::{Cookies, Denial, FinishOidc, Gate, LoginDone, Refusal};
 use super::exchange::{Asker, UserInfoBody};
 use crate::base::limits::EXCHANGE_SECS;
 use crate::base::{ProviderId, UnixTime};
@@ -117,7 +117,8 @@ impl Gate {
         let over = self.once(|key| ReplayKey::login(key, &handle));
         let claim = self.lasting.store.claim(&claimed, &over, &state.instance, ON_ITS_WAY, now).await;
         let claim = claim.map_err(not_first)?;
-        let done = self.exchanged(snapshot, begun, provider, code, verifier, Asker { now, from: login.from }).await;
+        let comes = (begun, &login.cookies);
+        let done = self.exchanged(snapshot, comes, provider, code, verifier, Asker { now, from: login.from }).await;
         if done.is_err() {
             // The same answer can be brought again, and is told to be where we or the provider had too much to do.
             self.lasting.store.release(claim).await;
@@ -129,7 +130,7 @@ impl Gate {
     async fn exchanged(
         &self,
         snapshot: &mut Arc<Snapshot>,
-        begun: &Begun,
+        (begun, cookies): (&Begun, &Cookies<'_>),
         provider: &ProviderEntry,
         code: &str,
         verifier: &str,
@@ -192,7 +193,7 @@ impl Gate {
         let rules = provider.oidc(now).map_err(Denial::Rejected)?.claim_rules(&self.config);
         let who = from_claims(id_token, userinfo, &rules, &self.digest).map_err(Denial::Rejected)?;
         let meets = self.meets(&who, provider, &state.rd, now)?;
-        self.sign_in(who, meets, provider, begun, now).await
+        self.sign_in(who, meets, provider, (begun, cookies), now).await
     }
 
     /// A verdict by the keys at hand, and once more by newer ones where those could change it.

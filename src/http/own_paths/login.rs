@@ -13,12 +13,15 @@ impl OwnPaths {
     pub(super) async fn login(&self, request: &OwnRequest<'_>) -> Response<Bytes> {
         let (rd, eid) = (request.query.get("rd"), request.query.get("eid"));
         let asked = self.asked(request);
+        // What says that the person has read what our page says: a link from elsewhere cannot say that for them.
+        let by_ours = !navigation::is_from_elsewhere(request.headers, &self.site.origin);
+        let instead_of = request.query.get("instead_of").filter(|_| by_ours);
         let begun = self.gate.begin_login(BeginLogin {
             rd: rd.as_deref(),
             eid: eid.as_deref(),
             choose: request.query.flag("choose"),
-            // It says that the person has read what our page says: a link from elsewhere cannot say that for them.
-            anyway: request.query.flag("anyway") && !navigation::is_from_elsewhere(request.headers, &self.site.origin),
+            anyway: request.query.flag("anyway") && by_ours,
+            instead_of: instead_of.as_deref(),
             counts: navigation::is_a_persons(request.method, request.headers, &self.site.origin),
             from: request.from,
             locale: asked.locale,

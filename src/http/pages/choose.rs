@@ -97,6 +97,8 @@ struct ChoosePage<'a> {
     choices: Vec<Option_<'a>>,
     cannot: Vec<Cannot<'a>>,
     rd: &'a str,
+    /// The e-ID that was asked for, in the place of which the others are offered.
+    instead_of: Option<&'a str>,
 }
 
 /// The choice of an e-ID. Each leads back to `login` and keeps `rd`.
@@ -128,14 +130,24 @@ pub fn choose(view: View<'_>, offer: &Offer<'_>) -> Response<Bytes> {
     // That somebody else's e-ID does not work is no matter of a person who has not asked for it.
     let concerns = !matches!(offer.why, Why::Open) || offer.options.iter().all(|choice| health(choice) >= Health::Down);
     let leads = leads(offer, words, health);
+    let instead_of = match offer.why {
+        Why::InTrouble(choice) => Some(choice.eid.as_str()),
+        Why::Open | Why::Unfinished(_) => None,
+    };
+    let again = |tag| {
+        let mut query = vec![("choose", "true"), ("locale", tag)];
+        query.extend(instead_of.map(|eid| ("instead_of", eid)));
+        site.login(offer.rd, &query)
+    };
     let chooser = ChoosePage {
-        frame: Frame::new(view).in_both(|tag| site.login(offer.rd, &[("choose", "true"), ("locale", tag)])),
+        frame: Frame::new(view).in_both(again),
         problem: leads.first().filter(|_| concerns).map(|lead| first_sentence(lead).to_owned()),
         leads,
         notices: view.notices(false),
         choices,
         cannot,
         rd: offer.rd,
+        instead_of,
     };
     // Its forms are answered by a redirect to whoever was chosen.
     with_forms_to(page(StatusCode::OK, &chooser), forms_to_providers(site))

@@ -298,6 +298,16 @@ fn the_chooser_says_how_each_does_and_whom_to_take_instead() {
         let form = all(&html, "<form", "</form>").into_iter().find(|form| form.contains(&format!("id=\"eid-{eid}\"")));
         assert_eq!(form.unwrap().contains("name=\"anyway\" value=\"true\""), anyway, "{eid}: {html}");
     }
+    // Every way on from there says in the place of what it was offered, in the other language too; where nothing was asked
+    // for, nothing does.
+    let html = body(&choose(view(&site, Locale::Sv), &offer(&[bankid(Some(Down)), freja(None)], &in_trouble)));
+    let said = "<input type=\"hidden\" name=\"instead_of\" value=\"bankid\">";
+    assert!(all(&html, "<form", "</form>").into_iter().all(|form| form.contains(said)), "{html}");
+    assert!(html.contains("&#38;locale=en&#38;instead_of=bankid\""), "{html}");
+    for why in [&Why::Open, &left] {
+        let html = body(&choose(view(&site, Locale::Sv), &offer(&[bankid(Some(Down)), freja(None)], why)));
+        assert!(!html.contains("instead_of"), "{html}");
+    }
     let options = [bankid(None), option("eidas", "eIDAS", None)];
     let mapped = [eid("eidas")];
     let expected = ["> BankID", "> eIDAS (Fungerar bara om den är kopplad till ditt svenska personnummer)"];

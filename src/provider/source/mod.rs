@@ -56,11 +56,35 @@ pub enum Place {
     },
 }
 
+/// What is published: one feed's sources, and one provider's, are told apart by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A feed of metadata, or one entity of a query service.
+    Metadata,
+    /// The discovery document of a provider of tokens.
+    Discovery,
+    /// Its key set.
+    Jwks,
+}
+
+impl Kind {
+    /// Its name in metrics and the log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Metadata => "metadata",
+            Self::Discovery => "discovery",
+            Self::Jwks => "jwks",
+        }
+    }
+}
+
 /// What a source is of.
 #[derive(Clone, Debug)]
 pub struct Spec {
     /// Its name in metrics and the log.
     pub feed: FeedId,
+    /// What is published there.
+    pub kind: Kind,
     /// The one entity that it is about, at a metadata query service.
     pub entity: Option<String>,
     /// Where it is.
@@ -69,6 +93,13 @@ pub struct Spec {
     pub accept: &'static str,
     /// The most bytes that are taken.
     pub limit: usize,
+}
+
+impl Spec {
+    /// By what the log and metrics name it: the feed, what is published there, and of which entity.
+    fn told(&self) -> (&FeedId, &'static str, Option<&str>) {
+        (&self.feed, self.kind.name(), self.entity.as_deref())
+    }
 }
 
 /// What refreshing takes beside the source.
@@ -258,7 +289,8 @@ impl<T: Send + Sync + 'static> Source<T> {
     /// failed, or at once when it is too early to ask again. The caller bounds its wait.
     pub async fn early(&self, way: &Way) -> Early {
         let (outcome, mut ended) = self.ask_early(way.clock.now());
-        way.telemetry.emit(EarlyFetch { feed: &self.spec.feed, outcome: outcome.name() });
+        let (feed, document, _) = self.spec.told();
+        way.telemetry.emit(EarlyFetch { feed, document, outcome: outcome.name() });
         if let Some((ended, seen)) = &mut ended {
             // The sender lives in `self`: the wait ends with a fetch or with the caller's patience.
             let seen = *seen;
@@ -301,6 +333,7 @@ impl<T: Send + Sync + 'static> Source<T> {
         };
         Status {
             feed: self.spec.feed.clone(),
+            kind: self.spec.kind,
             entity: self.spec.entity.clone(),
             freshness,
             origin: held.map(|held| held.origin),

@@ -110,9 +110,16 @@ impl<T: Send + Sync + 'static> Source<T> {
             state.last_attempt = Some(way.clock.now());
             state.urls.clone()
         };
-        let (feed, entity) = (&self.spec.feed, self.spec.entity.as_deref());
+        let (feed, document, entity) = self.spec.told();
         let failed = |host: &str, trouble: &Trouble| {
-            way.telemetry.emit(FetchFailed { feed, entity, host, code: trouble.code, detail: &trouble.detail });
+            way.telemetry.emit(FetchFailed {
+                feed,
+                document,
+                entity,
+                host,
+                code: trouble.code,
+                detail: &trouble.detail,
+            });
         };
         let result = match &self.spec.place {
             Place::File(path) => {
@@ -246,7 +253,7 @@ impl<T: Send + Sync + 'static> Source<T> {
             Place::Remote { max_stale, .. } => (Origin::Fetched, Some(*max_stale)),
         };
         let Success { got, known_by } = success;
-        let (feed, entity) = (&self.spec.feed, self.spec.entity.as_deref());
+        let (feed, document, entity) = self.spec.told();
         let (new, note) = {
             let mut state = self.lock();
             let (held, new) = match got {
@@ -274,9 +281,9 @@ impl<T: Send + Sync + 'static> Source<T> {
         };
         if new {
             let valid_until = self.held().and_then(|held| held.document.valid_until);
-            way.telemetry.emit(DocumentChanged { feed, entity, origin: origin.name(), valid_until });
+            way.telemetry.emit(DocumentChanged { feed, document, entity, origin: origin.name(), valid_until });
         } else {
-            way.telemetry.emit(DocumentConfirmed { feed });
+            way.telemetry.emit(DocumentConfirmed { feed, document });
         }
         if let (Some(note), Some(path)) = (note, self.copy().map(Path::to_path_buf)) {
             let random = Arc::clone(&way.random);
@@ -302,9 +309,11 @@ impl<T: Send + Sync + 'static> Source<T> {
             (state.failures, next)
         };
         let status = self.status(now);
+        let (feed, document, entity) = self.spec.told();
         way.telemetry.emit(RefreshFailed {
-            feed: &self.spec.feed,
-            entity: self.spec.entity.as_deref(),
+            feed,
+            document,
+            entity,
             state: status.freshness.name(),
             until: status.until,
             failures,

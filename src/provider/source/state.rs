@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::fetch::{FetchError, Validators};
+use super::Kind;
 use super::pace::Said;
 use crate::base::{FeedId, UnixTime};
 use crate::verify::{Reason, Reject};
@@ -174,6 +175,8 @@ impl Freshness {
 pub struct Status {
     /// Its name.
     pub feed: FeedId,
+    /// What is published there.
+    pub kind: Kind,
     /// The one entity that it is about, at a metadata query service.
     pub entity: Option<String>,
     /// In a word.

@@ -82,7 +82,7 @@ pub struct StoreFault {
 const SAID: usize = 200;
 
 impl StoreFault {
-    pub(super) fn new(kind: FaultKind, detail: impl std::fmt::Display) -> Self {
+    pub(in crate::replay) fn new(kind: FaultKind, detail: impl std::fmt::Display) -> Self {
         let mut detail: String = detail.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         if let Some((at, _)) = detail.char_indices().nth(SAID) {
             detail.truncate(at);

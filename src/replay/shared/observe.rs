@@ -41,6 +41,9 @@ impl StoreOp {
         Self::Hear,
     ];
 
+    /// What the memory of one process is asked: all the rest is about others.
+    pub const OF_MEMORY: [Self; 4] = [Self::Consume, Self::Claim, Self::Release, Self::End];
+
     /// The label.
     pub const fn name(self) -> &'static str {
         match self {

@@ -7,12 +7,14 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+
 use super::raw::PATIENCE;
 
 /// A running program and what it has told so far. It is ended when this is dropped.
 pub struct Process {
     child: Child,
-    log: Arc<Mutex<Vec<serde_json::Value>>>,
+    log: Arc<Mutex<Vec<Value>>>,
     pub public: SocketAddr,
     pub admin: SocketAddr,
 }
@@ -28,7 +30,7 @@ impl Process {
         Self::start_as(folder, config, &[])
     }
 
-    /// Starts it with more in its environment. Its log must be JSON, as it is by itself where nobody watches.
+    /// Starts it with more in its environment.
     pub fn start_as(folder: &Path, config: &str, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_grindvakt"))
             .args(["run", "--config", config])
@@ -38,12 +40,11 @@ impl Process {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let log: Arc<Mutex<Vec<serde_json::Value>>> = Arc::default();
+        let log: Arc<Mutex<Vec<Value>>> = Arc::default();
         let (told, lines) = (Arc::clone(&log), BufReader::new(child.stderr.take().unwrap()).lines());
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                let line = serde_json::from_str(&line).unwrap_or_else(|_| line.clone().into());
-                told.lock().unwrap().push(line);
+                told.lock().unwrap().push(read(&line));
             }
         });
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -55,7 +56,7 @@ impl Process {
     }
 
     /// The first line of its log that tells of `event`.
-    pub fn wait_for(&self, event: &str) -> serde_json::Value {
+    pub fn wait_for(&self, event: &str) -> Value {
         let end = Instant::now() + PATIENCE;
         loop {
             let found = self.log.lock().unwrap().iter().find(|line| line["event"] == event).cloned();
@@ -97,6 +98,19 @@ impl Process {
         };
         (of("VmHWM:"), of("VmRSS:"))
     }
+}
+
+/// A line of the log, in whichever form: what it says of itself, by name. One for people is kept whole too, under `line`.
+fn read(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|_| {
+        let mut out = json!({ "line": line });
+        for (name, value) in line.split_whitespace().filter_map(|word| word.split_once('=')) {
+            if ["event", "public", "admin"].contains(&name) {
+                out[name] = value.trim_matches('"').into();
+            }
+        }
+        out
+    })
 }
 
 impl Drop for Process {

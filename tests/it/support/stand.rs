@@ -167,7 +167,7 @@ metadata = "fed"
     }
 
     pub fn failures(&self, code: &str) -> f64 {
-        let name = format!("grindvakt_fetch_failures_total{{code=\"{code}\",feed=\"fed\"}}");
+        let name = format!("grindvakt_fetch_failures_total{{code=\"{code}\",document=\"metadata\",feed=\"fed\"}}");
         self.metric(&name).unwrap_or(0.0)
     }
 
@@ -175,7 +175,8 @@ metadata = "fed"
         let now = self.clock.now();
         let status = self.running().refresher.feeds().status(now).remove(0);
         let tries = ["changed", "confirmed", "failed"].map(|outcome| {
-            let name = format!("grindvakt_fetch_refreshes_total{{feed=\"fed\",outcome=\"{outcome}\"}}");
+            let name =
+                format!("grindvakt_fetch_refreshes_total{{document=\"metadata\",feed=\"fed\",outcome=\"{outcome}\"}}");
             self.metric(&name).unwrap_or(0.0) as u64
         });
         Shown {
