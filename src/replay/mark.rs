@@ -159,9 +159,9 @@ impl Order {
     }
 
     /// What was open at a provider's `ordered`, by its own clock, of what it calls so. Unlike [`Self::at_provider`] it can be
-    /// given once more and ends nothing that was opened since.
+    /// given once more and ends nothing that was opened since: an instant in whole seconds is its first, not its last.
     pub const fn opened_at_provider(mark: ProviderMark, ordered: UnixTime, until: UnixTime) -> Self {
-        Self { mark: Mark::AtProvider(mark), at: Some(last_of_second(ordered)), until }
+        Self { mark: Mark::AtProvider(mark), at: Some(ordered), until }
     }
 
     /// What may yet be opened, until `until`, of logins at the provider up to `ordered`, by its own clock.
@@ -169,17 +169,15 @@ impl Order {
     /// An instant in whole seconds may mean any within that second: the last is taken. Whoever logs in again within the
     /// second of their logout logs in once more.
     pub const fn logins_at_provider(mark: ProviderMark, ordered: UnixTime, until: UnixTime) -> Self {
-        Self { mark: Mark::LoginAtProvider(mark), at: Some(last_of_second(ordered)), until }
+        let whole = ordered.as_millis() % 1000 == 0;
+        let last = if whole { ordered.plus(Duration::from_millis(999)) } else { ordered };
+        Self { mark: Mark::LoginAtProvider(mark), at: Some(last), until }
     }
 
     /// As it is filed, `now` by the clock of whoever remembers.
     pub(in crate::replay) fn given(self, now: UnixTime) -> Ended {
         Ended { mark: self.mark, at: self.at.unwrap_or(now), until: self.until }
     }
-}
-
-const fn last_of_second(instant: UnixTime) -> UnixTime {
-    if instant.as_millis() % 1000 == 0 { instant.plus(Duration::from_millis(999)) } else { instant }
 }
 
 /// What an order takes in a store.
@@ -254,6 +252,9 @@ mod tests {
             |millis| Order::logins_at_provider(mark, UnixTime::from_millis(millis), until).given(now).at.as_millis();
         assert_eq!([at(10_000), at(10_001), at(10_999)], [10_999, 10_001, 10_999]);
         assert_eq!(Order::at_provider(mark, until).given(now).at, now);
+        // Whoever is in again within that second was not meant.
+        let opened = Order::opened_at_provider(mark, UnixTime::from_secs(10), until);
+        assert_eq!(opened.given(now).at, UnixTime::from_secs(10));
     }
 
     #[test]
