@@ -81,7 +81,7 @@ pub use outcome::{
     LoginDone, LoginStart, Logout, Permit, SessionInfo, Unfit, Why,
 };
 pub use slo::{Answer, Ended, SingleLogout, SingleLogoutRefused};
-pub use sp::service_metadata;
+pub use sp::{ACCEPTS_COORDINATION_NUMBER, entity_categories, service_metadata};
 
 /// Why there is no gate. Each is a matter of the keys or the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,7 +8,7 @@ use crate::crypto::own::SigningKey;
 use crate::request::{Contact, ContactKind, Organisation, SpMetadata, sp_metadata};
 
 /// Tells identity providers that they may send a coordination number (EC 6.2).
-const ACCEPTS_COORDINATION_NUMBER: &str = "http://id.swedenconnect.se/general-ec/1.0/accepts-coordination-number";
+pub const ACCEPTS_COORDINATION_NUMBER: &str = "http://id.swedenconnect.se/general-ec/1.0/accepts-coordination-number";
 
 /// The SP metadata of a service as an XML document, unsigned; `encryption` is the certificate to encrypt to. It needs
 /// no running gate.
@@ -16,18 +16,13 @@ pub fn service_metadata(config: &Config, signing: &[SigningKey], encryption: Opt
     let none = Configured::default();
     let organisation = config.organisation.as_ref().unwrap_or(&none);
     let (acs, slo) = (config.acs_urls(), config.slo_url());
-    let mut entity_categories: Vec<&str> = organisation.entity_categories.iter().map(String::as_str).collect();
-    let accepts = config.service.accept_coordination_number;
-    if accepts && !entity_categories.contains(&ACCEPTS_COORDINATION_NUMBER) {
-        entity_categories.push(ACCEPTS_COORDINATION_NUMBER);
-    }
     sp_metadata(&SpMetadata {
         entity_id: &config.service.entity_id,
         signing_certificates: signing.iter().map(SigningKey::certificate).collect(),
         encryption_certificate: encryption,
         acs: acs.iter().map(String::as_str).collect(),
         slo: Some(&slo),
-        entity_categories,
+        entity_categories: entity_categories(config),
         display_names: by_language(&organisation.service_name),
         logo: organisation.logo.as_ref().map(|(url, width, height)| (url.as_str(), *width, *height)),
         organisation: described(organisation, config.service.base_url.as_str()),
@@ -44,6 +39,16 @@ pub fn service_metadata(config: &Config, signing: &[SigningKey], encryption: Opt
             })
             .collect(),
     })
+}
+
+/// The entity categories that our metadata has: those of the configuration, and what follows from it.
+pub fn entity_categories(config: &Config) -> Vec<&str> {
+    let configured = config.organisation.iter().flat_map(|organisation| &organisation.entity_categories);
+    let mut categories: Vec<&str> = configured.map(String::as_str).collect();
+    if config.service.accept_coordination_number && !categories.contains(&ACCEPTS_COORDINATION_NUMBER) {
+        categories.push(ACCEPTS_COORDINATION_NUMBER);
+    }
+    categories
 }
 
 /// An Organization needs a name, a display name and an address (SAML Metadata 2.3.2.1): what is not configured is made

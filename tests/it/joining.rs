@@ -99,3 +99,77 @@ fn the_federation_gets_what_its_rules_ask_for_or_nothing() {
         assert!(said.contains(named), "{line}: {said}");
     }
 }
+
+/// A category that the federation does not have is no slip that its desk should find.
+#[test]
+fn a_category_that_the_federation_does_not_have_is_named_with_those_that_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let generated = Command::new(env!("CARGO_BIN_EXE_grindvakt"))
+        .args(["keys", "generate", "--out", "."])
+        .current_dir(folder.path())
+        .status()
+        .unwrap();
+    assert!(generated.success());
+    let whole = format!("{CONFIG}{}", organisation());
+    const LOA3: &str = "http://id.elegnamnden.se/ec/1.0/loa3-pnr";
+    let with = |category: &str| {
+        assert!(whole.contains(&format!("\"{LOA3}\"")));
+        sp_metadata(folder.path(), &whole.replace(LOA3, category), true)
+    };
+    for known in [
+        "http://id.elegnamnden.se/ec/1.0/loa2-pnr",
+        "http://id.elegnamnden.se/ec/1.0/loa4-pnr",
+        "http://id.elegnamnden.se/ec/1.0/eidas-naturalperson",
+        "http://id.swedenconnect.se/ec/1.0/loa3-name",
+        "http://id.swedenconnect.se/ec/1.0/loa3-orgid",
+        "http://id.swedenconnect.se/ec/1.0/loa3-hsaid",
+        "http://id.swedenconnect.se/ec/sc/uncertified-loa3-pnr",
+        // Beside one that counts, those of others are their own affair.
+        "http://id.elegnamnden.se/ec/1.0/loa3-pnr\", \"http://refeds.org/category/research-and-scholarship",
+        "http://id.elegnamnden.se/ec/1.0/loa3-pnr\", \"http://id.swedenconnect.se/contract/annan/avtal-2026",
+        "http://id.elegnamnden.se/ec/1.0/loa3-pnr\", \"http://id.swedenconnect.se/general-ec/1.0/supports-user-message",
+    ] {
+        let printed = with(known);
+        assert!(printed.status.success(), "{known}: {}", String::from_utf8_lossy(&printed.stderr));
+    }
+    const SERVICES: &[&str] = &[LOA3, "http://id.swedenconnect.se/ec/1.0/loa3-hsaid"];
+    for (wrong, kind, lists) in [
+        ("http://id.elegnamnden.se/ec/1.0/loa5-pnr", "a service entity category is one of ", SERVICES),
+        ("http://id.elegnamnden.se/ec/1.0/loa3-pnr/", "a service entity category is one of ", SERVICES),
+        ("http://id.elegnamnden.se/ec/1.0/", "a service entity category is one of ", SERVICES),
+        // The right name under the other of the two hosts.
+        ("http://id.elegnamnden.se/ec/1.0/loa3-hsaid", "a service entity category is one of ", SERVICES),
+        ("http://id.swedenconnect.se/ec/1.0/loa3-pnr", "a service entity category is one of ", SERVICES),
+        ("http://id.elegnamnden.se/ec/1.0/LOA3-pnr", "a service entity category is one of ", SERVICES),
+        (
+            "http://id.elegnamnden.se/ec/1.0/loa3-pnr\", \"http://id.elegnamnden.se/st/1.0/public-sector",
+            "a service type is one of ",
+            &["http://id.elegnamnden.se/st/1.0/private-sector-sp"],
+        ),
+        (
+            "http://id.elegnamnden.se/ec/1.0/loa3-pnr\", \"http://id.swedenconnect.se/general-ec/1.0/user-message",
+            "a general category is one of ",
+            &["http://id.swedenconnect.se/general-ec/1.0/supports-user-message"],
+        ),
+        ("https://id.elegnamnden.se/ec/1.0/loa3-pnr", "has no service entity category", SERVICES),
+        // What the service itself does not hold to must not be said of it.
+        (
+            "http://id.elegnamnden.se/ec/1.0/loa3-pnr\", \"http://id.swedenconnect.se/general-ec/1.0/accepts-coordination-number",
+            "`accept_coordination_number` under [service] does not",
+            &[],
+        ),
+    ] {
+        let refused = with(wrong);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!((refused.status.code(), refused.stdout.len()), (Some(78), 0), "{wrong}: {said}");
+        assert!(said.contains(kind), "{wrong}: {said}");
+        for listed in lists {
+            assert!(said.contains(listed), "{wrong}: {listed} is not listed: {said}");
+        }
+    }
+    // A contract is an organisation's.
+    let contract = "http://id.swedenconnect.se/contract/sc/sweden-connect";
+    let refused = sp_metadata(folder.path(), &whole.replace(contract, "http://id.swedenconnect.se/contract/sc/"), true);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(78) && said.contains("no contract"), "{said}");
+}

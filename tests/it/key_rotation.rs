@@ -58,7 +58,12 @@ fn feed(folder: &Path, operator: &DemoKey, name: &str) {
     let feed = element("md:EntitiesDescriptor")
         .attr("ID", "_feed")
         .attr("cacheDuration", "PT5H")
-        .child(element("md:EntityDescriptor").attr("entityID", "https://other.example.se/sp"))
+        // What is over of another service is nothing to this one.
+        .child(
+            element("md:EntityDescriptor")
+                .attr("entityID", "https://other.example.se/sp")
+                .attr("validUntil", "2020-01-01T00:00:00Z"),
+        )
         .child(element("md:EntityDescriptor").attr("entityID", SP).child(role));
     std::fs::write(folder.join(name), enveloped(feed, operator, Place::First).canonical()).unwrap();
 }

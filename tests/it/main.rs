@@ -26,6 +26,7 @@ mod demo;
 mod dev_mode;
 mod digest_rotation;
 mod doctor;
+mod doctor_federation;
 mod encryption_oracle;
 mod ending_tokens;
 #[cfg(feature = "peers")]

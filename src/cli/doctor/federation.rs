@@ -13,14 +13,20 @@ use crate::cli::metadata::signer;
 use crate::config::{Config, FeedPlace, LoadedKeys, MadeKeys, MetadataSource, RemoteUrl, load_keys};
 use crate::crypto::digest::SystemRandom;
 use crate::crypto::trusted::PublicKey;
+use crate::gate::{ACCEPTS_COORDINATION_NUMBER, entity_categories};
 use crate::provider::fetch::{Fetcher, Request};
-use crate::verify::saml::metadata::{PublishedService, read_published};
+use crate::verify::saml::metadata::{PublishedEndpoint, PublishedService, is_safe_endpoint, read_published};
 
 const AREA: &str = "federation";
 
 /// Where a federation publishes services, beside where it publishes providers.
 const PROVIDERS: &str = "/idp.xml";
 const SERVICES: &str = "/sp.xml";
+
+/// What the URI of every binding of SAML 2.0 begins with, and those that our metadata has.
+const BINDINGS: &str = "urn:oasis:names:tc:SAML:2.0:bindings:";
+const REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
+const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -128,18 +134,8 @@ fn held_against(config: &Config, at: &str, entry: &PublishedService, now: UnixTi
         // Told of among the files.
         Err(_) => worse(Verdict::Bad, "keys_refused", "See our own keys above.", "our own keys cannot be read".into()),
     }
-    for acs in config.acs_urls() {
-        if !entry.acs.contains(&acs) {
-            let advice = "Providers send no answer there: hand in `grindvakt keys sp-metadata` again.";
-            worse(Verdict::Bad, "acs_unpublished", advice, format!("does not have {acs}"));
-        }
-    }
-    let wanted = config.organisation.iter().flat_map(|organisation| &organisation.entity_categories);
-    for category in wanted.filter(|category| !entry.entity_categories.contains(category)) {
-        let advice =
-            "Providers choose by it what they send, and whether they are offered to us: hand in the metadata again.";
-        worse(Verdict::Warning, "category_unpublished", advice, format!("does not have the category {category}"));
-    }
+    addresses_held_against(config, entry, &mut worse);
+    categories_held_against(config, entry, &mut worse);
     if out.is_empty() {
         let until = entry.valid_until.map_or_else(String::new, |until| {
             format!(", valid until {until}: {} days", (until.as_secs() - now.as_secs()) / DAY)
@@ -191,6 +187,106 @@ fn keys_held_against(
     if published.is_some_and(|key| !entry.encryption.contains(&key)) {
         let advice = "Hand in `grindvakt keys sp-metadata` again.";
         worse(Verdict::Warning, "key_unpublished", advice, "does not have our encryption key".to_owned());
+    }
+}
+
+/// Where messages come: both what is missing, and what leads elsewhere.
+fn addresses_held_against(
+    config: &Config,
+    entry: &PublishedService,
+    worse: &mut impl FnMut(Verdict, &'static str, &'static str, String),
+) {
+    let acs: Vec<_> = config.acs_urls().into_iter().map(|location| (POST, location)).collect();
+    let missing = ("acs_unpublished", "Providers send no answer there: hand in `grindvakt keys sp-metadata` again.");
+    for (binding, location) in acs.iter().filter(|own| !published(&entry.acs, own)) {
+        worse(Verdict::Bad, missing.0, missing.1, format!("does not have {location} by {}", short(binding)));
+    }
+    let other = (
+        "acs_not_ours",
+        "A provider may send people's answers there: hand in the metadata again without it; an old path of our own is named under `[service] acs_aliases`.",
+    );
+    for end in entry.acs.iter().filter(|end| !acs.iter().any(|own| same(end, own))) {
+        worse(
+            seriousness(&end.location),
+            other.0,
+            other.1,
+            format!("has {:?} by {}", end.location, short(&end.binding)),
+        );
+    }
+
+    let location = config.slo_url();
+    let slo = [REDIRECT, POST].map(|binding| (binding, location.clone()));
+    let missing = (
+        "slo_unpublished",
+        "Providers tell us of no logout that began elsewhere, and answer none of ours: hand in the metadata again.",
+    );
+    for (binding, location) in slo.iter().filter(|own| !published(&entry.slo, own)) {
+        worse(Verdict::Warning, missing.0, missing.1, format!("does not have {location} by {}", short(binding)));
+    }
+    let other =
+        ("slo_not_ours", "Messages about logouts go there, and not to us: hand in the metadata again without it.");
+    for end in &entry.slo {
+        let binding = short(&end.binding);
+        if !slo.iter().any(|own| same(end, own)) {
+            let detail = format!("has {:?} by {binding}", end.location);
+            worse(seriousness(&end.location), other.0, other.1, detail);
+        }
+        if let Some(answers) = end.response_location.as_ref().filter(|answers| **answers != location) {
+            let detail = format!("has {answers:?} for answers by {binding}");
+            worse(seriousness(answers), other.0, other.1, detail);
+        }
+    }
+}
+
+fn published(ends: &[PublishedEndpoint], own: &(&str, String)) -> bool {
+    ends.iter().any(|end| same(end, own))
+}
+
+fn same(end: &PublishedEndpoint, (binding, location): &(&str, String)) -> bool {
+    end.binding == *binding && end.location == *location
+}
+
+/// An address that no browser should be sent to does harm at once; another one perhaps.
+fn seriousness(location: &str) -> Verdict {
+    if is_safe_endpoint(location) { Verdict::Warning } else { Verdict::Bad }
+}
+
+/// A binding without the words that all of them begin with; anything else as it is, on one line.
+fn short(binding: &str) -> String {
+    match binding.strip_prefix(BINDINGS) {
+        Some(name) if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') => name.to_owned(),
+        _ => format!("{binding:?}"),
+    }
+}
+
+/// What providers choose by: both what is missing, and what we do not say of ourselves.
+fn categories_held_against(
+    config: &Config,
+    entry: &PublishedService,
+    worse: &mut impl FnMut(Verdict, &'static str, &'static str, String),
+) {
+    let own = entity_categories(config);
+    for category in own.iter().filter(|category| !entry.entity_categories.iter().any(|its| its == *category)) {
+        let advice = match *category {
+            ACCEPTS_COORDINATION_NUMBER => {
+                "Until providers see it, people with a coordination number are turned away by them: hand in the metadata again."
+            }
+            _ => {
+                "Providers choose by it what they send, and whether they are offered to us: hand in the metadata again."
+            }
+        };
+        worse(Verdict::Warning, "category_unpublished", advice, format!("does not have the category {category}"));
+    }
+    for category in entry.entity_categories.iter().filter(|category| !own.contains(&category.as_str())) {
+        let advice = match category.as_str() {
+            ACCEPTS_COORDINATION_NUMBER => {
+                "Providers send people with a coordination number, and we turn them away: set `[service] accept_coordination_number`, or hand in the metadata again."
+            }
+            _ => {
+                "Providers go by it, and may send what we do not ask for: name it under `[organisation] entity_categories`, or hand in the metadata again."
+            }
+        };
+        worse(Verdict::Warning, "category_not_ours", advice, format!("has the category {category:?}"));
     }
 }
 

@@ -8,4 +8,4 @@ mod validity;
 
 pub use entity::is_safe_endpoint;
 pub use feed::{Feed, FeedExpect, Refused, read_feed};
-pub use published::{PublishedService, read_published};
+pub use published::{PublishedEndpoint, PublishedService, read_published};

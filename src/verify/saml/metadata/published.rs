@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::super::schema::required;
 use super::entity::entity_categories;
 use super::feed::signatures_stand_right;
 use super::validity::Validity;
@@ -19,8 +18,10 @@ pub struct PublishedService {
     pub signing: Vec<[u8; 32]>,
     /// Fingerprints of the keys that it may be sent something encrypted to.
     pub encryption: Vec<[u8; 32]>,
-    /// Where answers may be sent: the addresses of its assertion consumer services, in their order.
-    pub acs: Vec<String>,
+    /// Where answers may be sent: its assertion consumer services, in their order.
+    pub acs: Vec<PublishedEndpoint>,
+    /// Where messages of single logout may be sent.
+    pub slo: Vec<PublishedEndpoint>,
     /// Its entity categories (mdattr:EntityAttributes).
     pub entity_categories: Vec<String>,
     /// Until when a copy of what was read may be used.
@@ -29,11 +30,35 @@ pub struct PublishedService {
     pub cache_duration: Option<Duration>,
 }
 
+/// An address of a service as it is published, right or wrong: nobody is sent there on its account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PublishedEndpoint {
+    /// The URI of the binding; empty where there is none.
+    pub binding: String,
+    /// The address; empty where there is none.
+    pub location: String,
+    /// Where answers go, if elsewhere.
+    pub response_location: Option<String>,
+}
+
+impl PublishedEndpoint {
+    fn all_of(role: SignedElement<'_>, name: &'static str) -> Vec<Self> {
+        let text = |e: SignedElement<'_>, name| e.attribute(name).map(|text| text.into_owned());
+        let read = |e: SignedElement<'_>| Self {
+            binding: text(e, "Binding").unwrap_or_default(),
+            location: text(e, "Location").unwrap_or_default(),
+            response_location: text(e, "ResponseLocation"),
+        };
+        role.children().filter(|e| e.is(ns::MD, name)).map(read).collect()
+    }
+}
+
 /// Reads a feed that one of `signers` must have signed, and what it says of the service `entity_id`: none where it does not
 /// name it, or not as a service.
 ///
 /// # Errors
-/// As [`super::read_feed`]; and `signature_missing` where there are no signers: nobody else's word is taken.
+/// As [`super::read_feed`]; and `signature_missing` where there are no signers: nobody else's word is taken. What is wrong
+/// with the entry of another service is nothing to this one.
 pub fn read_published(
     bytes: &[u8],
     signers: &[PublicKey],
@@ -52,40 +77,59 @@ pub fn read_published(
     if signers.is_empty() {
         return Err(Reject::new(Reason::SignatureMissing, "no pinned key to verify the feed with"));
     }
+    let root = dsig::verify(root, signers)?;
+    // Of a document that is over nothing is known, also not that it does not name us.
+    in_force(Validity::default().within(root)?, now)?;
     let mut found = None;
-    descend(dsig::verify(root, signers)?, Validity::default(), entity_id, now, &mut found)?;
+    descend(root, &Ok(Validity::default()), entity_id, now, &mut found)?;
     Ok(found)
 }
 
-/// Entities nest no deeper than the reader's limit on depth.
+fn in_force(validity: Validity, now: UnixTime) -> Result<Validity, Reject> {
+    match validity.until.filter(|_| validity.expired(now)) {
+        Some(until) => {
+            let detail = format_args!("validUntil was {until}; it is {now}");
+            Err(Reject::new(Reason::MetadataExpired, detail))
+        }
+        None => Ok(validity),
+    }
+}
+
+/// Entities nest no deeper than the reader's limit on depth. What is around an entity is judged when it is the one that is
+/// looked for: an aggregate of others may be over, or ill-formed.
 fn descend(
     element: SignedElement<'_>,
-    outer: Validity,
+    around: &Result<Validity, Reject>,
     entity_id: &str,
     now: UnixTime,
     found: &mut Option<PublishedService>,
 ) -> Result<(), Reject> {
-    let validity = outer.within(element)?;
-    if validity.expired(now) {
-        return Err(Reject::new(Reason::MetadataExpired, "past its validUntil"));
-    }
     if element.is(ns::MD, "EntitiesDescriptor") {
+        let within = around.clone().and_then(|around| around.within(element));
         for child in element.children() {
             if child.is(ns::MD, "EntitiesDescriptor") || child.is(ns::MD, "EntityDescriptor") {
-                descend(child, validity, entity_id, now, found)?;
+                descend(child, &within, entity_id, now, found)?;
             }
         }
         return Ok(());
     }
-    if required(element, "entityID")? != entity_id {
+    if element.attribute("entityID").as_deref() != Some(entity_id) {
         return Ok(());
     }
     let Some(role) = element.children().find(|child| child.is(ns::MD, "SPSSODescriptor")) else { return Ok(()) };
     if found.is_some() {
         return Err(Reject::new(Reason::EntityDuplicate, format_args!("the entity {entity_id:?} stands twice")));
     }
-    let mut service =
-        PublishedService { valid_until: validity.until, cache_duration: validity.cache, ..PublishedService::default() };
+    let validity = around.clone()?.within(element)?.within(role)?;
+    let validity = in_force(validity, now)?;
+    let mut service = PublishedService {
+        acs: PublishedEndpoint::all_of(role, "AssertionConsumerService"),
+        slo: PublishedEndpoint::all_of(role, "SingleLogoutService"),
+        entity_categories: entity_categories(element),
+        valid_until: validity.until,
+        cache_duration: validity.cache,
+        ..PublishedService::default()
+    };
     for descriptor in role.children().filter(|e| e.is(ns::MD, "KeyDescriptor")) {
         let keys = fingerprints(descriptor);
         let purpose = descriptor.attribute("use");
@@ -96,9 +140,6 @@ fn descend(
             service.encryption.extend(&keys);
         }
     }
-    let services = role.children().filter(|e| e.is(ns::MD, "AssertionConsumerService"));
-    service.acs.extend(services.filter_map(|e| e.attribute("Location")).map(|location| location.into_owned()));
-    service.entity_categories = entity_categories(element);
     *found = Some(service);
     Ok(())
 }
