@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
@@ -242,7 +242,12 @@ impl Running {
         // What changes now is of no use any more.
         drop(self.watcher);
         drop(self.control);
-        std::thread::sleep(self.shared.current.load().config.listen.shutdown_delay);
+        let (delay, drain) = {
+            let listen = &self.shared.current.load().config.listen;
+            (listen.shutdown_delay, listen.drain_timeout)
+        };
+        std::thread::sleep(delay);
+        let end = Instant::now() + drain;
         self.phase.send_replace(Phase::Draining);
         let mut cut = Leftover::default();
         for thread in self.threads {
@@ -260,6 +265,7 @@ impl Running {
                 "what was still open was cut"
             );
         }
+        store::wait_until_filed(self.shared.workshop.lasting.store(), end);
         // The admin address tells of the end until it comes.
         self.admin_phase.send_replace(Phase::Draining);
         for thread in self.admin_threads {

@@ -26,6 +26,11 @@ use crate::verify::Reason;
 /// it is in force well within two seconds.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// What is said of a digest key that takes another's place all at once.
+const NO_OVERLAP: &str = "`keys.digest` and `keys.digest_also` have no key in common with those in force: answers that were \
+                          used would count as unused, and no provider could end the sessions there are. Add the new key as \
+                          `digest_also` first, then swap the two, then take the old one away (docs/key-rotation.md)";
+
 /// Why the configuration before the newest is still in force.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
@@ -101,6 +106,9 @@ impl Shared {
             return Err(fixed.iter().map(problem).collect());
         }
         let built = self.workshop.build(config, Some(before)).map_err(|error| vec![error.to_string()])?;
+        if !built.generation.gate.shares_digest_key(&before.gate) {
+            return Err(vec![NO_OVERLAP.to_owned()]);
+        }
         // A feed that is broken takes away no keys that are good: someone has written half a file, or another's. An
         // entity that a good feed no longer has is gone.
         let lost: Vec<String> = built

@@ -86,6 +86,10 @@ impl AdminState for Shared {
         if self.stopping.load(Ordering::Relaxed) {
             return Err("stopping");
         }
+        // A copied cookie of somebody who has left must not be good again at each replica that starts.
+        if self.workshop.lasting.store().awaits_first_look() {
+            return Err("the store has not told yet who has logged out");
+        }
         let now = self.workshop.clock.now();
         let snapshot = self.current.load().gate.providers();
         if !snapshot.any_usable(now) {

@@ -4,14 +4,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::sessions::OrderAtProvider;
+use super::provider_order::{CarriedOut, OrderAtProvider};
 use super::{Cookies, Gate, Lasting, Logout, Parts, SetCookie};
 use crate::base::{Clock as _, ManualClock, Secret};
 use crate::config::{LoadedKeys, load_text};
 use crate::crypto::digest::SystemRandom;
 pub(crate) use crate::provider::fixture::{NOW, entries, in_trouble, key, loa};
 use crate::provider::{Board, ProviderEntry, Snapshot};
-use crate::replay::{ProviderMark, ReplayError};
+use crate::replay::{ProviderMark, ReplayKey};
 use crate::session::Session;
 use crate::telemetry::Telemetry;
 
@@ -138,11 +138,13 @@ impl World {
         browser
     }
 
-    /// What an order of a provider does that names these sessions.
-    pub(crate) async fn end_at_provider(&self, marks: &[ProviderMark]) -> Result<(), ReplayError> {
+    /// What an order of a provider does that names these sessions: whether it was carried out everywhere.
+    pub(crate) async fn end_at_provider(&self, marks: &[ProviderMark]) -> bool {
         let now = self.clock.now();
-        let order = OrderAtProvider { named: marks.to_vec(), unnamed: Vec::new(), ordered: now, acceptable_until: now };
-        self.gate.end_at_provider(&order, now).await
+        let once = self.gate.once(|key| ReplayKey::assertion(key, "op", &format!("{marks:?}")));
+        let order =
+            OrderAtProvider { named: marks.to_vec(), unnamed: Vec::new(), ordered: now, acceptable_until: now, once };
+        self.gate.carry_out_once(&order, now).await == Ok(CarriedOut::Everywhere)
     }
 
     /// What `logout` does for this browser.

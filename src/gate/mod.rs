@@ -20,6 +20,7 @@ mod oidc;
 pub mod outcome;
 mod pick;
 mod pool;
+mod provider_order;
 mod relay;
 mod sessions;
 mod slo;
@@ -311,6 +312,13 @@ impl Gate {
     /// Every digest key, the one in use first.
     fn digests(&self) -> impl Iterator<Item = &HmacKey> {
         std::iter::once(&self.digest).chain(&self.digest_also)
+    }
+
+    /// Whether a digest key of `before` is one here too. Without one, nothing of what was used before would be known.
+    pub fn shares_digest_key(&self, before: &Self) -> bool {
+        // Keys are not shown to each other: what they make of the same is compared.
+        let made = |key: &HmacKey| key.tag(&[b"the same key"]);
+        self.digests().any(|key| before.digests().any(|other| made(other) == made(key)))
     }
 
     /// A use under every digest key: whoever knows one of them knows that it was made.

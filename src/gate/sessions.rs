@@ -5,33 +5,12 @@ use super::{Cookies, Gate, Lease, SameSite, SessionInfo, SetCookie, stored};
 use crate::base::{EidId, UnixTime};
 use crate::identity::SubjectKind;
 use crate::provider::ProviderEntry;
-use crate::replay::{Order, ProviderMark, ReplayError, SessionId};
-use crate::session::login::LOGIN_LIFETIME;
+use crate::replay::{Order, ReplayError, SessionId};
 use crate::session::{SealError, Session};
 use crate::telemetry::SessionEnded;
 
 /// Cookies of one name that are tried. A browser sends one; more than a few are someone's attempt to make us work.
 const SAME_NAME: usize = 4;
-
-/// A provider's order to end sessions, by whatever protocol.
-pub(super) struct OrderAtProvider {
-    /// What it names: sessions that are open, and logins of which one is yet to be opened.
-    pub(super) named: Vec<ProviderMark>,
-    /// Open sessions that it may mean, since the provider has told us no name for them.
-    pub(super) unnamed: Vec<ProviderMark>,
-    /// When it was given, by the provider's clock.
-    pub(super) ordered: UnixTime,
-    /// How long it could be accepted.
-    pub(super) acceptable_until: UnixTime,
-}
-
-impl OrderAtProvider {
-    /// Whether it means this session.
-    pub(super) fn means(&self, session: &Session) -> bool {
-        let mut marks = session.marks().at_provider.iter();
-        marks.any(|mark| self.named.contains(mark) || self.unnamed.contains(mark))
-    }
-}
 
 impl Gate {
     /// The live session among `cookies`: sealed by us, within its times, not ended by anyone, and of a provider that
@@ -124,19 +103,6 @@ impl Gate {
         self.headers.forget(id, &self.config.routes);
         self.telemetry.emit(SessionEnded { session: &id.to_string(), why });
         self.lasting.store.end(&[Order::session(id, ends)], now).await
-    }
-
-    /// Ends every session that an order of its provider means, at every replica.
-    ///
-    /// # Errors
-    /// [`ReplayError`] when other replicas do not know it yet. They will.
-    pub(super) async fn end_at_provider(&self, order: &OrderAtProvider, now: UnixTime) -> Result<(), ReplayError> {
-        // No session that was opened until now can outlast this, and no answer to a login that was begun until now.
-        let until = now.plus(self.times.lifetime.max(LOGIN_LIFETIME)).max(order.acceptable_until);
-        let open = order.named.iter().chain(&order.unnamed).map(|mark| Order::at_provider(*mark, until));
-        let on_their_way = order.named.iter().map(|mark| Order::logins_at_provider(*mark, order.ordered, until));
-        let orders: Vec<Order> = open.chain(on_their_way).collect();
-        self.lasting.store.end(&orders, now).await
     }
 
     fn tell(&self, session: &Session, now: UnixTime) -> SessionInfo {

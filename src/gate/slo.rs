@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::begin::Outgoing;
-use super::finish::{not_first, rejected};
-use super::sessions::OrderAtProvider;
+use super::finish::rejected;
+use super::provider_order::{CarriedOut, OrderAtProvider};
 use super::{Cookies, Denial, Gate, IdentityHeaders, Reference, SetCookie};
 use crate::base::{ProviderId, UnixTime};
 use crate::config::SecondReader;
@@ -70,7 +70,7 @@ impl Gate {
     /// Takes a message of single logout; an error is one of its form, which `http` has found.
     ///
     /// # Errors
-    /// It was refused or used before, or nobody can remember it now: nothing was ended.
+    /// It was refused, or used before: nothing was ended.
     pub async fn single_logout(
         &self,
         carried: Result<Carried, Reject>,
@@ -159,18 +159,18 @@ impl Gate {
         cookies: &Cookies<'_>,
     ) -> Result<Ended, Denial> {
         let now = self.clock.now();
-        let line = self.lasting.store.line().await.map_err(Denial::StoreDown)?;
-        let once = self.once(|key| ReplayKey::assertion(key, &order.issuer, &order.id));
-        // Shown again, it would end sessions that were opened since.
-        let used = self.lasting.store.consume(&once, &line.instance, order.acceptable_until, now).await;
-        drop(used.map_err(not_first)?);
-
         let end = self.order_at_provider(order);
         // The browser that brings the order may be the person's own: what it holds is seen before it is over.
         let here = self.live_session(cookies, now).ok().flatten().or_else(|| self.held_session(cookies, now));
-        let here = here.filter(|session| end.means(session));
+        let carried_out = self.carry_out_once(&end, now).await?;
+        // An order that may have been shown before ends none that was opened since.
+        let over = |session: &Session| match carried_out {
+            CarriedOut::Everywhere | CarriedOut::Here => end.means(session),
+            CarriedOut::Unremembered(_) => self.is_ended(session),
+        };
+        let here = here.filter(over);
         // Where other replicas cannot be told yet they will be.
-        let everywhere = self.end_at_provider(&end, now).await.is_ok();
+        let everywhere = carried_out == CarriedOut::Everywhere;
         let by = if order.session_indexes.is_empty() { "name_id" } else { "session_index" };
         self.telemetry.emit(ProviderLogout { provider: &provider.config().id, by, everywhere });
 
@@ -202,7 +202,8 @@ impl Gate {
             // One that we were given no SessionIndex of may be the one that is meant, and our answer says that it is over.
             unnamed.push(ProviderMark::without_index(key, issuer, name));
         }
-        OrderAtProvider { named, unnamed, ordered: order.issued, acceptable_until: order.acceptable_until }
+        let once = self.once(|key| ReplayKey::assertion(key, &order.issuer, &order.id));
+        OrderAtProvider { named, unnamed, ordered: order.issued, acceptable_until: order.acceptable_until, once }
     }
 
     fn ended_here(

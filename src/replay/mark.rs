@@ -158,6 +158,12 @@ impl Order {
         Self { mark: Mark::AtProvider(mark), at: None, until }
     }
 
+    /// What was open at a provider's `ordered`, by its own clock, of what it calls so. Unlike [`Self::at_provider`] it can be
+    /// given once more and ends nothing that was opened since: an instant in whole seconds is its first, not its last.
+    pub const fn opened_at_provider(mark: ProviderMark, ordered: UnixTime, until: UnixTime) -> Self {
+        Self { mark: Mark::AtProvider(mark), at: Some(ordered), until }
+    }
+
     /// What may yet be opened, until `until`, of logins at the provider up to `ordered`, by its own clock.
     ///
     /// An instant in whole seconds may mean any within that second: the last is taken. Whoever logs in again within the
@@ -246,6 +252,9 @@ mod tests {
             |millis| Order::logins_at_provider(mark, UnixTime::from_millis(millis), until).given(now).at.as_millis();
         assert_eq!([at(10_000), at(10_001), at(10_999)], [10_999, 10_001, 10_999]);
         assert_eq!(Order::at_provider(mark, until).given(now).at, now);
+        // Whoever is in again within that second was not meant.
+        let opened = Order::opened_at_provider(mark, UnixTime::from_secs(10), until);
+        assert_eq!(opened.given(now).at, UnixTime::from_secs(10));
     }
 
     #[test]

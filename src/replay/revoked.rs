@@ -106,6 +106,11 @@ impl Revoked {
         })
     }
 
+    /// Whether an order is known, or one that says the same and more.
+    pub(in crate::replay) fn knows(&self, order: &Ended) -> bool {
+        self.ended.get(&order.mark).is_some_and(|known| known.0 >= order.at && known.1 >= order.until)
+    }
+
     /// Waits until the next session is ended.
     pub async fn changed(&self) {
         // The sender is `self`: it cannot go away meanwhile.

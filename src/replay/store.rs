@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::memory::CAPACITY;
-use super::shared::{CLOCKS_APART, FaultKind, Shared, StoreFault, StoreObserver, StoreOp, StoreStatus};
+use super::shared::{CLOCKS_APART, FaultKind, PutDown, Shared, StoreFault, StoreObserver, StoreOp, StoreStatus};
 use super::{
     Claim, FirstUse, Instance, Line, MemoryGuard, Order, ReplayError, ReplayGuard as _, ReplayKey, Revoked, SessionId,
 };
@@ -155,6 +155,29 @@ impl Store {
         }
     }
 
+    /// Ends sessions here, and everywhere by [`Self::end_with`], or a moment later where nobody calls it. For orders that may
+    /// come more than once: one that is known is not filed again.
+    pub fn put_down_once(&self, orders: &[Order], now: UnixTime) -> PutDown {
+        match &self.0 {
+            Kind::Memory { revoked, .. } => {
+                revoked.take_in(orders.iter().map(|order| order.given(now)), now);
+                PutDown::default()
+            }
+            Kind::Shared(shared) => shared.put_down_once(orders, now),
+        }
+    }
+
+    /// As [`Self::end`], together with what was put down before.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn end_with(&self, put: PutDown, orders: &[Order], now: UnixTime) -> Result<(), ReplayError> {
+        match &self.0 {
+            Kind::Memory { .. } => self.end(orders, now).await,
+            Kind::Shared(shared) => shared.file(put.and(shared.put_down(orders, now))).await,
+        }
+    }
+
     /// Ended sessions as they are known here: what every request asks.
     pub fn revoked(&self) -> &Revoked {
         match &self.0 {
@@ -177,6 +200,23 @@ impl Store {
         match &self.0 {
             Kind::Memory { .. } => false,
             Kind::Shared(shared) => shared.is_stale(),
+        }
+    }
+
+    /// Whether a process that has just started had better wait: until it has seen who has logged out, or for a few seconds.
+    pub fn awaits_first_look(&self) -> bool {
+        match &self.0 {
+            Kind::Memory { .. } => false,
+            Kind::Shared(shared) => shared.awaits_first_look(),
+        }
+    }
+
+    /// Orders that sessions are over which only this process knows.
+    pub fn unfiled(&self) -> usize {
+        match &self.0 {
+            // Nobody else is to be told.
+            Kind::Memory { .. } => 0,
+            Kind::Shared(shared) => shared.unfiled(),
         }
     }
 

@@ -126,3 +126,28 @@ async fn another_digest_key_takes_its_place_and_nobody_becomes_somebody_else() {
     assert_eq!(client.log_in(&world, "/ansokan/1").await.status, StatusCode::SEE_OTHER);
     assert_eq!(names(&world, &mut client).await, (to_come, Vec::new()));
 }
+
+/// Without overlap everything that was used would look unused, and everyone be called something else at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_key_without_overlap_is_refused_and_what_was_used_stays_used() {
+    const REFUSED: &str = "grindvakt_config_reloads_total{outcome=\"refused\"}";
+    let mut world = World::new("").await;
+    let mut client = Client::new(world.public());
+    let (request, state) = client.begin(&world, "/ansokan/1").await;
+    let (held, response) = (client.clone(), world.idp.response(&request).at(now()).build());
+    assert_eq!(client.answer(&response, &state).await.status, StatusCode::SEE_OTHER);
+    let new: Vec<u8> = (0..32).map(|i| i ^ 9).collect();
+    world.write("digest-new.key", &base64_simd::STANDARD.encode_to_string(new));
+    world.rewrite(|text| text.replacen("digest = \"digest.key\"", "digest = \"digest-new.key\"", 1));
+    let admin = world.admin();
+    eventually(10, "it is refused", || async { metric(admin, REFUSED).await == 1.0 }).await;
+    let told = Client::new(admin).get("/status?json").await.body;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let told = told["config_refused"].to_string();
+    assert!(told.contains("keys.digest") && told.contains("digest_also"), "{told}");
+    let again = held.xhr().answer(&response, &state).await;
+    assert!(again.status == StatusCode::FORBIDDEN && again.body.contains("\"replayed\""), "{}", again.body);
+    // The same key in another file is the same key.
+    world.write("digest-new.key", &std::fs::read_to_string(world.folder.path().join("digest.key")).unwrap());
+    keys(&mut world, "digest = \"digest-new.key\"", "digest = \"digest-new.key\" ").await;
+}

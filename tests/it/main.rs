@@ -86,6 +86,8 @@ mod replicas;
 #[cfg(feature = "peers")]
 mod replicas_logout;
 #[cfg(feature = "peers")]
+mod replicas_restart;
+#[cfg(feature = "peers")]
 mod rolling_restart;
 mod saml_vectors;
 #[cfg(feature = "peers")]

@@ -11,6 +11,7 @@ use http::StatusCode;
 use crate::support::openid::{By, Op, begin, bring};
 use crate::support::process::Process;
 use crate::support::redis::RedisServer;
+use crate::support::relay::Relay;
 use crate::support::{BASE, Client, World, eventually, metric};
 
 const SESSION: &str = "__Host-eid-etjanst";
@@ -24,15 +25,22 @@ struct Pod {
 
 impl Pod {
     async fn new(store: SocketAddr) -> Self {
+        Self::with([store, store], "5s").await
+    }
+
+    /// With the way of each replica to the store, and the time that the store has to answer.
+    async fn with(nodes: [SocketAddr; 2], timeout: &str) -> Self {
         let op = Op::new("freja-oidc", Dialect::Swedish, By::Key, |op| op).await;
         let mut world = World::new("").await;
         let provider = op.provider(&world, "oidc-sweden", "loa = [\"loa3\"]");
-        let store = format!("kind = \"redis\"\nnodes = [\"{store}\"]\ntimeout = \"5s\"");
         world.stop().await;
-        let config = world.config().replace("single_replica = true", &store) + &provider;
-        world.write("grindvakt.toml", &config);
-        let start = || Process::start(world.folder.path());
-        let replicas = [start(), start()];
+        let replicas = nodes.map(|node| {
+            let store = format!("kind = \"redis\"\nnodes = [\"{node}\"]\ntimeout = \"{timeout}\"");
+            let config = world.config().replace("single_replica = true", &store) + &provider;
+            let name = format!("at-{}.toml", node.port());
+            world.write(&name, &config);
+            Process::start_with(world.folder.path(), &name)
+        });
         for replica in &replicas {
             eventually(20, "the store is reached and logins can begin", || async {
                 metric(replica.admin, "grindvakt_store_up").await == 1.0
@@ -110,7 +118,8 @@ async fn a_logout_that_one_replica_is_told_of_ends_the_session_at_all() {
     let again = pod.client(0).post("/eid/oidc/backchannel", &[("logout_token", &token)]).await;
     assert!(again.status == StatusCode::BAD_REQUEST && again.body.contains("replayed"), "{}", again.body);
 
-    // Without a store nobody could say whether a code or a logout token was used: neither is spent.
+    // Without a store nobody could say whether a code or a logout token was used: neither is spent. What the token ends is
+    // over here all the same, and elsewhere as soon as the store is back.
     let mut person = pod.client(0);
     assert_eq!(pod.op.log_in(&mut person, "/ansokan/1", OpOutcome::Success).await.status, StatusCode::SEE_OTHER);
     let token = pod.op.site.end_last_session().remove(0).token;
@@ -123,15 +132,53 @@ async fn a_logout_that_one_replica_is_told_of_ends_the_session_at_all() {
             metric(pod.replicas[place].admin, "grindvakt_store_up").await == 0.0
         })
         .await;
-        let told = pod.client(place).post("/eid/oidc/backchannel", &[("logout_token", &token)]).await;
-        assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE, "{}", told.body);
         let reply = bring(&mut pod.at(&late, place), &back).await;
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(back.starts_with(BASE));
     }
-    assert_eq!(
-        person.get("/hem").await.status,
-        StatusCode::OK,
-        "who is logged in stays so, where no higher level is asked for"
-    );
+    let told = pod.client(0).post("/eid/oidc/backchannel", &[("logout_token", &token)]).await;
+    assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE, "{}", told.body);
+    let shown = async |place: usize| pod.at(&person, place).get("/hem").await.status;
+    assert_eq!(shown(0).await, StatusCode::SEE_OTHER, "at once where it came");
+    assert_eq!(shown(1).await, StatusCode::OK, "how could it know");
+    redis.start_again();
+    eventually(10, "the session is over", || async { shown(1).await == StatusCode::SEE_OTHER }).await;
+    let once_more = pod.client(1).post("/eid/oidc/backchannel", &[("logout_token", &token)]).await;
+    assert_eq!(once_more.status, StatusCode::OK, "{}", once_more.body);
+}
+
+/// The store has marked the token as used, and its answer is lost: the provider is told to come back, and is then told that
+/// the token was used. The session is over for all that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_is_carried_out_though_the_answer_of_the_store_is_lost() {
+    let redis = RedisServer::start(&[]);
+    let relay = Relay::to(redis.address).await;
+    let pod = Pod::with([relay.address, redis.address], "1s").await;
+    let mut person = pod.client(1);
+    assert_eq!(pod.op.log_in(&mut person, "/ansokan/1", OpOutcome::Success).await.status, StatusCode::SEE_OTHER);
+    let token = pod.op.site.end_last_session().remove(0).token;
+    let shown = async |place: usize| pod.at(&person, place).get("/hem").await.status;
+    assert_eq!(shown(0).await, StatusCode::OK);
+    let send = async || pod.client(0).post("/eid/oidc/backchannel", &[("logout_token", &token)]).await;
+    relay.swallow_answers();
+    let first = send().await;
+    assert_eq!(first.status, StatusCode::SERVICE_UNAVAILABLE, "{}", first.body);
+    assert_eq!(shown(0).await, StatusCode::SEE_OTHER);
+    relay.mend();
+    eventually(20, "the store is back", || async {
+        metric(pod.replicas[0].admin, "grindvakt_revocations_stale").await == 0.0
+    })
+    .await;
+    let second = send().await;
+    assert!(second.status == StatusCode::BAD_REQUEST && second.body.contains("replayed"), "{}", second.body);
+    eventually(5, "the session is over", || async { shown(1).await == StatusCode::SEE_OTHER }).await;
+
+    // Whoever logs in again is in, and the token shown once more changes nothing about it.
+    let mut again = pod.client(1);
+    assert_eq!(pod.op.log_in(&mut again, "/ansokan/1", OpOutcome::Success).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(send().await.status, StatusCode::BAD_REQUEST);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for place in [0, 1] {
+        assert_eq!(pod.at(&again, place).get("/hem").await.status, StatusCode::OK);
+    }
 }

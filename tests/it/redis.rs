@@ -10,7 +10,7 @@ use grindvakt::replay::shared::{
     Credentials, FaultKind, NodeAddress, Place, Settings, Shared, StoreFault, StoreObserver, StoreOp, StoreTls, Topic,
     Topology, probe,
 };
-use grindvakt::replay::{Order, ReplayError, ReplayGuard as _, ReplayKey, SessionId, Store};
+use grindvakt::replay::{Line, Order, ReplayError, ReplayGuard as _, ReplayKey, SessionId, Store};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -244,7 +244,7 @@ async fn a_store_that_came_back_or_was_emptied_refuses_what_was_begun_before() {
     let keys = Keys::new();
     let ended = contract::session(&replica.store, &[]).await;
     replica.store.end(&[Order::session(ended.session, hour())], SystemClock.now()).await.unwrap();
-    let finish = async |line: &grindvakt::replay::Line, id: &str| {
+    let finish = async |line: &Line, id: &str| {
         replica.store.consume(&[keys.assertion(id)], &line.instance, UNTIL, NOW).await.map(drop)
     };
     assert_eq!(finish(&before, "a").await, Ok(()));
@@ -326,6 +326,81 @@ async fn a_full_store_forgets_nothing_and_one_that_would_is_refused() {
         let _: () = server.ask(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
         fresh.until_fresh().await;
     }
+}
+
+/// A server that throws away for a moment only, between two looks at its policy: its line stands, and uses are missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_threw_something_away_begins_a_new_line() {
+    let server = RedisServer::start(&[]);
+    let (one, two) = (Replica::ready(settings(server.address)).await, Replica::ready(settings(server.address)).await);
+    let line = one.store.line().await.unwrap();
+    let keys = Keys::new();
+    let used = [keys.assertion("a"), keys.login("a")];
+    let until = SystemClock.now().plus(Duration::from_secs(60));
+    let finish = async |replica: &Replica, line: &Line| {
+        replica.store.consume(&used, &line.instance, until, SystemClock.now()).await.map(drop)
+    };
+    assert_eq!(finish(&one, &line).await, Ok(()));
+    for setting in [["maxmemory-policy", "volatile-ttl"], ["maxmemory", "1mb"]] {
+        let _: () = server.ask(&["CONFIG", "SET", setting[0], setting[1]]);
+    }
+    // Something has to be written for something to go. It may not fit all the same.
+    for _ in 0..100 {
+        let mut filler = redis::cmd("SET");
+        let _ = filler.arg("filler").arg("x").arg("EX").arg(9_999).query::<()>(&mut server.connection());
+    }
+    assert_eq!(server.ask::<Vec<String>>(&["KEYS", "grindvakt:{etjanst}:u:*"]), Vec::<String>::new());
+    for setting in [["maxmemory", "0"], ["maxmemory-policy", "noeviction"]] {
+        let _: () = server.ask(&["CONFIG", "SET", setting[0], setting[1]]);
+    }
+    for replica in [&one, &two] {
+        assert_eq!(finish(replica, &line).await, Err(ReplayError::OtherInstance), "it cannot know that it was used");
+    }
+    for replica in [&one, &two] {
+        eventually(10, "both are at the new line", || async {
+            replica.store.line().await.is_ok_and(|now| now.instance != line.instance)
+        })
+        .await;
+    }
+    let next = one.store.line().await.unwrap();
+    assert!(two.store.line().await.unwrap().instance == next.instance);
+    assert_eq!(finish(&two, &next).await, Ok(()));
+    assert_eq!(finish(&one, &next).await, Err(ReplayError::Replayed), "and this line stands");
+}
+
+/// Uses end by the store's clock: one that jumps ahead ends them before their time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_whose_clock_jumped_ahead_begins_a_new_line() {
+    let server = RedisServer::start(&[]);
+    let relay = Relay::to(server.address).await;
+    let replica = Replica::ready(settings(relay.address)).await;
+    let line = replica.store.line().await.unwrap();
+    let is_at = async |line: &Line| replica.store.line().await.is_ok_and(|now| now.instance == line.instance);
+    relay.clock_ahead(20);
+    tokio::time::sleep(SECOND * 2).await;
+    assert!(is_at(&line).await, "well within what uses live beyond their time");
+    // While it looks, and while nobody does.
+    for (ahead, cut) in [(400, false), (800, true)] {
+        let before = replica.store.line().await.unwrap();
+        if cut {
+            relay.cut();
+            eventually(10, "the cut is noticed", || async { replica.fault().is_some() }).await;
+        }
+        relay.clock_ahead(ahead);
+        relay.mend();
+        eventually(10, "a new line begins", || async {
+            replica.store.line().await.is_ok_and(|now| now.instance != before.instance)
+        })
+        .await;
+        let refused = replica.store.consume(&[Keys::new().login("h")], &before.instance, UNTIL, NOW).await;
+        assert_eq!(refused.map(drop), Err(ReplayError::OtherInstance));
+    }
+    let last = replica.store.line().await.unwrap();
+    // Back again: what is remembered is remembered for longer.
+    relay.clock_ahead(0);
+    tokio::time::sleep(SECOND * 2).await;
+    assert!(is_at(&last).await);
+    assert_eq!(replica.use_once(&[Keys::new().login("h")]).await, Ok(()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

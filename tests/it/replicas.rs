@@ -15,7 +15,7 @@ use crate::support::relay::Relay;
 use crate::support::service::{Service, coming, data, h1, h1_request, is_over_within, next, nothing, ok};
 use crate::support::{Client, Reply, World, eventually, metric};
 
-const LOGOUT: &[(&str, &str)] = &[("sec-fetch-site", "same-origin")];
+pub const LOGOUT: &[(&str, &str)] = &[("sec-fetch-site", "same-origin")];
 
 /// A provider, an e-service, and the files of a service with a shared store.
 pub struct Pod {
@@ -36,7 +36,7 @@ impl Pod {
     }
 
     /// A further sidecar whose way to the store is `node`.
-    fn add(&mut self, node: SocketAddr) -> usize {
+    pub fn add(&mut self, node: SocketAddr) -> usize {
         let place = self.sidecars.len();
         let store = format!("kind = \"redis\"\nnodes = [\"{node}\"]\ntimeout = \"5s\"");
         let [said, instead] = self.levels;
@@ -71,7 +71,7 @@ impl Pod {
         Client { address: self.sidecars[place].public, ..client.clone() }
     }
 
-    async fn signed_in(&self, place: usize) -> Client {
+    pub async fn signed_in(&self, place: usize) -> Client {
         let mut client = self.client(place);
         assert_eq!(client.log_in(&self.world, "/ansokan/1").await.header("location"), "/ansokan/1");
         client
@@ -85,7 +85,7 @@ impl Pod {
 }
 
 /// Until a sidecar has reached its store and knows every ended session.
-async fn fresh(sidecar: &Process) {
+pub async fn fresh(sidecar: &Process) {
     eventually(20, "the store is reached", || async {
         metric(sidecar.admin, "grindvakt_store_up").await == 1.0
             && metric(sidecar.admin, "grindvakt_revocations_stale").await == 0.0

@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use crate::replicas::Pod;
 use crate::support::redis::RedisServer;
-use crate::support::{BASE, Client, Reply, eventually};
+use crate::support::{BASE, Client, Reply, eventually, metric};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -100,4 +100,43 @@ async fn an_answer_that_is_overtaken_on_its_way_to_another_replica_opens_nothing
     tokio::time::sleep(SECOND).await;
     let reply = client.xhr().answer(&response, &relay_state).await;
     assert!(reply.status == StatusCode::FORBIDDEN && reply.body.contains("login_ended"), "{opened}: {}", reply.body);
+}
+
+/// A provider sends its order once, whatever the store does: it is not lost, and it is told the truth.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_comes_while_the_store_is_away_ends_the_session_here_and_everywhere_later() {
+    let mut redis = RedisServer::start(&[]);
+    let pod = Pod::with(&[redis.address, redis.address]).await;
+    let UnderWay { mut client, response, relay_state, order } = begun(&pod, 1).await;
+    assert_eq!(client.answer(&response, &relay_state).await.status, StatusCode::SEE_OTHER);
+    let metadata = pod.client(0).get("/eid/saml/metadata").await;
+    let known = grindvakt_demo::KnownService::from_metadata(&metadata.body).unwrap();
+    redis.kill();
+    for sidecar in &pod.sidecars {
+        eventually(20, "the store is missed", || async { metric(sidecar.admin, "grindvakt_store_up").await == 0.0 })
+            .await;
+    }
+    let reply = ordered(&pod, 0, &order).await;
+    assert_eq!(reply.status, StatusCode::SEE_OTHER, "{}", reply.body);
+    let (_, query) = reply.header("location").split_once('?').unwrap();
+    assert_eq!(known.logout_by_redirect(query).unwrap().status, ["Responder", "PartialLogout"]);
+    assert!(is_out(&pod, &client, 0).await, "at once where it came");
+    assert!(!is_out(&pod, &client, 1).await, "how could it know");
+    redis.start_again();
+    eventually(10, "it is over where it is used", || async { is_out(&pod, &client, 1).await }).await;
+
+    // Shown again, it ends nothing that was opened since.
+    for sidecar in &pod.sidecars {
+        eventually(20, "the store is back", || async { metric(sidecar.admin, "grindvakt_store_up").await == 1.0 })
+            .await;
+    }
+    let UnderWay { client: mut later, response, relay_state, .. } = begun(&pod, 0).await;
+    assert_eq!(later.answer(&response, &relay_state).await.status, StatusCode::SEE_OTHER);
+    redis.kill();
+    eventually(20, "the store is missed", || async {
+        metric(pod.sidecars[0].admin, "grindvakt_store_up").await == 0.0
+    })
+    .await;
+    assert_eq!(ordered(&pod, 0, &order).await.status, StatusCode::SEE_OTHER);
+    assert!(!is_out(&pod, &later, 0).await);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::judge::Judge;
-use super::super::sessions::OrderAtProvider;
+use super::super::provider_order::{CarriedOut, OrderAtProvider};
 use super::super::{Denial, Gate};
 use super::finish::is_encrypted;
 use crate::base::{ProviderId, UnixTime};
@@ -21,7 +21,8 @@ impl Gate {
     /// Ends the sessions that a logout token names: one by `sid`, else every one of the person by `sub`.
     ///
     /// # Errors
-    /// The token was refused or used before, or nobody can remember it now: nothing was ended.
+    /// The token was refused, or used before: nothing was ended by it now. Or nobody can remember it now (`StoreDown`): the
+    /// logins that it names are over, here at once, and it may be sent once more.
     pub async fn logout_by_provider(&self, token: &str) -> Result<(), LogoutRefused> {
         let mut provider = None;
         let done = self.by_token(token.as_bytes(), &mut provider).await;
@@ -46,11 +47,7 @@ impl Gate {
         *found = id;
         let logout = verdict.map_err(Denial::Rejected)?.into_claims();
         let now = self.clock.now();
-        let line = self.lasting.store.line().await.map_err(Denial::StoreDown)?;
         let once = self.once(|key| ReplayKey::assertion(key, &logout.issuer, &logout.replay_id));
-        // Shown again, it would end sessions that were opened since.
-        let used = self.lasting.store.consume(&once, &line.instance, logout.acceptable_until, now).await;
-        drop(used.map_err(super::super::finish::not_first)?);
         let issuer = logout.issuer.as_str();
         let (mut named, mut unnamed) = (Vec::new(), Vec::new());
         for key in self.digests() {
@@ -65,12 +62,17 @@ impl Gate {
             }
         }
         let (ordered, acceptable_until) = (logout.issued_at, logout.acceptable_until);
-        let order = OrderAtProvider { named, unnamed, ordered, acceptable_until };
-        // Where other replicas cannot be told yet they will be.
-        let told = self.end_at_provider(&order, now).await.is_ok();
+        let order = OrderAtProvider { named, unnamed, ordered, acceptable_until, once };
+        let everywhere = match self.carry_out_once(&order, now).await? {
+            CarriedOut::Everywhere => true,
+            // Where other replicas cannot be told yet they will be.
+            CarriedOut::Here => false,
+            // There is no word for "in part" here, and what comes again ends what was opened meanwhile too.
+            CarriedOut::Unremembered(error) => return Err(Denial::StoreDown(error)),
+        };
         let by = if logout.session_id.is_some() { "sid" } else { "sub" };
         if let Some(provider) = found {
-            self.telemetry.emit(ProviderLogout { provider, by, everywhere: told });
+            self.telemetry.emit(ProviderLogout { provider, by, everywhere });
         }
         Ok(())
     }

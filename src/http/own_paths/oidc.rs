@@ -69,7 +69,8 @@ impl OwnPaths {
                 out.headers_mut().remove(http::header::CONTENT_TYPE);
                 out
             }
-            // Not ended, and not remembered as shown: it can be sent once more.
+            // Whether it was remembered as shown is not known. What it names is over here, where it could be judged; it can be
+            // sent once more.
             Err(Denial::StoreDown(_) | Denial::Overloaded) => refused(StatusCode::SERVICE_UNAVAILABLE, "later"),
             Err(why) => refused(StatusCode::BAD_REQUEST, why.code()),
         }

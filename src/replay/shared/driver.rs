@@ -37,6 +37,11 @@ const STOOD: Duration = Duration::from_secs(5);
 /// A failure of the same kind is told again no more often than this.
 const TELL_EVERY: Duration = Duration::from_secs(30);
 
+/// A step of the store's clock, ahead of the time that has passed, from which on its line is not trusted any more: uses end by
+/// that clock. They live five minutes longer than they count, of which clocks that differ take their part; what is less than
+/// this is left to the rest.
+const CLOCK_STEP_MS: i64 = 60_000;
+
 /// Orders filed in one step.
 const FILED_AT_ONCE: usize = 500;
 
@@ -45,14 +50,36 @@ pub struct Driver {
     shared: Arc<Shared>,
     faults: mpsc::Receiver<(u64, StoreFault)>,
     number: u64,
-    /// The line before this connection's.
+    /// The line before this connection's, of which all is known there that is known here.
     line: Option<Line>,
+    /// The last that was taken.
+    taken: Option<Instance>,
+    /// One that must not go on: uses may have ended under it before their time.
+    spoiled: Option<Instance>,
+    /// What the store's clock said at last, and when by our own.
+    beat: Option<Beat>,
     warned: bool,
+}
+
+/// One look at the store's clock.
+#[derive(Clone, Copy)]
+struct Beat {
+    /// By a clock that nobody sets.
+    at: Instant,
+    store_ms: i64,
+}
+
+impl Beat {
+    /// How far the store's clock went on beyond what time has passed since `before`.
+    fn step_ms(&self, before: &Self) -> i64 {
+        let passed = self.at.saturating_duration_since(before.at).as_millis();
+        (self.store_ms - before.store_ms).saturating_sub(i64::try_from(passed).unwrap_or(i64::MAX))
+    }
 }
 
 impl Driver {
     pub(super) const fn new(shared: Arc<Shared>, faults: mpsc::Receiver<(u64, StoreFault)>) -> Self {
-        Self { shared, faults, number: 0, line: None, warned: false }
+        Self { shared, faults, number: 0, line: None, taken: None, spoiled: None, beat: None, warned: false }
     }
 
     /// Runs for ever; dropped, it lets the connection go.
@@ -106,7 +133,9 @@ impl Driver {
         {
             shared.observer.warned(&warning);
         }
+        self.meet_clock(&connection).await?;
         let line = self.take_line(&connection).await?;
+        self.taken = Some(line.instance);
         connection.handle.clone().subscribe(shared.names.channel()).await.map_err(StoreFault::from)?;
         let new_line = self.line.is_some_and(|before| before.instance != line.instance);
         let mut up = Up {
@@ -158,23 +187,45 @@ impl Driver {
         let shared = &self.shared;
         let odd = |detail: &dyn std::fmt::Display| StoreFault::new(FaultKind::Answer, detail);
         let fresh = Instance::new(&*shared.random).map_err(|e| odd(&e))?;
-        let command = shared.names.take_line(&fresh);
+        let command = shared.names.take_line(&fresh, self.spoiled.as_ref());
         let line: Vec<u8> = connection.ask(&shared.settings, &command).await?;
-        read_line(&line).ok_or_else(|| odd(&"the store's line is none of ours"))
+        read_line(&line).map(|(line, _)| line).ok_or_else(|| odd(&"the store's line is none of ours"))
+    }
+
+    /// Looks at the store's clock before its line is taken: it may have jumped while nobody looked.
+    async fn meet_clock(&mut self, connection: &Connection) -> Result<(), StoreFault> {
+        let at = Instant::now();
+        let (seconds, micros): (i64, i64) = connection.ask(&self.shared.settings, &redis::cmd("TIME")).await?;
+        if self.jumped(Beat { at, store_ms: seconds * 1000 + micros / 1000 }).is_some() {
+            self.spoiled = self.taken;
+        }
+        Ok(())
+    }
+
+    /// The step of the store's clock since it was looked at before, where it is too large. Back is no harm: uses live longer.
+    fn jumped(&mut self, beat: Beat) -> Option<i64> {
+        let before = self.beat.replace(beat)?;
+        Some(beat.step_ms(&before)).filter(|step| *step > CLOCK_STEP_MS)
     }
 
     /// Reads the orders after `last`, all of them. `filed` gathers what is there.
     async fn look(
-        &self,
+        &mut self,
         up: &mut Up,
         last: &mut String,
         mut filed: Option<&mut HashSet<Ended>>,
     ) -> Result<(), StoreFault> {
-        let shared = &self.shared;
+        let shared = Arc::clone(&self.shared);
         loop {
             let began = Instant::now();
             let page = self.page(up, last).await;
-            let (ahead_ms, page) = shared.told(StoreOp::Sync, up, began, page)?;
+            let (store_ms, page) = shared.told(StoreOp::Sync, up, began, page)?;
+            if let Some(step) = self.jumped(Beat { at: began, store_ms }) {
+                self.spoiled = Some(up.line.instance);
+                let detail = format_args!("the store's clock jumped {} s ahead: uses may have ended", step / 1000);
+                return Err(StoreFault::new(FaultKind::OtherInstance, detail));
+            }
+            let ahead_ms = store_ms - shared.clock.now().as_millis();
             if (ahead_ms - up.ahead_ms).abs() > 50 {
                 up.ahead_ms = ahead_ms;
                 shared.state.send_modify(|state| {
@@ -201,22 +252,29 @@ impl Driver {
         }
     }
 
-    /// One page of orders, and how far the store's clock is ahead of ours. A store whose line is not ours any more was emptied
-    /// under our hands: nobody may have asked it anything since, and whoever starts now would know of no order.
+    /// One page of orders, and what the store's clock says. A store whose line is not ours any more was emptied under our hands,
+    /// or has thrown something away: nobody may have asked it anything since, and whoever starts now would know of no order.
     async fn page(&self, up: &Up, last: &str) -> Result<(i64, Vec<(String, Option<Ended>)>), StoreFault> {
         let shared = &self.shared;
         let mut asked = redis::pipe();
         asked.cmd("TIME").add_command(shared.names.orders_after(last)).add_command(shared.names.line_there());
+        asked.cmd("INFO").arg("stats");
         let mut handle = up.handle.clone();
         let answer = tokio::time::timeout(shared.settings.timeout, asked.query_async(&mut handle)).await;
         // The heartbeat: without an answer to it the connection is no good.
         let silent = |_| StoreFault::new(FaultKind::Unreachable, format_args!("{}: no answer in time", up.node));
-        let ((seconds, micros), page, line): ((i64, i64), Vec<Value>, Option<Vec<u8>>) = answer.map_err(silent)??;
-        if line.and_then(|line| read_line(&line)).is_none_or(|line| line.instance != up.line.instance) {
-            return Err(StoreFault::new(FaultKind::OtherInstance, "the store has lost its line"));
+        type Answers = ((i64, i64), Vec<Value>, Option<Vec<u8>>, String);
+        let ((seconds, micros), page, line, stats): Answers = answer.map_err(silent)??;
+        let lost = |detail| Err(StoreFault::new(FaultKind::OtherInstance, detail));
+        match line.as_deref().and_then(read_line) {
+            Some((line, gone)) if line.instance == up.line.instance => {
+                if gone != evicted(&stats) {
+                    return lost("the store has thrown keys away (evicted_keys): uses may be among them");
+                }
+            }
+            _ => return lost("the store has lost its line"),
         }
-        let here = shared.clock.now().as_millis();
-        Ok((seconds * 1000 + micros / 1000 - here, page.iter().map(order).collect::<Result<_, _>>()?))
+        Ok((seconds * 1000 + micros / 1000, page.iter().map(order).collect::<Result<_, _>>()?))
     }
 
     /// What is known here and not there: a store that came back empty, or without its last orders, gets them again.
@@ -253,12 +311,19 @@ impl Driver {
     }
 }
 
-/// `run id ‖ instance ‖ since`.
-fn read_line(bytes: &[u8]) -> Option<Line> {
+/// `run id ‖ instance ‖ since ‖ / ‖ evicted`: the line, and how many keys the server had thrown away when it began.
+fn read_line(bytes: &[u8]) -> Option<(Line, &str)> {
     let (_, rest) = bytes.split_at_checked(40)?;
-    let (instance, since) = rest.split_first_chunk::<16>()?;
-    let since: i64 = std::str::from_utf8(since).ok()?.parse().ok()?;
-    Some(Line { instance: Instance::from_bytes(*instance), since: UnixTime::from_millis(since) })
+    let (instance, rest) = rest.split_first_chunk::<16>()?;
+    let (since, gone) = std::str::from_utf8(rest).ok()?.split_once('/')?;
+    let since = UnixTime::from_millis(since.parse().ok()?);
+    let digits = gone.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then_some((Line { instance: Instance::from_bytes(*instance), since }, gone))
+}
+
+/// How many keys a server says to have thrown away; nothing where it does not say.
+fn evicted(stats: &str) -> &str {
+    stats.lines().find_map(|line| line.trim_end().strip_prefix("evicted_keys:")).unwrap_or_default()
 }
 
 /// One entry of the stream: its id, and the order in it. None for one that a later version wrote.
@@ -290,11 +355,30 @@ mod tests {
 
     #[test]
     fn a_line_is_read_or_refused() {
-        let line = [&[b'a'; 40][..], &[7; 16], b"1772359200123"].concat();
-        let read = read_line(&line).map(|line| (*line.instance.bytes(), line.since.as_millis()));
-        assert_eq!(read, Some(([7; 16], 1_772_359_200_123)));
-        for bad in [&[][..], &[0; 39], &[0; 56], &[0; 60], &[&line[..], b"x"].concat()] {
+        let line = [&[b'a'; 40][..], &[b'/'; 16], b"1772359200123/7"].concat();
+        let read = read_line(&line).map(|(line, gone)| (*line.instance.bytes(), line.since.as_millis(), gone));
+        assert_eq!(read, Some(([b'/'; 16], 1_772_359_200_123, "7")));
+        let without = line.strip_suffix(b"/7").unwrap_or_default();
+        assert!(read_line(&[without, b"/"].concat()).is_some_and(|(_, gone)| gone.is_empty()));
+        for bad in [&[][..], &[0; 39], &[0; 56], &[0; 60], without, &[&line[..], b"x"].concat()] {
             assert!(read_line(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_threw_away_is_read() {
+        assert_eq!(evicted("# Stats\r\nexpired_keys:4\r\nevicted_keys:12\r\nevicted_clients:0\r\n"), "12");
+        assert_eq!(evicted("# Stats\r\n"), "");
+    }
+
+    #[test]
+    fn a_clock_steps_by_what_no_time_has_passed_for() {
+        let (at, second) = (Instant::now(), Duration::from_secs(1));
+        let before = Beat { at, store_ms: 5_000 };
+        for (later, store_ms, step) in
+            [(second, 6_000, 0), (second, 76_000, 70_000), (second * 70, 75_000, 0), (second, 0, -6_000)]
+        {
+            assert_eq!(Beat { at: at + later, store_ms }.step_ms(&before), step, "{store_ms}");
         }
     }
 }

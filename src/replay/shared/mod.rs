@@ -38,11 +38,15 @@ pub use driver::Driver;
 pub use fault::{FaultKind, StoreFault};
 pub use notes::{Page, Place, Topic};
 pub use observe::{StoreObserver, StoreOp};
+pub use outbox::PutDown;
 pub use probe::{Probed, probe};
 pub use settings::{Credentials, NodeAddress, PasswordSource, Settings, StoreTls, Topology};
 
 /// Without a look at the store for so long, the copy of ended sessions may lack some.
 pub const STALE_AFTER: Duration = Duration::from_secs(2);
+
+/// A process that starts waits so long for its first look at the store before it is ready without one.
+pub const FIRST_LOOK: Duration = Duration::from_secs(5);
 
 /// A shared store as the rest of the sidecar sees it.
 pub struct Shared {
@@ -141,6 +145,11 @@ impl Shared {
         self.age().is_none_or(|age| age > STALE_AFTER)
     }
 
+    /// Whether the first look at the store, which tells who has logged out, is still to come and worth waiting for.
+    pub fn awaits_first_look(&self) -> bool {
+        self.age().is_none() && self.born.elapsed() < FIRST_LOOK
+    }
+
     fn age(&self) -> Option<Duration> {
         let fresh = self.fresh.load(Ordering::Acquire);
         (fresh > 0).then(|| self.born.elapsed().saturating_sub(Duration::from_millis(fresh)))
@@ -161,6 +170,11 @@ impl Shared {
             waiting: self.outbox.len(),
             since,
         }
+    }
+
+    /// Orders that the store has not taken yet and that still count.
+    pub fn unfiled(&self) -> usize {
+        self.outbox.counting(self.clock.now())
     }
 
     /// The connection in force. One that has only just gone is waited for, as long as an answer might be.
@@ -301,20 +315,48 @@ impl Shared {
     /// # Errors
     /// [`ReplayError`] when it could not be filed yet. It will be tried again until it is, or until it is of no use.
     pub async fn end(&self, orders: &[Order], now: UnixTime) -> Result<(), ReplayError> {
+        // Put down before the first await: who asked may go away meanwhile.
+        self.file(self.put_down(orders, now)).await
+    }
+
+    /// Ends sessions here, and leaves the order to be filed: by [`Self::file`], or by the driver at its next look.
+    pub fn put_down(&self, orders: &[Order], now: UnixTime) -> PutDown {
+        let orders = self.given(orders, now);
+        self.revoked.take_in(orders.iter().copied(), now);
+        let places = vec![self.outbox.put(&orders)];
+        PutDown { orders, places }
+    }
+
+    /// The same for orders that may come again, and again: those that are known are left out, so that nobody fills the
+    /// store with them.
+    pub fn put_down_once(&self, orders: &[Order], now: UnixTime) -> PutDown {
+        let mut orders = self.given(orders, now);
+        orders.retain(|order| !self.revoked.knows(order));
+        self.revoked.take_in(orders.iter().copied(), now);
+        let places = vec![self.outbox.put(&orders)];
+        PutDown { orders, places }
+    }
+
+    /// Orders as they are filed, by the store's clock.
+    fn given(&self, orders: &[Order], now: UnixTime) -> Vec<Ended> {
         let ahead = match &*self.state.borrow() {
             State::Up(up) => up.ahead_ms,
             State::Down { .. } => 0,
         };
         let at = UnixTime::from_millis(now.as_millis() + ahead);
-        let orders: Vec<Ended> = orders.iter().map(|order| order.given(at)).collect();
-        self.revoked.take_in(orders.iter().copied(), now);
-        // Put down before the first await: who asked may go away meanwhile.
-        let places = self.outbox.put(&orders);
+        orders.iter().map(|order| order.given(at)).collect()
+    }
+
+    /// Files what was put down.
+    ///
+    /// # Errors
+    /// As [`Self::end`].
+    pub async fn file(&self, put: PutDown) -> Result<(), ReplayError> {
         let up = self.up_for(StoreOp::End).await?;
-        let filed = self.ask::<i64>(StoreOp::End, &up, &self.names.end(&orders)).await;
+        let filed = self.ask::<i64>(StoreOp::End, &up, &self.names.end(&put.orders)).await;
         match filed {
             Ok(_) => {
-                self.outbox.take_out(places);
+                put.places.into_iter().for_each(|places| self.outbox.take_out(places));
                 Ok(())
             }
             Err(fault) => {

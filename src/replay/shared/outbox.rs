@@ -17,6 +17,24 @@ struct Waiting {
     orders: BTreeMap<u64, Ended>,
 }
 
+/// Orders that are in force here and wait to be filed. Whoever drops this leaves it to the driver, which files what waits
+/// at its next look.
+#[derive(Default)]
+pub struct PutDown {
+    pub(super) orders: Vec<Ended>,
+    pub(super) places: Vec<Range<u64>>,
+}
+
+impl PutDown {
+    /// Both, to be filed in one step.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.orders.extend(other.orders);
+        self.places.extend(other.places);
+        self
+    }
+}
+
 impl Outbox {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         // Nothing in it is ever half done.
@@ -46,6 +64,11 @@ impl Outbox {
         let mut waiting = self.waiting();
         waiting.orders.retain(|_, order| order.until >= now);
         waiting.orders.iter().take(most).map(|(place, order)| (*place, *order)).collect()
+    }
+
+    /// How many there are that still count.
+    pub(super) fn counting(&self, now: UnixTime) -> usize {
+        self.waiting().orders.values().filter(|order| order.until >= now).count()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -37,7 +37,7 @@ pub async fn probe(settings: &Settings, random: &dyn Random, now: UnixTime) -> R
     let key = ReplayKey::login(&HmacKey::new(&Secret::new(random_bytes(random).map_err(|e| odd(&e))?)), "probe");
     let session = SessionId::new(random).map_err(|e| odd(&e))?;
 
-    let _: Vec<u8> = connection.ask(settings, &names.take_line(&fresh)).await?;
+    let _: Vec<u8> = connection.ask(settings, &names.take_line(&fresh, None)).await?;
     // Under a line that is nobody's: refused in the same script that would take it.
     let (place, _): (i64, i64) =
         connection.ask(settings, &names.consume(&[key], &fresh, now.plus(Duration::from_secs(1)), now)).await?;

@@ -1,7 +1,7 @@
 //! What runs on the server as one step, and the names that it is filed under.
 //!
 //! Every key of a service holds `{service}`: in a cluster they share a slot, so that a script may touch several of them,
-//! and one node is all that a sidecar needs to know. A login is one script of some ten microseconds: spreading a service
+//! and one node is all that a sidecar needs to know. A login is one script of some twenty microseconds: spreading a service
 //! over nodes would gain nothing.
 
 use std::time::Duration;
@@ -13,46 +13,70 @@ use super::settings::Settings;
 use crate::base::UnixTime;
 use crate::replay::{Claim, Ended, Instance, Mark, ReplayKey, SessionId};
 
-/// KEYS: line. ARGV: 16 random bytes. Returns `run id ‖ instance ‖ since`.
+/// What a line is bound to beside its own bits: `id`, which server this is, and `gone`, how many keys it has thrown away for
+/// want of memory.
+macro_rules! server {
+    () => {
+        "local id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+local gone = string.match(redis.call('INFO', 'stats'), 'evicted_keys:(%d+)') or ''
+local line = redis.call('GET', KEYS[1])
+"
+    };
+}
+
+/// What ends a script that was begun under another line, or under one that does not hold any more.
+macro_rules! same_line {
+    () => {
+        "if not line or string.sub(line, 41, 56) ~= ARGV[1] or string.sub(line, 1, 40) ~= id
+  or string.match(line, '/(%d*)$') ~= gone then "
+    };
+}
+
+/// KEYS: line. ARGV: 16 random bytes, the instance of a line that must not go on. Returns `run id ‖ instance ‖ since ‖ / ‖
+/// evicted`.
 ///
 /// A primary is known by its run id, which every start of a server and every take-over changes. Where the line is not
-/// this server's, its memory may lack the last uses of another one, or all of them: a new line begins.
-const LINE: &str = "\
-local id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-if not id or #id ~= 40 then return redis.error_reply('ERR it tells no run_id, so a take-over could not be noticed') end
-local line = redis.call('GET', KEYS[1])
-if line and string.sub(line, 1, 40) == id then return line end
+/// this server's, its memory may lack the last uses of another one, or all of them: a new line begins. So it does where the
+/// server has thrown keys away since, as one does whose `maxmemory-policy` was another for a while: uses may be among them.
+const LINE: &str = concat!(
+    server!(),
+    "if not id or #id ~= 40 then return redis.error_reply('ERR it tells no run_id, so a take-over could not be noticed') end
+if line and string.sub(line, 1, 40) == id and string.sub(line, 41, 56) ~= ARGV[2]
+  and string.match(line, '/(%d*)$') == gone then return line end
 local t = redis.call('TIME')
-line = id .. ARGV[1] .. string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
+line = id .. ARGV[1] .. string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)) .. '/' .. gone
 redis.call('SET', KEYS[1], line)
-return line";
+return line"
+);
 
 /// KEYS: line, what is used. ARGV: instance, now, until, life in the store. Returns {n, instant}: n is 0 for a first use,
 /// -1 under another line, else the place of the first key that was used before.
 ///
-/// The server that runs this must be the line's own: what lies between may have led elsewhere since we connected.
+/// The server that runs this must be the line's own: what lies between may have led elsewhere since we connected. And it must
+/// have thrown nothing away under this line.
 /// A use counts for the asker as long as its own clock has not passed `until`; its life in the store is longer by what
 /// clocks may differ.
-const CONSUME: &str = "\
-local line = redis.call('GET', KEYS[1])
-if not line or string.sub(line, 41, 56) ~= ARGV[1]
-  or string.sub(line, 1, 40) ~= string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') then return {-1, 0} end
+const CONSUME: &str = concat!(
+    server!(),
+    same_line!(),
+    "return {-1, 0} end
 for i = 2, #KEYS do
   local till = redis.call('GET', KEYS[i])
   if till and tonumber(till) >= tonumber(ARGV[2]) then return {i - 1, 0} end
 end
 for i = 2, #KEYS do redis.call('SET', KEYS[i], ARGV[3], 'PX', ARGV[4]) end
 local t = redis.call('TIME')
-return {0, t[1] * 1000 + math.floor(t[2] / 1000)}";
+return {0, t[1] * 1000 + math.floor(t[2] / 1000)}"
+);
 
 /// KEYS: line, what must not be used, what is claimed. ARGV: instance, now, how many must not be used, the claim, its life.
 /// Returns n: 0 for a yes, -1 under another line, else the place of the first key that was used or is claimed.
 ///
 /// A claim is in force as long as the store says, by its own clock and no longer: a made-up one must not stay.
-const CLAIM: &str = "\
-local line = redis.call('GET', KEYS[1])
-if not line or string.sub(line, 41, 56) ~= ARGV[1]
-  or string.sub(line, 1, 40) ~= string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') then return -1 end
+const CLAIM: &str = concat!(
+    server!(),
+    same_line!(),
+    "return -1 end
 local looked = 1 + tonumber(ARGV[3])
 for i = 2, looked do
   local till = redis.call('GET', KEYS[i])
@@ -62,7 +86,8 @@ for i = looked + 1, #KEYS do
   if redis.call('GET', KEYS[i]) then return i - 1 end
 end
 for i = looked + 1, #KEYS do redis.call('SET', KEYS[i], ARGV[4], 'PX', ARGV[5]) end
-return 0";
+return 0"
+);
 
 /// KEYS: what is claimed. ARGV: the claim. A later claim of the same is left alone.
 const RELEASE: &str = "\
@@ -143,8 +168,10 @@ impl Names {
         command
     }
 
-    pub(super) fn take_line(&self, fresh: &Instance) -> Cmd {
-        script(LINE, &[self.line()]).arg(&fresh.bytes()[..]).take()
+    /// The line as it stands, or a new one: `fresh`, also where the one that stands is `spoiled`.
+    pub(super) fn take_line(&self, fresh: &Instance, spoiled: Option<&Instance>) -> Cmd {
+        let spoiled = spoiled.map_or(&[][..], |instance| &instance.bytes()[..]);
+        script(LINE, &[self.line()]).arg(&fresh.bytes()[..]).arg(spoiled).take()
     }
 
     pub(super) fn consume(&self, keys: &[ReplayKey], instance: &Instance, until: UnixTime, now: UnixTime) -> Cmd {
