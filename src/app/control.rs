@@ -23,6 +23,8 @@ use crate::telemetry::{OverrideGiven, OverrideTakenBack};
 
 /// The longest line that is read, in bytes.
 const LINE_BYTES: u64 = 8 * 1024;
+/// What one is told who sends more, or hangs up in the middle.
+const LONG: &str = "a line is at most 8 KB and has an end";
 /// How long a connection may stand still.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections at a time: operators are few.
@@ -122,8 +124,18 @@ async fn serve(stream: UnixStream, shared: &Arc<Shared>) -> io::Result<()> {
             Ok(got) => drop(got?),
         }
         let whole = line.ends_with(b"\n");
-        let answer = if whole { answer(&line, shared).await } else { refused("a line is at most 8 KB and has an end") };
-        write.write_all(format!("{answer}\n").as_bytes()).await?;
+        let asked = if whole { serde_json::from_slice(&line).map_err(|e| e.to_string()) } else { Err(LONG.to_owned()) };
+        let drains = matches!(asked, Ok(Asked::Drain));
+        let answer = match asked {
+            Ok(asked) => carry_out(asked, shared).await.unwrap_or_else(refused),
+            Err(why) => refused(why),
+        };
+        let told = write.write_all(format!("{answer}\n").as_bytes()).await;
+        // After the answer, which the process might not live to write otherwise; and also when nobody waits for it.
+        if drains {
+            shared.drain.notify_one();
+        }
+        told?;
         if !whole {
             return Ok(());
         }
@@ -132,13 +144,6 @@ async fn serve(stream: UnixStream, shared: &Arc<Shared>) -> io::Result<()> {
 
 fn refused(why: impl std::fmt::Display) -> Value {
     json!({ "ok": false, "error": why.to_string() })
-}
-
-async fn answer(line: &[u8], shared: &Arc<Shared>) -> Value {
-    match serde_json::from_slice(line) {
-        Ok(asked) => carry_out(asked, shared).await.unwrap_or_else(refused),
-        Err(e) => refused(e),
-    }
 }
 
 async fn carry_out(asked: Asked, shared: &Arc<Shared>) -> Result<Value, String> {
@@ -184,7 +189,6 @@ async fn carry_out(asked: Asked, shared: &Arc<Shared>) -> Result<Value, String> 
         }
         Asked::Drain => {
             tracing::info!(event = "drain_asked");
-            shared.drain.notify_one();
             Ok(json!({ "ok": true }))
         }
         Asked::Reload => {

@@ -31,6 +31,10 @@ const NO_OVERLAP: &str = "`keys.digest` and `keys.digest_also` have no key in co
                           used would count as unused, and no provider could end the sessions there are. Add the new key as \
                           `digest_also` first, then swap the two, then take the old one away (docs/key-rotation.md)";
 
+/// The same where the key in force was made at start, beside which none can be named.
+const MADE_BEFORE: &str = "`keys.digest` takes the place of a key that was made at start, which needs a restart: answers that were \
+                           used would count as unused";
+
 /// Why the configuration before the newest is still in force.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
@@ -107,7 +111,8 @@ impl Shared {
         }
         let built = self.workshop.build(config, Some(before)).map_err(|error| vec![error.to_string()])?;
         if !built.generation.gate.shares_digest_key(&before.gate) {
-            return Err(vec![NO_OVERLAP.to_owned()]);
+            let made = before.config.keys.digest.is_none();
+            return Err(vec![if made { MADE_BEFORE } else { NO_OVERLAP }.to_owned()]);
         }
         // A feed that is broken takes away no keys that are good: someone has written half a file, or another's. An
         // entity that a good feed no longer has is gone.

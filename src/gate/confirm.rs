@@ -109,7 +109,8 @@ impl Gate {
         }
         self.tell_finished(&session, &pending.rd, None);
         let mut set_cookies = vec![cookie, self.remember_eid(&session), self.expire_cookie(name)];
-        set_cookies.extend(self.others_follow(&confirm.cookies, None, &session, now));
+        let room = Self::room_beside(&pending.rd, &set_cookies);
+        set_cookies.extend(self.others_follow(&confirm.cookies, None, (&session, room), now));
         Ok(LoginDone::SignedIn { location: pending.rd, set_cookies })
     }
 }

@@ -186,7 +186,8 @@ impl Gate {
             let _ = self.end_session(old.id(), old.ends(), now, "new login").await;
         }
         let mut set_cookies = vec![cookie, self.remember_eid(&session), self.expire_login(&begun.cookie)];
-        set_cookies.extend(self.others_follow(cookies, Some(&begun.cookie), &session, now));
+        let room = Self::room_beside(&state.rd, &set_cookies);
+        set_cookies.extend(self.others_follow(cookies, Some(&begun.cookie), (&session, room), now));
         if state.force_authn && self.knows_people_of_before() {
             // What asked for it is done with.
             set_cookies.push(self.expire_cookie(self.names.fresh()));

@@ -62,7 +62,10 @@ impl Gate {
         set_cookies.extend(self.begun_here(cookies));
         let (mut at_provider, mut tell) = (None, None);
         if let Some(session) = &session {
-            at_provider = self.logout_at(session, now).await;
+            // Whoever sits there after so long need not be who it was: the provider's name for them is nothing to show.
+            if session.alive(now, &self.times).is_ok() {
+                at_provider = self.logout_at(session, now).await;
+            }
             tell = self.tells_e_service(session, now);
         }
         Logout { at_provider, was_signed_in: session.is_some(), everywhere, tell, set_cookies }

@@ -109,3 +109,42 @@ impl Gate {
         route.max_age.is_some() || self.must_be_fresh(&login.cookies)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Secret;
+    use crate::replay::SessionId;
+
+    #[test]
+    fn only_the_same_identifier_is_the_same_person_of_every_kind() {
+        let (key, before) = (HmacKey::new(&Secret::new([7; 32])), HmacKey::new(&Secret::new([8; 32])));
+        let of = |kind, value: &str, key| Subject::for_tests(kind, value, key);
+        let on = |same: Option<&str>| StepUpFrom {
+            session: SessionId::from_bytes([1; 16]),
+            ends: UnixTime::from_secs(1_772_388_000),
+            same_subject: same.map(str::to_owned),
+        };
+        for (kind, mine, other) in [
+            (SubjectKind::PersonalNumber, "195006262546", "197010632391"),
+            (SubjectKind::CoordinationNumber, "197010632391", "197010642390"),
+            (SubjectKind::Prid, "NO:05068907693", "NO:05068907694"),
+            (SubjectKind::HsaId, "SE2321000016-A1B2", "SE2321000016-A1B3"),
+            (SubjectKind::Provider, "asa", "nils"),
+        ] {
+            let mine = |key| of(kind, mine, key);
+            let is_other = |on: &StepUpFrom, who: &Subject| is_another_person(on, who, std::slice::from_ref(&before));
+            let session = on(Some(mine(&key).as_str()));
+            assert!(!is_other(&session, &mine(&key)), "{kind:?}");
+            assert!(is_other(&session, &of(kind, other, &key)), "{kind:?}: somebody else steps up");
+            // Opened under the key before this one.
+            let older = on(Some(mine(&before).as_str()));
+            assert!(!is_other(&older, &mine(&key)) && is_other(&older, &of(kind, other, &key)), "{kind:?}");
+            assert!(is_another_person(&older, &mine(&key), &[]), "{kind:?}: that key is no longer taken");
+            // Who may be anyone is nobody else, and another kind is a session of its own (decision 51).
+            assert!(!is_other(&on(None), &of(kind, other, &key)));
+            let another = if kind == SubjectKind::Prid { SubjectKind::HsaId } else { SubjectKind::Prid };
+            assert!(!is_other(&session, &of(another, "x", &key)), "{kind:?}");
+        }
+    }
+}

@@ -14,6 +14,8 @@ use crate::session::{Locale, LoginState, Session};
 use crate::verify::saml::SsoBinding;
 use crate::verify::{Reason, Reject};
 
+mod copies;
+
 const LOA3: &str = "http://id.elegnamnden.se/loa/1.0/loa3";
 
 fn person(loa: &str) -> Session {
@@ -429,30 +431,6 @@ async fn someone_who_is_signed_in_is_not_asked_again_unless_it_takes_more() {
     assert_eq!(anew.same_subject, None);
     let nobody = state(begin(&world, &Browser::default(), "/hog/1", None, false).await.unwrap());
     assert!(nobody.on_top_of.is_none());
-}
-
-/// Idle time is of a cookie: a copy that is used lives on when the person's own is over. Leaving ends both, and so does the
-/// next login.
-#[tokio::test]
-async fn who_leaves_after_a_while_ends_the_copy_that_somebody_keeps_alive() {
-    let world = world();
-    let who = person(LOA3);
-    let browser = world.signed_in(&who);
-    let mut copy = browser.clone();
-    world.clock.advance(Duration::from_secs(20 * 60));
-    copy.takes(&[decide(&world, &copy, "/x").unwrap().set_cookie.unwrap()]);
-    world.clock.advance(Duration::from_secs(11 * 60));
-    assert_eq!((code(decide(&world, &browser, "/x")), code(decide(&world, &copy, "/x"))), ("needs_login", "permit"));
-
-    let (_, _, cookies) = sent(begin(&world, &browser, "/ansokan/1", Some("bankid"), false).await.unwrap());
-    let cookie = cookies.into_iter().find(|cookie| cookie.value.is_some()).unwrap();
-    let state: LoginState = world.gate.logins.open(&cookie.name, &cookie.value.unwrap()).unwrap();
-    let on_top_of = state.on_top_of.unwrap();
-    assert_eq!((on_top_of.session, on_top_of.same_subject), (who.id(), None), "a new login ends it");
-
-    assert!(world.log_out(&browser).await.was_signed_in);
-    assert_eq!(code(decide(&world, &copy, "/x")), "needs_login");
-    assert!(!world.log_out(&browser).await.was_signed_in, "and that is the end of it");
 }
 
 /// The handle in a RelayState, which the login's cookie is named by.

@@ -6,7 +6,25 @@ use crate::base::limits::LOGINS_IN_FLIGHT;
 use crate::session::login::LOGIN_LIFETIME;
 use crate::session::{Instance, LoginState, Session, StepUpFrom};
 
+/// What the answer to a finished login may hold of cookies and of the address that it leads to, in bytes, before other logins
+/// are told of the session: with its other headers that is under the 4 KB that nginx takes by default.
+const ANSWER_BYTES: usize = 2560;
+
+/// What a cookie has beside its name and value: `; Path=/; Max-Age=…; HttpOnly; Secure; SameSite=None`, and the header's name.
+const ATTRIBUTES: usize = 90;
+
+/// What a cookie takes in an answer, in bytes.
+fn size(cookie: &SetCookie) -> usize {
+    cookie.name.len() + cookie.value.as_ref().map_or(0, String::len) + ATTRIBUTES
+}
+
 impl Gate {
+    /// What is left for other logins in the answer that leads to `location` and sets `cookies`.
+    pub(super) fn room_beside(location: &str, cookies: &[SetCookie]) -> usize {
+        let taken = cookies.iter().map(size).fold(location.len(), usize::saturating_add);
+        ANSWER_BYTES.saturating_sub(taken)
+    }
+
     /// Begun logins to expire, so that with the new one at most five are left: those that nobody can finish first, then
     /// the oldest.
     pub(super) fn old_logins(&self, cookies: &Cookies<'_>, instance: &Instance, now: UnixTime) -> Vec<SetCookie> {
@@ -45,19 +63,28 @@ impl Gate {
     /// The other logins of this browser, to go on on top of `session`, which one of them (`finished`) has opened: whichever
     /// comes next ends it, as one that was begun now would. Otherwise of two that were begun together the first session
     /// would live on, with no browser that could end it.
+    ///
+    /// The newest first, in `room` bytes: an answer that a proxy finds too large logs nobody in. What is left out goes on as it
+    /// was.
     pub(super) fn others_follow(
         &self,
         cookies: &Cookies<'_>,
         finished: Option<&str>,
-        session: &Session,
+        (session, room): (&Session, usize),
         now: UnixTime,
     ) -> Vec<SetCookie> {
         let others =
             cookies.iter().filter(|(name, _)| Some(*name) != finished && self.names.login_handle(name).is_some());
-        others.take(LOGINS_IN_FLIGHT).filter_map(|(name, value)| self.follows(name, value, session, now)).collect()
+        let followed =
+            others.take(LOGINS_IN_FLIGHT).filter_map(|(name, value)| self.follows(name, value, session, now));
+        let mut followed: Vec<(UnixTime, SetCookie)> = followed.collect();
+        followed.sort_by_key(|(issued_at, _)| std::cmp::Reverse(*issued_at));
+        let mut left = room;
+        let mut fits = |cookie: &SetCookie| left.checked_sub(size(cookie)).map(|rest| left = rest).is_some();
+        followed.into_iter().map(|(_, cookie)| cookie).filter(|cookie| fits(cookie)).collect()
     }
 
-    fn follows(&self, name: &str, value: &str, session: &Session, now: UnixTime) -> Option<SetCookie> {
+    fn follows(&self, name: &str, value: &str, session: &Session, now: UnixTime) -> Option<(UnixTime, SetCookie)> {
         let mut state: LoginState = self.logins.open(name, value)?;
         let left = LOGIN_LIFETIME.checked_sub(now.since(state.issued_at)).filter(|left| !left.is_zero())?;
         // Whom a step-up waits for it still waits for.
@@ -65,6 +92,6 @@ impl Gate {
         state.on_top_of = Some(StepUpFrom { session: session.id(), ends: session.ends(), same_subject });
         // What cannot be sealed goes on as it was.
         let value = self.logins.seal(name, &state, &*self.random).ok()?;
-        Some(self.set_cookie(name, value, Some(left), SameSite::None))
+        Some((state.issued_at, self.set_cookie(name, value, Some(left), SameSite::None)))
     }
 }

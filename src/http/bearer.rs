@@ -58,7 +58,12 @@ pub fn brought(headers: &HeaderMap) -> Brought<'_> {
     let Some(dpop) = words(first).next().and_then(scheme) else {
         // Which of several counts would be a guess, and an e-service might guess otherwise: also where somebody has made one
         // line of them (RFC 9110, 5.3), and where it looks for the word wherever it stands.
-        let hides = |value| words(value).any(|word| scheme(word).is_some());
+        // Some look for it without asking what stands before it, so it may be the end of a word.
+        let ends = |word: &[u8], with: &[u8]| {
+            let at = word.len().checked_sub(with.len());
+            at.and_then(|at| word.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(with))
+        };
+        let hides = |value| words(value).any(|word| ends(word, b"Bearer") || ends(word, b"DPoP"));
         return if hides(first) || all.any(hides) { Brought::Unclear } else { Brought::Nothing };
     };
     if all.next().is_some() {
@@ -176,6 +181,9 @@ mod tests {
             (&[",Bearer abc"], "malformed"),
             (&["\"Bearer abc\""], "malformed"),
             (&["Basic Bearer abc"], "unclear"),
+            (&["xBearer abc"], "unclear"),
+            (&["Basic-Bearer abc"], "unclear"),
+            (&["Basic YTpi+DPOP abc"], "unclear"),
             (&["Digest username=\"anna\", realm=\"x\", nonce=\"bearerx\""], "nothing"),
             (&["Bearer abc", "Bearer abc"], "unclear"),
             (&["Bearer abc", "Basic YTpi"], "unclear"),

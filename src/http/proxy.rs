@@ -269,8 +269,10 @@ fn keeps_nothing(value: &HeaderValue) -> bool {
     let Ok(text) = value.to_str() else { return false };
     let is = |part: &str, words: &[&str]| words.iter().any(|word| part.eq_ignore_ascii_case(word));
     let parts = || text.split(',').map(str::trim);
+    let no_time = ["max-age=0", "s-maxage=0", "0"];
     parts().any(|part| is(part, &["no-store", "private", "bypass-cache"]))
-        || parts().all(|part| is(part, &["max-age=0", "s-maxage=0", "must-revalidate", "0"]))
+        || (parts().any(|part| is(part, &no_time))
+            && parts().all(|part| is(part, &no_time) || is(part, &["must-revalidate"])))
 }
 
 /// Whether shared caches are told to leave the answer alone.

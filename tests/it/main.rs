@@ -73,9 +73,12 @@ mod peer_prometheus;
 #[cfg(feature = "peers")]
 mod peer_proxies;
 #[cfg(feature = "peers")]
+mod peer_readme;
+#[cfg(feature = "peers")]
 mod peer_saml;
 mod process;
 mod proxy;
+mod proxy_examples;
 #[cfg(feature = "peers")]
 mod redis;
 mod reload;

@@ -1,4 +1,4 @@
-//! The root file system of the image, run as its user in a root of its own: `deploy/build-rootfs.sh` builds it, and nothing
+//! The root file system of the image, run as its user in a root of its own: it is built as deploy/README.md says, and nothing
 //! of this machine is there but /proc, /dev/null and the files that a pod mounts.
 
 use std::net::{IpAddr, SocketAddr};
@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use http::StatusCode;
 use tokio::net::TcpStream;
 
+use crate::peer_readme;
 use crate::support::program::Program;
 use crate::support::remote::{Act, Remote};
 use crate::support::tls::Authority;
@@ -23,18 +24,25 @@ fn root() -> PathBuf {
 /// The most that the image may hold.
 const MOST_BYTES: u64 = 25 * 1024 * 1024;
 
-/// Builds it, once. With `GRINDVAKT_ROOTFS` it is the one that stands there.
-fn rootfs() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+/// Where deploy/README.md says that the root file system and the bill of materials are.
+const ROOTFS: &str = "target/rootfs";
+const BILL: &str = "target/grindvakt.cdx.json";
+
+/// Builds both, once, as deploy/README.md says; what was said on the way.
+pub fn built() -> &'static str {
+    static BUILT: OnceLock<String> = OnceLock::new();
     BUILT.get_or_init(|| {
-        if let Some(there) = std::env::var_os("GRINDVAKT_ROOTFS") {
-            return there.into();
-        }
-        let to = root().join("target/rootfs");
-        let script = root().join("deploy/build-rootfs.sh");
-        let output = Command::new("bash").arg(script).arg(&to).current_dir(root()).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        to
+        let output = Command::new("sh").args(["-euc", &peer_readme::build()]).current_dir(root()).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        said(&output)
+    })
+}
+
+fn rootfs() -> &'static Path {
+    static PLACE: OnceLock<PathBuf> = OnceLock::new();
+    PLACE.get_or_init(|| {
+        built();
+        root().join(ROOTFS)
     })
 }
 
@@ -252,11 +260,8 @@ async fn it_serves_looks_names_up_and_speaks_tls() {
 /// What the program is made of: every crate that is linked into it, and no secret place that it came from.
 #[test]
 fn the_bill_of_materials_names_every_crate() {
-    let to = root().join("target/grindvakt.cdx.json");
-    let made =
-        Command::new("bash").arg(root().join("deploy/build-sbom.sh")).arg(&to).current_dir(root()).output().unwrap();
-    assert!(made.status.success(), "{}", said(&made));
-    let bill: serde_json::Value = serde_json::from_slice(&std::fs::read(&to).unwrap()).unwrap();
+    built();
+    let bill: serde_json::Value = serde_json::from_slice(&std::fs::read(root().join(BILL)).unwrap()).unwrap();
     assert_eq!((&bill["bomFormat"], &bill["specVersion"]), (&"CycloneDX".into(), &"1.5".into()));
     assert_eq!(bill["metadata"]["component"]["name"], "grindvakt");
     let components = bill["components"].as_array().unwrap();

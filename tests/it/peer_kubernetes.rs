@@ -186,6 +186,19 @@ fn only_the_ingress_and_prometheus_get_in() {
         for rule in list(&policy["egress"]) {
             assert!(!list(&rule["to"]).is_empty() && !list(&rule["ports"]).is_empty(), "{overlay}: {rule}");
         }
+        // Out to both families, by https alone, and nowhere to what a node is told of itself.
+        let out: Vec<&Value> = list(&policy["egress"]).iter().filter(|r| r["to"][0]["ipBlock"].is_object()).collect();
+        assert_eq!(out.len(), 1, "{overlay}");
+        assert_eq!(out[0]["ports"], serde_json::json!([{ "port": 443, "protocol": "TCP" }]), "{overlay}");
+        let blocks: Vec<(&str, String)> = list(&out[0]["to"])
+            .iter()
+            .map(|to| (to["ipBlock"]["cidr"].as_str().unwrap(), to["ipBlock"]["except"].to_string()))
+            .collect();
+        let [("0.0.0.0/0", v4), ("::/0", v6)] = &blocks[..] else { panic!("{overlay}: {blocks:?}") };
+        assert!(
+            v4.contains("169.254.0.0/16") && v6.contains("fe80::/10") && v6.contains("fd00:ec2::254"),
+            "{blocks:?}"
+        );
         let monitor = &named(&objects, "PodMonitor", "etjanst")["spec"];
         assert_eq!(monitor["podMetricsEndpoints"][0]["port"], "admin");
         let dashboards = named(&objects, "ConfigMap", "grindvakt-dashboards");

@@ -1,4 +1,5 @@
-//! Real proxies with the configurations of deploy/examples: HAProxy in front of us, and nginx, Caddy and Envoy that ask us.
+//! Real proxies with the configurations of deploy/examples: HAProxy in front of us, and nginx, Caddy, Envoy and Traefik that
+//! ask us.
 //!
 //! Of an example only addresses and the places of its files are replaced.
 
@@ -16,13 +17,13 @@ use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use regex::Regex;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use crate::proxy_examples::{example, taken_off_by_nginx};
 use crate::support::program::{Program, python};
 use crate::support::raw::{PATIENCE, exchange};
 use crate::support::redis::free_port;
@@ -99,11 +100,6 @@ struct Stage {
     _proxy: Program,
 }
 
-fn example(name: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("deploy/examples").join(name);
-    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-}
-
 /// Replaces `from`, which must be there.
 fn put(text: String, from: &str, to: &str) -> String {
     assert!(text.contains(from), "the example has no {from:?}");
@@ -120,7 +116,7 @@ impl Stage {
         let (service, got) = e_service().await;
         let mut world = World::with_upstream(more, service.address).await;
         let ways = match name {
-            "haproxy" => "",
+            "haproxy" | "haproxy alone" => "",
             "caddy" => "forward_auth = [\"traefik\"]",
             asks => &format!("forward_auth = [\"{asks}\"]"),
         };
@@ -136,10 +132,11 @@ impl Stage {
         let port = free_port();
         let (mine, theirs) = (world.public().to_string(), service.address.to_string());
         let (command, ready) = match name {
-            "haproxy" => {
+            "haproxy" | "haproxy alone" => {
                 let text = put(example("haproxy.cfg"), "bind :443", &format!("bind 127.0.0.1:{port}"));
                 let text = put(text, "/etc/haproxy/", &format!("{folder}/"));
-                let text = put(text, "127.0.0.1:8080", &mine);
+                let next = if name == "haproxy" { &mine } else { &theirs };
+                let text = put(text, "127.0.0.1:8080", next);
                 let text = put(text, "port 9464", &format!("addr 127.0.0.1 port {}", world.admin().port()));
                 world.write("haproxy.cfg", &text);
                 let mut command = Command::new("haproxy");
@@ -166,6 +163,17 @@ impl Stage {
                 let mut command = Command::new("caddy");
                 command.args(["run", "--config", "Caddyfile", "--adapter", "caddyfile"]).env("HOME", &folder);
                 (command, "serving initial configuration")
+            }
+            "traefik" => {
+                let text = put(example("traefik.yml"), "/etc/traefik/", &format!("{folder}/"));
+                let text = put(put(text, "127.0.0.1:8080", &mine), "127.0.0.1:8000", &theirs);
+                world.write("grindvakt.yml", &text);
+                let mut started = text.lines().filter_map(|line| line.strip_prefix("#   traefik "));
+                let (Some(flags), None) = (started.next(), started.next()) else { panic!("not one way to start it") };
+                let flags = put(flags.to_owned(), "=:443", &format!("=127.0.0.1:{port}"));
+                let mut command = Command::new(PathBuf::from(python()).with_file_name("traefik"));
+                command.args(flags.split(' ')).args(["--log.level=INFO", "--log.noColor=true"]);
+                (command, "Starting provider *file.Provider")
             }
             _ => {
                 let text = put(
@@ -240,6 +248,9 @@ impl Stage {
         assert_eq!(seen.one("x-eid-assertion").split('.').count(), 3, "{name}");
         assert_eq!(seen.one("cookie"), "app=1", "{name}: our cookie reaches the e-service");
         assert_eq!(seen.one("x-forwarded-proto"), "https", "{name}");
+        assert_eq!(seen.one("x-forwarded-host"), HOST, "{name}");
+        // Behind HAProxy we add its address.
+        assert!(seen.one("x-forwarded-for").split(", ").all(|address| address == "127.0.0.1"), "{name}: {seen:?}");
 
         // A form goes through whole, and what the e-service itself refuses is its own affair.
         let posted = client.post("/ansokan/1", &[("a", "å")]).await;
@@ -276,7 +287,8 @@ impl Stage {
         assert!(self.got().is_empty(), "{}", self.name);
     }
 
-    async fn forged_headers_never_arrive(&self, person: &Client) {
+    /// Nobody gets a header of ours in, under any of its spellings.
+    async fn nobody_forges_a_header(&self, people: &[(&Client, &str)]) {
         let spellings = [
             "X-Eid-Subject",
             "x-eid-personal-number",
@@ -291,10 +303,10 @@ impl Stage {
             "X-Eid-Refused",
         ];
         let folded = |name: &str| name.to_ascii_lowercase().replace(['_', '.'], "-");
-        for (client, path) in [(self.client(), "/om/x"), (person.clone(), "/om/x"), (person.clone(), "/ansokan/1")] {
+        for (client, path) in people {
             // nginx removes no families of names: its list names each that we have, and of others it knows nothing.
             for spelling in spellings.iter().filter(|s| self.name != "nginx" || **s != "X-Eid-Whatever") {
-                let mut forger = client.clone();
+                let mut forger = (*client).clone();
                 forger.headers.push(((*spelling).into(), "forged".into()));
                 let reply = forger.get(path).await;
                 let got = self.got();
@@ -304,10 +316,14 @@ impl Stage {
                     let ours = folded(name).starts_with("x-eid-");
                     assert!(!ours || value != "forged", "{} {path}: {name} arrives", self.name);
                     // An empty one says nothing of anybody, but it is not ours to send either where nobody is known.
-                    assert!(!ours || path != "/om/x" || value.is_empty(), "{} {path}: {name}: {value}", self.name);
+                    assert!(!ours || *path != "/om/x" || value.is_empty(), "{} {path}: {name}: {value}", self.name);
                 }
             }
         }
+    }
+
+    async fn forged_headers_never_arrive(&self, person: &Client) {
+        self.nobody_forges_a_header(&[(&self.client(), "/om/x"), (person, "/om/x"), (person, "/ansokan/1")]).await;
         // What decides is not what a client says.
         for (name, value) in [
             ("x-original-uri", "/om/x"),
@@ -454,71 +470,6 @@ impl Stage {
     }
 }
 
-/// What removes and passes on single headers knows each of ours.
-#[test]
-fn the_examples_name_every_header() {
-    for name in ["nginx.conf", "Caddyfile"] {
-        let text = example(name).to_lowercase();
-        for header in grindvakt::gate::IdentityHeader::ALL {
-            assert!(
-                text.contains(&format!("{} ", header.name())) || text.contains(&format!("{}\n", header.name())),
-                "{name} does not name {}",
-                header.name()
-            );
-        }
-    }
-}
-
-/// The names of others' that nginx gives an empty value, which takes them off.
-fn taken_off_by_nginx() -> Vec<String> {
-    let text = example("nginx.conf").to_lowercase();
-    let (_, text) = text.split_once("location / {").unwrap();
-    let set = text.lines().filter_map(|line| line.trim().strip_prefix("proxy_set_header ")?.strip_suffix("\"\";"));
-    set.map(|name| name.trim().to_owned()).filter(|name| !name.starts_with("x-eid-")).collect()
-}
-
-/// What others tell of a client or of a request is taken off by whoever passes the request on itself: all that we take off.
-#[test]
-fn the_examples_take_off_what_others_tell() {
-    let nginx = taken_off_by_nginx();
-    let caddy = example("Caddyfile").to_lowercase();
-    let caddy: Vec<&str> = caddy.lines().filter_map(|line| line.trim().strip_prefix("request_header -")).collect();
-    let by_caddy = |name: &str| {
-        caddy.iter().any(|taken| match taken.strip_suffix('*') {
-            Some(begins) => name.starts_with(begins),
-            None => name == *taken,
-        })
-    };
-    let envoy = example("envoy.yaml");
-    let envoy: Vec<Regex> = envoy
-        .split("safe_regex: { regex: \"")
-        .skip(1)
-        .map(|rest| Regex::new(&format!("^(?:{})$", rest.split('"').next().unwrap())).unwrap())
-        .collect();
-    let by_envoy = |name: &str| envoy.iter().any(|taken| taken.is_match(name));
-    let traefik = example("traefik.yml");
-    let traefik = traefik.split_once("authResponseHeadersRegex: &taken-off \"").unwrap().1.split('"').next().unwrap();
-    // A line that goes on begins at its first letter (YAML 1.2, 7.3.1).
-    let pieces: Vec<&str> =
-        traefik.split("\\\n").enumerate().map(|(n, p)| if n > 0 { p.trim_start() } else { p }).collect();
-    let traefik = Regex::new(&pieces.concat()).unwrap();
-    for name in NAMES_OF_OTHERS {
-        assert!(nginx.iter().any(|taken| taken == name), "nginx: {name}");
-        assert!(by_caddy(name) && by_envoy(name) && traefik.is_match(name), "{name}");
-    }
-    for family in FAMILIES_OF_OTHERS {
-        let name = format!("{family}whatever");
-        assert!(nginx.iter().any(|taken| taken.starts_with(family)), "nginx: {family}");
-        assert!(by_caddy(&name) && by_envoy(&name), "{name}");
-        // Traefik makes this family anew itself, and would lose what it made.
-        assert!(family == "x-forwarded-" || traefik.is_match(&name), "{name}");
-    }
-    for harmless in ["x-request-id", "accept", "x-requested-with", "traceparent", "x-forward", "host", "cookie"] {
-        assert!(!by_caddy(harmless) && !by_envoy(harmless), "{harmless}");
-        assert!(!traefik.is_match(harmless) && !nginx.iter().any(|taken| taken == harmless), "{harmless}");
-    }
-}
-
 async fn story(name: &'static str) {
     let stage = Stage::new(name).await;
     stage.a_deep_link_leads_through_the_login_and_back().await;
@@ -536,7 +487,7 @@ async fn story(name: &'static str) {
 /// A session that is used lives on: its cookie is renewed on the way, and reaches the browser by every proxy.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewed_cookie_reaches_the_browser() {
-    tokio::join!(renewed("haproxy"), renewed("nginx"), renewed("caddy"), renewed("envoy"));
+    tokio::join!(renewed("haproxy"), renewed("nginx"), renewed("caddy"), renewed("envoy"), renewed("traefik"));
 }
 
 async fn renewed(name: &'static str) {
@@ -564,7 +515,7 @@ async fn renewed(name: &'static str) {
             let (says, fields) = (says("cache-control"), says("cdn-cache-control"));
             let kept = says.contains("public") || says.contains("s-maxage") || !fields.is_empty();
             assert!(
-                !renewed || (says.contains("private") && !kept),
+                !renewed || ((says.contains("private") || says.contains("no-store")) && !kept),
                 "{name}: a cookie in {path}, kept by {says}{fields}"
             );
             // A proxy may as well take off what tells a cache of its own to keep it.
@@ -601,4 +552,18 @@ async fn caddy_asks() {
 #[tokio::test(flavor = "multi_thread")]
 async fn envoy_asks() {
     story("envoy").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn traefik_asks() {
+    story("traefik").await;
+}
+
+/// What HAProxy's example takes off it takes off by itself: here the e-service stands where Grindvakt should.
+#[tokio::test(flavor = "multi_thread")]
+async fn haproxy_takes_off_by_itself() {
+    let stage = Stage::new("haproxy alone").await;
+    let somebody = stage.client();
+    stage.nobody_forges_a_header(&[(&somebody, "/om/x"), (&somebody, "/ansokan/1")]).await;
+    stage.no_request_is_taken_for_another(&somebody).await;
 }

@@ -44,6 +44,7 @@ async fn what_is_a_persons_is_for_no_shared_cache_and_a_cookie_never_is() {
         ("CDN-Cache-Control: max-age=0", true),
         ("CDN-Cache-Control: max-age=0, stale-while-revalidate=60", false),
         ("CDN-Cache-Control: max-age=0, must-revalidate", true),
+        ("CDN-Cache-Control: must-revalidate", false),
         ("CDN-Cache-Control: no-cache", false),
         ("X-Accel-Expires: 0", true),
     ];

@@ -102,6 +102,17 @@ async fn a_session_without_an_index_is_ended_by_an_order_that_names_some() {
     let expired = format!("{SESSION}=;");
     assert!(reply.set_cookies().iter().any(|cookie| cookie.starts_with(&expired)), "{:?}", reply.set_cookies());
     assert!(is_out(&unnamed).await && !is_out(&named).await);
+
+    // The provider's clock may be ahead: what it orders ends nothing that was opened after the order came.
+    let order = world.idp.logout_request(&slo(), &name_id, &["_of a third"], now().plus(Duration::from_secs(40)));
+    let reply = by_redirect(&mut Client::new(world.public()), &order, None, world.idp.key()).await;
+    assert_eq!(reply.status, StatusCode::SEE_OTHER, "{}", reply.body);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let mut again = Client::new(world.public());
+    let (request, relay_state) = again.begin(&world, "/ansokan/1").await;
+    let response = world.idp.response(&request).at(now()).without_session_index().build();
+    assert_eq!(again.answer(&response, &relay_state).await.status, StatusCode::SEE_OTHER);
+    assert!(!is_out(&again).await, "they are in again");
 }
 
 #[tokio::test]

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::ring};
@@ -57,8 +59,7 @@ impl Authority {
             while let Ok((mut inside, _)) = listener.accept().await {
                 let (connector, name) = (connector.clone(), name.clone());
                 tokio::spawn(async move {
-                    let Ok(outside) = TcpStream::connect(to).await else { return };
-                    let mut outside = connector.connect(name, outside).await.expect("a handshake");
+                    let Some(mut outside) = shaken_hands(&connector, &name, to).await else { return };
                     let _ = tokio::io::copy_bidirectional(&mut inside, &mut outside).await;
                 });
             }
@@ -95,6 +96,26 @@ impl Authority {
         });
         Front { host: host.to_owned(), address, task }
     }
+}
+
+/// A connection with TLS; none where nobody listens. A proxy that listens may not have read its routes yet, and hangs up: it
+/// is asked again.
+async fn shaken_hands(
+    connector: &TlsConnector,
+    name: &ServerName<'static>,
+    to: SocketAddr,
+) -> Option<TlsStream<TcpStream>> {
+    for _ in 0..100 {
+        let outside = TcpStream::connect(to).await.ok()?;
+        match connector.connect(name.clone(), outside).await {
+            Ok(outside) => return Some(outside),
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(e) => panic!("a handshake: {e}"),
+        }
+    }
+    panic!("no handshake is ever answered");
 }
 
 /// TLS in front of something. Dropping it stops taking connections.
