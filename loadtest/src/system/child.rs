@@ -62,13 +62,15 @@ impl Child {
     ) -> Result<T, Failed> {
         let until = Instant::now() + within;
         loop {
+            // Before its log is read: what it wrote at last is in it then.
+            let ended = self.ended();
             let text = std::fs::read_to_string(log).unwrap_or_default();
             if let Some(found) = find(&text) {
                 return Ok(found);
             }
             let tail: Vec<&str> = text.lines().rev().take(5).collect();
             let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
-            if let Ok(Some(status)) = self.spawned.try_wait() {
+            if let Some(status) = ended {
                 return Err(Failed(format!("{} ended by itself ({status}):\n{tail}", self.name)));
             }
             if Instant::now() > until {
