@@ -189,7 +189,7 @@ impl Driver {
         let fresh = Instance::new(&*shared.random).map_err(|e| odd(&e))?;
         let command = shared.names.take_line(&fresh, self.spoiled.as_ref());
         let line: Vec<u8> = connection.ask(&shared.settings, &command).await?;
-        read_line(&line).map(|(line, _)| line).ok_or_else(|| odd(&"the store's line is none of ours"))
+        read_line(&line).ok_or_else(|| odd(&"the store's line is none of ours"))
     }
 
     /// Looks at the store's clock before its line is taken: it may have jumped while nobody looked.
@@ -257,18 +257,19 @@ impl Driver {
     async fn page(&self, up: &Up, last: &str) -> Result<(i64, Vec<(String, Option<Ended>)>), StoreFault> {
         let shared = &self.shared;
         let mut asked = redis::pipe();
-        asked.cmd("TIME").add_command(shared.names.orders_after(last)).add_command(shared.names.line_there());
+        let [line, gone] = shared.names.line_there();
+        asked.cmd("TIME").add_command(shared.names.orders_after(last)).add_command(line).add_command(gone);
         asked.cmd("INFO").arg("stats");
         let mut handle = up.handle.clone();
         let answer = tokio::time::timeout(shared.settings.timeout, asked.query_async(&mut handle)).await;
         // The heartbeat: without an answer to it the connection is no good.
         let silent = |_| StoreFault::new(FaultKind::Unreachable, format_args!("{}: no answer in time", up.node));
-        type Answers = ((i64, i64), Vec<Value>, Option<Vec<u8>>, String);
-        let ((seconds, micros), page, line, stats): Answers = answer.map_err(silent)??;
+        type Answers = ((i64, i64), Vec<Value>, Option<Vec<u8>>, Option<String>, String);
+        let ((seconds, micros), page, line, gone, stats): Answers = answer.map_err(silent)??;
         let lost = |detail| Err(StoreFault::new(FaultKind::OtherInstance, detail));
         match line.as_deref().and_then(read_line) {
-            Some((line, gone)) if line.instance == up.line.instance => {
-                if gone != evicted(&stats) {
+            Some(line) if line.instance == up.line.instance => {
+                if gone.as_deref() != Some(evicted(&stats)) {
                     return lost("the store has thrown keys away (evicted_keys): uses may be among them");
                 }
             }
@@ -311,14 +312,12 @@ impl Driver {
     }
 }
 
-/// `run id ‖ instance ‖ since ‖ / ‖ evicted`: the line, and how many keys the server had thrown away when it began.
-fn read_line(bytes: &[u8]) -> Option<(Line, &str)> {
+/// `run id ‖ instance ‖ since`.
+fn read_line(bytes: &[u8]) -> Option<Line> {
     let (_, rest) = bytes.split_at_checked(40)?;
-    let (instance, rest) = rest.split_first_chunk::<16>()?;
-    let (since, gone) = std::str::from_utf8(rest).ok()?.split_once('/')?;
-    let since = UnixTime::from_millis(since.parse().ok()?);
-    let digits = gone.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then_some((Line { instance: Instance::from_bytes(*instance), since }, gone))
+    let (instance, since) = rest.split_first_chunk::<16>()?;
+    let since = UnixTime::from_millis(std::str::from_utf8(since).ok()?.parse().ok()?);
+    Some(Line { instance: Instance::from_bytes(*instance), since })
 }
 
 /// How many keys a server says to have thrown away; nothing where it does not say.
@@ -355,12 +354,10 @@ mod tests {
 
     #[test]
     fn a_line_is_read_or_refused() {
-        let line = [&[b'a'; 40][..], &[b'/'; 16], b"1772359200123/7"].concat();
-        let read = read_line(&line).map(|(line, gone)| (*line.instance.bytes(), line.since.as_millis(), gone));
-        assert_eq!(read, Some(([b'/'; 16], 1_772_359_200_123, "7")));
-        let without = line.strip_suffix(b"/7").unwrap_or_default();
-        assert!(read_line(&[without, b"/"].concat()).is_some_and(|(_, gone)| gone.is_empty()));
-        for bad in [&[][..], &[0; 39], &[0; 56], &[0; 60], without, &[&line[..], b"x"].concat()] {
+        let line = [&[b'a'; 40][..], &[7; 16], b"1772359200123"].concat();
+        let read = read_line(&line).map(|line| (*line.instance.bytes(), line.since.as_millis()));
+        assert_eq!(read, Some(([7; 16], 1_772_359_200_123)));
+        for bad in [&[][..], &[0; 39], &[0; 56], &[0; 60], &[&line[..], b"x"].concat()] {
             assert!(read_line(bad).is_none(), "{bad:?}");
         }
     }

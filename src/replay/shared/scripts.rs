@@ -14,7 +14,8 @@ use crate::base::UnixTime;
 use crate::replay::{Claim, Ended, Instance, Mark, ReplayKey, SessionId};
 
 /// What a line is bound to beside its own bits: `id`, which server this is, and `gone`, how many keys it has thrown away for
-/// want of memory.
+/// want of memory. How many those were when the line began is a key of its own, the last one of each script: the line itself
+/// has the form that earlier versions read.
 macro_rules! server {
     () => {
         "local id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
@@ -28,28 +29,30 @@ local line = redis.call('GET', KEYS[1])
 macro_rules! same_line {
     () => {
         "if not line or string.sub(line, 41, 56) ~= ARGV[1] or string.sub(line, 1, 40) ~= id
-  or string.match(line, '/(%d*)$') ~= gone then "
+  or redis.call('GET', KEYS[#KEYS]) ~= gone then "
     };
 }
 
-/// KEYS: line. ARGV: 16 random bytes, the instance of a line that must not go on. Returns `run id ‖ instance ‖ since ‖ / ‖
-/// evicted`.
+/// KEYS: line, evicted. ARGV: 16 random bytes, the instance of a line that must not go on. Returns `run id ‖ instance ‖ since`.
 ///
 /// A primary is known by its run id, which every start of a server and every take-over changes. Where the line is not
 /// this server's, its memory may lack the last uses of another one, or all of them: a new line begins. So it does where the
 /// server has thrown keys away since, as one does whose `maxmemory-policy` was another for a while: uses may be among them.
+/// A line that an earlier version began goes on where the server has never thrown anything away.
 const LINE: &str = concat!(
     server!(),
     "if not id or #id ~= 40 then return redis.error_reply('ERR it tells no run_id, so a take-over could not be noticed') end
-if line and string.sub(line, 1, 40) == id and string.sub(line, 41, 56) ~= ARGV[2]
-  and string.match(line, '/(%d*)$') == gone then return line end
+local had = redis.call('GET', KEYS[2])
+local holds = had == gone or (not had and (gone == '0' or gone == ''))
+if not had or had ~= gone then redis.call('SET', KEYS[2], gone) end
+if line and string.sub(line, 1, 40) == id and string.sub(line, 41, 56) ~= ARGV[2] and holds then return line end
 local t = redis.call('TIME')
-line = id .. ARGV[1] .. string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)) .. '/' .. gone
+line = id .. ARGV[1] .. string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
 redis.call('SET', KEYS[1], line)
 return line"
 );
 
-/// KEYS: line, what is used. ARGV: instance, now, until, life in the store. Returns {n, instant}: n is 0 for a first use,
+/// KEYS: line, what is used, evicted. ARGV: instance, now, until, life in the store. Returns {n, instant}: n is 0 for a first use,
 /// -1 under another line, else the place of the first key that was used before.
 ///
 /// The server that runs this must be the line's own: what lies between may have led elsewhere since we connected. And it must
@@ -60,16 +63,16 @@ const CONSUME: &str = concat!(
     server!(),
     same_line!(),
     "return {-1, 0} end
-for i = 2, #KEYS do
+for i = 2, #KEYS - 1 do
   local till = redis.call('GET', KEYS[i])
   if till and tonumber(till) >= tonumber(ARGV[2]) then return {i - 1, 0} end
 end
-for i = 2, #KEYS do redis.call('SET', KEYS[i], ARGV[3], 'PX', ARGV[4]) end
+for i = 2, #KEYS - 1 do redis.call('SET', KEYS[i], ARGV[3], 'PX', ARGV[4]) end
 local t = redis.call('TIME')
 return {0, t[1] * 1000 + math.floor(t[2] / 1000)}"
 );
 
-/// KEYS: line, what must not be used, what is claimed. ARGV: instance, now, how many must not be used, the claim, its life.
+/// KEYS: line, what must not be used, what is claimed, evicted. ARGV: instance, now, how many must not be used, the claim, its life.
 /// Returns n: 0 for a yes, -1 under another line, else the place of the first key that was used or is claimed.
 ///
 /// A claim is in force as long as the store says, by its own clock and no longer: a made-up one must not stay.
@@ -82,10 +85,10 @@ for i = 2, looked do
   local till = redis.call('GET', KEYS[i])
   if till and tonumber(till) >= tonumber(ARGV[2]) then return i - 1 end
 end
-for i = looked + 1, #KEYS do
+for i = looked + 1, #KEYS - 1 do
   if redis.call('GET', KEYS[i]) then return i - 1 end
 end
-for i = looked + 1, #KEYS do redis.call('SET', KEYS[i], ARGV[4], 'PX', ARGV[5]) end
+for i = looked + 1, #KEYS - 1 do redis.call('SET', KEYS[i], ARGV[4], 'PX', ARGV[5]) end
 return 0"
 );
 
@@ -149,6 +152,10 @@ impl Names {
         self.key("line", b"")
     }
 
+    fn evicted(&self) -> Vec<u8> {
+        self.key("line-evicted", b"")
+    }
+
     fn ended(&self) -> Vec<u8> {
         self.key("ended", b"")
     }
@@ -161,22 +168,25 @@ impl Names {
         self.key("s:", id.bytes())
     }
 
-    /// The line as it stands, without beginning one.
-    pub(super) fn line_there(&self) -> Cmd {
-        let mut command = redis::cmd("GET");
-        command.arg(self.line());
-        command
+    /// The line as it stands, without beginning one, and how many keys the server had thrown away when it began.
+    pub(super) fn line_there(&self) -> [Cmd; 2] {
+        [self.line(), self.evicted()].map(|name| {
+            let mut command = redis::cmd("GET");
+            command.arg(name);
+            command
+        })
     }
 
     /// The line as it stands, or a new one: `fresh`, also where the one that stands is `spoiled`.
     pub(super) fn take_line(&self, fresh: &Instance, spoiled: Option<&Instance>) -> Cmd {
         let spoiled = spoiled.map_or(&[][..], |instance| &instance.bytes()[..]);
-        script(LINE, &[self.line()]).arg(&fresh.bytes()[..]).arg(spoiled).take()
+        script(LINE, &[self.line(), self.evicted()]).arg(&fresh.bytes()[..]).arg(spoiled).take()
     }
 
     pub(super) fn consume(&self, keys: &[ReplayKey], instance: &Instance, until: UnixTime, now: UnixTime) -> Cmd {
         let mut names = vec![self.line()];
         names.extend(keys.iter().map(|key| self.key("u:", key.digest())));
+        names.push(self.evicted());
         let life = (until.as_millis() - now.as_millis()).max(0) + CLOCKS_APART_MS;
         let mut command = script(CONSUME, &names);
         command.arg(&instance.bytes()[..]).arg(now.as_millis()).arg(until.as_millis()).arg(life);
@@ -194,6 +204,7 @@ impl Names {
         let mut names = vec![self.line()];
         names.extend(unless.iter().map(|key| self.key("u:", key.digest())));
         names.extend(claim.keys.iter().map(|key| self.key("c:", key.digest())));
+        names.push(self.evicted());
         let life = i64::try_from(life.as_millis()).unwrap_or(i64::MAX).max(1);
         let mut command = script(CLAIM, &names);
         command.arg(&instance.bytes()[..]).arg(now.as_millis()).arg(unless.len());

@@ -77,6 +77,46 @@ async fn a_store_that_threw_something_away_begins_a_new_line() {
     assert_eq!(finish(&one, &next).await, Err(ReplayError::Replayed), "and this line stands");
 }
 
+/// A line as versions before wrote it, which told nothing of what was thrown away: it goes on where nothing ever was, with the
+/// logins that were begun under it, and stays readable for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_an_earlier_version_goes_on_where_nothing_was_thrown_away() {
+    for thrown_away in [false, true] {
+        let server = RedisServer::start(&[]);
+        if thrown_away {
+            let _: () = server.ask(&["SET", "filler", "x"]);
+            for (name, value) in [("maxmemory-policy", "allkeys-random"), ("maxmemory", "100kb")] {
+                let _: () = server.ask(&["CONFIG", "SET", name, value]);
+            }
+            // For something to go something has to be written. It may not fit all the same.
+            let _ = redis::cmd("SET").arg("more").arg("x").query::<()>(&mut server.connection());
+            for (name, value) in [("maxmemory", "0"), ("maxmemory-policy", "noeviction")] {
+                let _: () = server.ask(&["CONFIG", "SET", name, value]);
+            }
+        }
+        let info: String = server.ask(&["INFO", "server"]);
+        let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap().trim();
+        let before = format!("{run_id}sixteen bytes of1772359200123");
+        let _: () = server.ask(&["SET", "grindvakt:{etjanst}:line", &before]);
+        let replica = Replica::ready(settings(server.address)).await;
+        let line = replica.store.line().await.unwrap();
+        assert_eq!(line.since.as_millis() == 1_772_359_200_123, !thrown_away);
+        let written: String =
+            String::from_utf8_lossy(&server.ask::<Vec<u8>>(&["GET", "grindvakt:{etjanst}:line"])).into();
+        assert_eq!(written == before, !thrown_away);
+        let rest = written.rsplit(|c: char| !c.is_ascii_digit()).next().unwrap();
+        assert!(rest.len() >= 13, "{written:?} ends with an instant, as it always has");
+        let keys = Keys::new();
+        let used = [keys.assertion("a"), keys.login("a")];
+        let (now, until) = (SystemClock.now(), SystemClock.now().plus(Duration::from_secs(60)));
+        assert_eq!(replica.store.consume(&used, &line.instance, until, now).await.map(drop), Ok(()));
+        assert_eq!(
+            replica.store.consume(&used, &line.instance, until, now).await.map(drop),
+            Err(ReplayError::Replayed)
+        );
+    }
+}
+
 /// Uses end by the store's clock: one that jumps ahead ends them before their time.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_whose_clock_jumped_ahead_begins_a_new_line() {
