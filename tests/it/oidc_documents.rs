@@ -426,7 +426,8 @@ async fn each_document_is_told_of_as_a_feed_is() {
     assert_eq!(each(&kept, "fetch_refreshes_total", ",outcome=\"changed\""), [Some(1.0); 4]);
     let (day, age) = (86_400.0, each(&kept, "metadata_age_seconds", ""));
     for (age, left) in age.into_iter().zip(each(&kept, "metadata_expiry_seconds", "")) {
-        assert!(age.unwrap() < 600.0, "{age:?}");
+        // However far the hand went on while all four came.
+        assert!((0.0..day).contains(&age.unwrap()), "{age:?}");
         assert_eq!(left.unwrap() + age.unwrap(), day, "a day after it was confirmed last");
     }
     assert_eq!(each(&kept, "metadata_documents", ",state=\"fresh\""), [Some(1.0); 4]);
@@ -437,12 +438,11 @@ async fn each_document_is_told_of_as_a_feed_is() {
     kept.advance(3_600);
     kept.until_later("the key sets were refused", |kept| {
         let now = each(kept, "fetch_refreshes_total", ",outcome=\"failed\"");
-        now[1] > failed[1] && now[3] > failed[3]
+        // The others may be due as well, and come at the next look.
+        let stale = each(kept, "metadata_documents", ",state=\"stale\"");
+        now[1] > failed[1] && now[3] > failed[3] && stale == [Some(0.0), Some(1.0), Some(0.0), Some(1.0)]
     })
     .await;
-    assert_eq!(each(&kept, "metadata_documents", ",state=\"stale\""), [Some(0.0), Some(1.0), Some(0.0), Some(1.0)]);
-    let now = each(&kept, "fetch_refreshes_total", ",outcome=\"failed\"");
-    assert_eq!((now[0], now[2]), (failed[0], failed[2]), "the discovery documents did not fail");
     let [_, jwks, ..] = each(&kept, "metadata_age_seconds", "");
     assert!(jwks.unwrap() >= 3_600.0, "{jwks:?}");
 }
