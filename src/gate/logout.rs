@@ -45,12 +45,13 @@ impl Gate {
     pub async fn logout(&self, cookies: &Cookies<'_>) -> Logout {
         let now = self.clock.now();
         let lingering = self.lingering(cookies, now);
-        let held =
-            self.held_session(cookies, now).or_else(|| lingering.iter().find(|s| self.still_counts(s, now)).cloned());
         // With its fields where they are at hand; without them it ends just as well.
         let session = match self.live_session(cookies, now) {
             Ok(Some(full)) => Some(full),
-            Ok(None) | Err(_) => held,
+            Ok(None) | Err(_) => {
+                let idle = || lingering.iter().find(|session| self.still_counts(session, now)).cloned();
+                self.held_session(cookies, now).or_else(idle)
+            }
         };
         let mut everywhere = true;
         for old in &lingering {

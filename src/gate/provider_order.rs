@@ -57,8 +57,10 @@ impl Gate {
         let until = order.acceptable_until.plus(longest);
         let named = order.named.iter().map(|mark| Order::logins_at_provider(*mark, order.ordered, until));
         // What it only may mean, it does not mean of logins that are on their way.
-        // When a session was opened is told by our clock: the provider's may be ahead, and who has logged in again is in.
-        let given = order.ordered.min(now);
+        // When a session was opened is told by our clock: the provider's may be ahead, and who has logged in again is in. By
+        // its instant and not by ours, too: that is the same however often the order is shown, so what is shown again ends
+        // nothing that was opened since.
+        let given = order.ordered.minus(self.config.verification.clock_skew);
         let unnamed = order.unnamed.iter().map(|mark| Order::opened_at_provider(*mark, given, until));
         let orders: Vec<Order> = named.chain(unnamed).collect();
         let put = store.put_down_once(&orders, now);

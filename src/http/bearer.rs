@@ -51,6 +51,18 @@ fn scheme(word: &[u8]) -> Option<bool> {
     schemes.into_iter().find(|(known, _)| word.eq_ignore_ascii_case(known)).map(|(_, dpop)| dpop)
 }
 
+/// Whether a scheme of ours stands directly before white space, whatever stands before it. Not at the end of all: what
+/// others' credentials end in by chance is no scheme, for no token follows.
+fn ends_in_scheme(value: &HeaderValue) -> bool {
+    let before_space = |known: &[u8]| {
+        let mut places = value.as_bytes().windows(known.len() + 1);
+        places.any(|place| {
+            place.split_last().is_some_and(|(next, word)| !next.is_ascii_graphic() && word.eq_ignore_ascii_case(known))
+        })
+    };
+    before_space(b"Bearer") || before_space(b"DPoP")
+}
+
 /// Looks at `Authorization`. Only the header counts: a token in a query or a form ends in logs (RFC 6750, 5.3).
 pub fn brought(headers: &HeaderMap) -> Brought<'_> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
@@ -59,11 +71,7 @@ pub fn brought(headers: &HeaderMap) -> Brought<'_> {
         // Which of several counts would be a guess, and an e-service might guess otherwise: also where somebody has made one
         // line of them (RFC 9110, 5.3), and where it looks for the word wherever it stands.
         // Some look for it without asking what stands before it, so it may be the end of a word.
-        let ends = |word: &[u8], with: &[u8]| {
-            let at = word.len().checked_sub(with.len());
-            at.and_then(|at| word.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(with))
-        };
-        let hides = |value| words(value).any(|word| ends(word, b"Bearer") || ends(word, b"DPoP"));
+        let hides = |value| words(value).any(|word| scheme(word).is_some()) || ends_in_scheme(value);
         return if hides(first) || all.any(hides) { Brought::Unclear } else { Brought::Nothing };
     };
     if all.next().is_some() {
@@ -153,6 +161,9 @@ mod tests {
         for (values, expect) in [
             (&[][..], "nothing"),
             (&["Basic YTpi"], "nothing"),
+            // What others' credentials end in by chance.
+            (&["Basic dXNlcjpwYXNzdDpop"], "nothing"),
+            (&["Basic YTpi/dXNlDPOP=="], "nothing"),
             (&["bearerx abc"], "nothing"),
             (&["Bearer abc.def-_~+/="], "bearer abc.def-_~+/="),
             (&["bEaReR abc"], "bearer abc"),

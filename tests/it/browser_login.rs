@@ -285,6 +285,7 @@ async fn on_plain_localhost_the_answer_comes_round_by_a_page_of_our_own() {
             browser.reads("select[name=outcome]").await;
             identify(&browser).await;
             if !scripts {
+                browser.shows("h1", "Tillbaka till e-tjänsten").await;
                 browser.press("main button").await;
                 browser.shows("h1", "Inloggningen slutförs").await;
                 browser.press("main button").await;

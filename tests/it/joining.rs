@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use tempfile::TempDir;
+
 const CONFIG: &str = r#"environment = "production"
 [service]
 id = "etjanst"
@@ -36,6 +38,15 @@ fn organisation() -> String {
     document[from..].split("```").next().unwrap().to_owned()
 }
 
+/// A folder with keys of our own.
+fn with_keys() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_grindvakt"));
+    let generated = command.args(["keys", "generate", "--out", "."]).current_dir(folder.path()).status().unwrap();
+    assert!(generated.success());
+    folder
+}
+
 fn sp_metadata(folder: &Path, config: &str, federation: bool) -> Output {
     std::fs::write(folder.join("grindvakt.toml"), config).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_grindvakt"));
@@ -48,13 +59,7 @@ fn sp_metadata(folder: &Path, config: &str, federation: bool) -> Output {
 
 #[test]
 fn the_federation_gets_what_its_rules_ask_for_or_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let generated = Command::new(env!("CARGO_BIN_EXE_grindvakt"))
-        .args(["keys", "generate", "--out", "."])
-        .current_dir(folder.path())
-        .status()
-        .unwrap();
-    assert!(generated.success());
+    let folder = with_keys();
     // A provider outside of the federation asks for none of it.
     assert!(sp_metadata(folder.path(), CONFIG, false).status.success());
     let bare = sp_metadata(folder.path(), CONFIG, true);
@@ -103,13 +108,7 @@ fn the_federation_gets_what_its_rules_ask_for_or_nothing() {
 /// A category that the federation does not have is no slip that its desk should find.
 #[test]
 fn a_category_that_the_federation_does_not_have_is_named_with_those_that_it_has() {
-    let folder = tempfile::tempdir().unwrap();
-    let generated = Command::new(env!("CARGO_BIN_EXE_grindvakt"))
-        .args(["keys", "generate", "--out", "."])
-        .current_dir(folder.path())
-        .status()
-        .unwrap();
-    assert!(generated.success());
+    let folder = with_keys();
     let whole = format!("{CONFIG}{}", organisation());
     const LOA3: &str = "http://id.elegnamnden.se/ec/1.0/loa3-pnr";
     let with = |category: &str| {

@@ -459,6 +459,20 @@ impl Stage {
         assert!(self.got().is_empty(), "{}", self.name);
     }
 
+    /// An e-service may keep kilobytes in cookies of its own: an answer to the proxy has them all.
+    async fn large_cookies_of_the_service_go_on(&self, person: &Client) {
+        let mut person = person.clone();
+        let (first, second) = ("f".repeat(3000), "s".repeat(3000));
+        person.cookies.insert("app-first".to_owned(), first.clone());
+        person.cookies.insert("app-second".to_owned(), second.clone());
+        let reply = person.get("/ansokan/stora").await;
+        assert_eq!(reply.status, StatusCode::OK, "{}: {}", self.name, reply.body);
+        let seen = self.got();
+        let cookies = seen[0].all("cookie").join("; ");
+        assert!(cookies.contains(&first) && cookies.contains(&second), "{}: {cookies}", self.name);
+        assert!(!cookies.contains("__Host-eid"), "{}: {cookies}", self.name);
+    }
+
     /// Without us nothing is passed on, open paths included.
     async fn without_us_nothing_gets_through(mut self, person: &Client) {
         self.world.stop().await;
@@ -481,6 +495,7 @@ async fn story(name: &'static str) {
     stage.nobody_asks_from_outside(&person).await;
     stage.no_spelling_leads_round_the_guard().await;
     stage.websockets_open_for_pages_of_the_service(&person).await;
+    stage.large_cookies_of_the_service_go_on(&person).await;
     stage.without_us_nothing_gets_through(&person).await;
 }
 

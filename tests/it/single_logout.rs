@@ -113,6 +113,10 @@ async fn a_session_without_an_index_is_ended_by_an_order_that_names_some() {
     let response = world.idp.response(&request).at(now()).without_session_index().build();
     assert_eq!(again.answer(&response, &relay_state).await.status, StatusCode::SEE_OTHER);
     assert!(!is_out(&again).await, "they are in again");
+    // Nor when it is shown again.
+    let reply = by_redirect(&mut Client::new(world.public()).xhr(), &order, None, world.idp.key()).await;
+    assert!(reply.body.contains("\"replayed\""), "{}: {}", reply.status, reply.body);
+    assert!(!is_out(&again).await, "they are still in");
 }
 
 #[tokio::test]

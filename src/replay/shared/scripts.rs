@@ -39,16 +39,20 @@ macro_rules! same_line {
 /// this server's, its memory may lack the last uses of another one, or all of them: a new line begins. So it does where the
 /// server has thrown keys away since, as one does whose `maxmemory-policy` was another for a while: uses may be among them.
 /// A line that an earlier version began goes on where the server has never thrown anything away.
+/// The new line is put down before the count that it stands by: a server that is stopped between must not have the old line hold.
 const LINE: &str = concat!(
     server!(),
     "if not id or #id ~= 40 then return redis.error_reply('ERR it tells no run_id, so a take-over could not be noticed') end
 local had = redis.call('GET', KEYS[2])
 local holds = had == gone or (not had and (gone == '0' or gone == ''))
-if not had or had ~= gone then redis.call('SET', KEYS[2], gone) end
-if line and string.sub(line, 1, 40) == id and string.sub(line, 41, 56) ~= ARGV[2] and holds then return line end
+if line and string.sub(line, 1, 40) == id and string.sub(line, 41, 56) ~= ARGV[2] and holds then
+  if not had then redis.call('SET', KEYS[2], gone) end
+  return line
+end
 local t = redis.call('TIME')
 line = id .. ARGV[1] .. string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
 redis.call('SET', KEYS[1], line)
+redis.call('SET', KEYS[2], gone)
 return line"
 );
 
