@@ -46,7 +46,11 @@ impl Gate {
     ///
     /// A provider gives an order once. So what it means by the provider's own clock is over before anybody is asked whether
     /// it was shown before: no store that is away, no answer that is lost and no caller who hangs up undoes it. Shown again
-    /// it says the same, and ends nothing that was opened since. What is open *now* only a first use ends.
+    /// it says the same, and ends nothing that was opened since, but for what was opened before the provider's clock, where
+    /// that is ahead, had come so far. What is open *now* only a first use ends.
+    ///
+    /// Where the store forgot the use, or could not be asked, an order that is shown again within the few minutes in which it
+    /// is good is a first use, and ends what was opened since: one session too many is better than one too few.
     ///
     /// # Errors
     /// It was shown before.
@@ -57,10 +61,8 @@ impl Gate {
         let until = order.acceptable_until.plus(longest);
         let named = order.named.iter().map(|mark| Order::logins_at_provider(*mark, order.ordered, until));
         // What it only may mean, it does not mean of logins that are on their way.
-        // When a session was opened is told by our clock: the provider's may be ahead, and who has logged in again is in. By
-        // its instant and not by ours, too: that is the same however often the order is shown, so what is shown again ends
-        // nothing that was opened since.
-        let given = order.ordered.minus(self.config.verification.clock_skew);
+        // When a session was opened is told by our clock: the provider's may be ahead, and who has logged in again is in.
+        let given = order.ordered.min(now);
         let unnamed = order.unnamed.iter().map(|mark| Order::opened_at_provider(*mark, given, until));
         let orders: Vec<Order> = named.chain(unnamed).collect();
         let put = store.put_down_once(&orders, now);

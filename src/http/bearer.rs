@@ -38,11 +38,11 @@ fn is_token68(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |all, b| all & good(*b))
 }
 
-/// What stands between anything that no scheme is made of: an e-service may split at any white space, and HTTP/2 keeps some
-/// before a value that HTTP/1, by which it may go on, takes off.
+/// What stands between anything that neither schemes nor credentials in base64 are made of: an e-service may split at any
+/// white space, and HTTP/2 keeps some before a value that HTTP/1, by which it may go on, takes off.
 fn words(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
-    let part = |b: &u8| !b.is_ascii_alphanumeric() && !b"-._~+".contains(b);
-    value.as_bytes().split(part).filter(|word| !word.is_empty())
+    let between = |b: &u8| !b.is_ascii_alphanumeric() && !b"-._~+/".contains(b);
+    value.as_bytes().split(between).filter(|word| !word.is_empty())
 }
 
 /// Whether a word is a scheme of ours, and which.
@@ -51,8 +51,8 @@ fn scheme(word: &[u8]) -> Option<bool> {
     schemes.into_iter().find(|(known, _)| word.eq_ignore_ascii_case(known)).map(|(_, dpop)| dpop)
 }
 
-/// Whether a scheme of ours stands directly before white space, whatever stands before it. Not at the end of all: what
-/// others' credentials end in by chance is no scheme, for no token follows.
+/// Whether a scheme of ours stands directly before white space, whatever stands before it: some look for it without asking
+/// what that is. Not at the end of all: what others' credentials end in by chance is no scheme, for no token follows.
 fn ends_in_scheme(value: &HeaderValue) -> bool {
     let before_space = |known: &[u8]| {
         let mut places = value.as_bytes().windows(known.len() + 1);
@@ -63,6 +63,13 @@ fn ends_in_scheme(value: &HeaderValue) -> bool {
     before_space(b"Bearer") || before_space(b"DPoP")
 }
 
+/// Whether the first word only begins with `Bearer`: some take off as many characters as that has, and the rest for the
+/// token.
+fn begins(value: &HeaderValue) -> bool {
+    let word = words(value).next();
+    word.and_then(|word| word.get(.."Bearer".len())).is_some_and(|begin| begin.eq_ignore_ascii_case(b"Bearer"))
+}
+
 /// Looks at `Authorization`. Only the header counts: a token in a query or a form ends in logs (RFC 6750, 5.3).
 pub fn brought(headers: &HeaderMap) -> Brought<'_> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
@@ -70,8 +77,10 @@ pub fn brought(headers: &HeaderMap) -> Brought<'_> {
     let Some(dpop) = words(first).next().and_then(scheme) else {
         // Which of several counts would be a guess, and an e-service might guess otherwise: also where somebody has made one
         // line of them (RFC 9110, 5.3), and where it looks for the word wherever it stands.
-        // Some look for it without asking what stands before it, so it may be the end of a word.
-        let hides = |value| words(value).any(|word| scheme(word).is_some()) || ends_in_scheme(value);
+        if begins(first) {
+            return Brought::Malformed;
+        }
+        let hides = |value| begins(value) || words(value).any(|word| scheme(word).is_some()) || ends_in_scheme(value);
         return if hides(first) || all.any(hides) { Brought::Unclear } else { Brought::Nothing };
     };
     if all.next().is_some() {
@@ -164,7 +173,11 @@ mod tests {
             // What others' credentials end in by chance.
             (&["Basic dXNlcjpwYXNzdDpop"], "nothing"),
             (&["Basic YTpi/dXNlDPOP=="], "nothing"),
-            (&["bearerx abc"], "nothing"),
+            (&["Basic YTo/dPop"], "nothing"),
+            (&["bearerx abc"], "malformed"),
+            (&["Bearerabc.def.ghi"], "malformed"),
+            (&["Bearer/abc"], "malformed"),
+            (&["Basic YTpi", "Bearerabc"], "unclear"),
             (&["Bearer abc.def-_~+/="], "bearer abc.def-_~+/="),
             (&["bEaReR abc"], "bearer abc"),
             (&["DPoP abc"], "dpop abc"),

@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use http::StatusCode;
 use tokio::net::TcpStream;
@@ -28,22 +28,28 @@ const MOST_BYTES: u64 = 25 * 1024 * 1024;
 const ROOTFS: &str = "target/rootfs";
 const BILL: &str = "target/grindvakt.cdx.json";
 
-/// Builds both, once, as deploy/README.md says; what was said on the way.
-pub fn built() -> &'static str {
-    static BUILT: OnceLock<String> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let output = Command::new("sh").args(["-euc", &peer_readme::build()]).current_dir(root()).output().unwrap();
-        assert!(output.status.success(), "{}", said(&output));
-        said(&output)
-    })
+fn rootfs() -> PathBuf {
+    root().join(ROOTFS)
 }
 
-fn rootfs() -> &'static Path {
-    static PLACE: OnceLock<PathBuf> = OnceLock::new();
-    PLACE.get_or_init(|| {
-        built();
-        root().join(ROOTFS)
-    })
+/// All of it in one test: only one thread of the tests waits for the build then, and the others go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_image_is_built_as_the_readme_says_and_needs_nothing_else() {
+    is_built();
+    is_small_and_holds_nothing_but_the_program();
+    runs_without_anything_else_and_as_nobody();
+    serves_looks_names_up_and_speaks_tls().await;
+    the_bill_of_materials_names_every_crate();
+}
+
+/// Builds both, as deploy/README.md says.
+fn is_built() {
+    let output = Command::new("sh").args(["-euc", &peer_readme::build()]).current_dir(root()).output().unwrap();
+    let said = said(&output);
+    assert!(output.status.success(), "{said}");
+    for made in [ROOTFS, BILL] {
+        assert!(said.contains(&format!("{made}: ")), "{said}");
+    }
 }
 
 /// A root of its own for one test: a copy of the image's, read-only, with what a container runtime adds (/proc, resolv.conf)
@@ -116,8 +122,7 @@ fn files(folder: &Path, out: &mut Vec<(PathBuf, u64)>) {
     }
 }
 
-#[test]
-fn the_image_is_small_and_holds_nothing_but_the_program() {
+fn is_small_and_holds_nothing_but_the_program() {
     let mut all = Vec::new();
     files(rootfs(), &mut all);
     let mut names: Vec<&str> = all.iter().map(|(path, _)| path.to_str().unwrap()).collect();
@@ -140,8 +145,7 @@ fn the_image_is_small_and_holds_nothing_but_the_program() {
     assert!(!steps.iter().any(|step| step.starts_with("RUN") || step.starts_with("ADD")), "{steps:?}");
 }
 
-#[test]
-fn it_runs_without_anything_else_and_as_nobody() {
+fn runs_without_anything_else_and_as_nobody() {
     let pod = Pod::new("");
     let version = pod.run("/usr/bin/grindvakt --version");
     assert!(version.status.success() && said(&version).starts_with("grindvakt "), "{}", said(&version));
@@ -207,8 +211,7 @@ impl Drop for NameServer {
 
 /// It serves, and finds its way out: a name that only DNS knows, and over TLS a host whose certificate the bundle vouches
 /// for, and no other.
-#[tokio::test(flavor = "multi_thread")]
-async fn it_serves_looks_names_up_and_speaks_tls() {
+async fn serves_looks_names_up_and_speaks_tls() {
     const FAR: &str = "feed.example.net";
     let world = World::new("").await;
     let names = NameServer::start(FAR).await;
@@ -258,9 +261,7 @@ async fn it_serves_looks_names_up_and_speaks_tls() {
 }
 
 /// What the program is made of: every crate that is linked into it, and no secret place that it came from.
-#[test]
 fn the_bill_of_materials_names_every_crate() {
-    built();
     let bill: serde_json::Value = serde_json::from_slice(&std::fs::read(root().join(BILL)).unwrap()).unwrap();
     assert_eq!((&bill["bomFormat"], &bill["specVersion"]), (&"CycloneDX".into(), &"1.5".into()));
     assert_eq!(bill["metadata"]["component"]["name"], "grindvakt");

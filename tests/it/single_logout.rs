@@ -104,8 +104,8 @@ async fn a_session_without_an_index_is_ended_by_an_order_that_names_some() {
     assert!(is_out(&unnamed).await && !is_out(&named).await);
 
     // The provider's clock may be ahead: what it orders ends nothing that was opened after the order came.
-    let order = world.idp.logout_request(&slo(), &name_id, &["_of a third"], now().plus(Duration::from_secs(40)));
-    let reply = by_redirect(&mut Client::new(world.public()), &order, None, world.idp.key()).await;
+    let ahead = world.idp.logout_request(&slo(), &name_id, &["_of a third"], now().plus(Duration::from_secs(40)));
+    let reply = by_redirect(&mut Client::new(world.public()), &ahead, None, world.idp.key()).await;
     assert_eq!(reply.status, StatusCode::SEE_OTHER, "{}", reply.body);
     tokio::time::sleep(Duration::from_millis(1100)).await;
     let mut again = Client::new(world.public());
@@ -113,7 +113,7 @@ async fn a_session_without_an_index_is_ended_by_an_order_that_names_some() {
     let response = world.idp.response(&request).at(now()).without_session_index().build();
     assert_eq!(again.answer(&response, &relay_state).await.status, StatusCode::SEE_OTHER);
     assert!(!is_out(&again).await, "they are in again");
-    // Nor when it is shown again.
+    // Nor does the one before, shown again.
     let reply = by_redirect(&mut Client::new(world.public()).xhr(), &order, None, world.idp.key()).await;
     assert!(reply.body.contains("\"replayed\""), "{}: {}", reply.status, reply.body);
     assert!(!is_out(&again).await, "they are still in");

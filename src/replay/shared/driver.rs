@@ -128,7 +128,7 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         let settings = &shared.settings;
         let (connection, about) = locate::primary(settings, &shared.names, &shared.wake).await?;
-        if let Some(warning) = about.judge(&connection.node)?
+        if let Some(warning) = self.judge(&about, &connection)?
             && !std::mem::replace(&mut self.warned, true)
         {
             shared.observer.warned(&warning);
@@ -176,10 +176,21 @@ impl Driver {
             }
             self.look(&mut up, &mut last, None).await?;
             if judged.elapsed() >= JUDGE_EVERY {
-                About::ask(&connection, settings).await?.judge(&connection.node)?;
+                let about = About::ask(&connection, settings).await?;
+                self.judge(&about, &connection)?;
                 judged = Instant::now();
             }
         }
+    }
+
+    /// Whether the server can be relied on. Where it may throw keys away, uses may be gone when it may no more, and its count of
+    /// what it threw away can be set back: the line that stands is no good then.
+    fn judge(&mut self, about: &About, connection: &Connection) -> Result<Option<String>, StoreFault> {
+        let judged = about.judge(&connection.node);
+        if judged.as_ref().is_err_and(|fault| fault.kind == FaultKind::Evicts) {
+            self.spoiled = self.taken;
+        }
+        judged
     }
 
     /// The line of this server: the one that stands, or a new one.
@@ -254,8 +265,8 @@ impl Driver {
 
     /// One page of orders, and what the store's clock says. A store whose line is not ours any more was emptied under our hands,
     /// or has thrown something away: nobody may have asked it anything since, and whoever starts now would know of no order.
-    async fn page(&self, up: &Up, last: &str) -> Result<(i64, Vec<(String, Option<Ended>)>), StoreFault> {
-        let shared = &self.shared;
+    async fn page(&mut self, up: &Up, last: &str) -> Result<(i64, Vec<(String, Option<Ended>)>), StoreFault> {
+        let shared = Arc::clone(&self.shared);
         let mut asked = redis::pipe();
         let [line, gone] = shared.names.line_there();
         asked.cmd("TIME").add_command(shared.names.orders_after(last)).add_command(line).add_command(gone);
@@ -270,6 +281,7 @@ impl Driver {
         match line.as_deref().and_then(read_line) {
             Some(line) if line.instance == up.line.instance => {
                 if gone.as_deref() != Some(evicted(&stats)) {
+                    self.spoiled = Some(up.line.instance);
                     return lost("the store has thrown keys away (evicted_keys): uses may be among them");
                 }
             }

@@ -39,7 +39,6 @@ macro_rules! same_line {
 /// this server's, its memory may lack the last uses of another one, or all of them: a new line begins. So it does where the
 /// server has thrown keys away since, as one does whose `maxmemory-policy` was another for a while: uses may be among them.
 /// A line that an earlier version began goes on where the server has never thrown anything away.
-/// The new line is put down before the count that it stands by: a server that is stopped between must not have the old line hold.
 const LINE: &str = concat!(
     server!(),
     "if not id or #id ~= 40 then return redis.error_reply('ERR it tells no run_id, so a take-over could not be noticed') end

@@ -77,6 +77,36 @@ async fn a_store_that_threw_something_away_begins_a_new_line() {
     assert_eq!(finish(&one, &next).await, Err(ReplayError::Replayed), "and this line stands");
 }
 
+/// The count of what was thrown away is set back before the policy is: to the server it is as if nothing had been.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_forgot_what_it_threw_away_begins_a_new_line() {
+    let server = RedisServer::start(&[]);
+    let replica = Replica::ready(settings(server.address)).await;
+    let line = replica.store.line().await.unwrap();
+    let keys = Keys::new();
+    let until = SystemClock.now().plus(Duration::from_secs(60));
+    let finish = async |line: &Line| {
+        replica.store.consume(&[keys.assertion("a")], &line.instance, until, SystemClock.now()).await.map(drop)
+    };
+    assert_eq!(finish(&line).await, Ok(()));
+    for setting in [["maxmemory-policy", "volatile-ttl"], ["maxmemory", "1mb"]] {
+        let _: () = server.ask(&["CONFIG", "SET", setting[0], setting[1]]);
+    }
+    for _ in 0..100 {
+        let mut filler = redis::cmd("SET");
+        let _ = filler.arg("filler").arg("x").arg("EX").arg(9_999).query::<()>(&mut server.connection());
+    }
+    assert_eq!(server.ask::<Vec<String>>(&["KEYS", "grindvakt:{etjanst}:u:*"]), Vec::<String>::new());
+    eventually(10, "it is seen", || async { replica.store.line().await.is_err() }).await;
+    let _: () = server.ask(&["CONFIG", "RESETSTAT"]);
+    for setting in [["maxmemory", "0"], ["maxmemory-policy", "noeviction"]] {
+        let _: () = server.ask(&["CONFIG", "SET", setting[0], setting[1]]);
+    }
+    eventually(10, "it is up again", || async { replica.store.line().await.is_ok() }).await;
+    assert_eq!(finish(&line).await, Err(ReplayError::OtherInstance), "it cannot know that it was used");
+    assert_eq!(finish(&replica.store.line().await.unwrap()).await, Ok(()));
+}
+
 /// A line as versions before wrote it, which told nothing of what was thrown away: it goes on where nothing ever was, with the
 /// logins that were begun under it, and stays readable for them.
 #[tokio::test(flavor = "multi_thread")]
