@@ -244,7 +244,12 @@ async fn notes_are_bounded_read_in_order_and_go_away() {
     assert!((410..=420).contains(&life("health")) && (2_592_000..=2_592_300).contains(&life("words")));
 
     // Emptied while nobody looked: whoever reads on is told to begin anew.
+    let line = replica.store.line().await.unwrap();
     let _: () = server.ask(&["FLUSHALL"]);
+    eventually(10, "it begins a new line", async || {
+        replica.store.line().await.is_ok_and(|now| now.instance != line.instance)
+    })
+    .await;
     let page = shared.hear(Topic::Health, &mut place).await.unwrap();
     assert!(page.anew && page.notes.is_empty());
     shared.tell(Topic::Health, b"the next").await.unwrap();
