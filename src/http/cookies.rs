@@ -9,6 +9,17 @@ use crate::session::CookieNames;
 /// Pairs that are looked at: a browser sends at most 180 for one host.
 const MOST: usize = 256;
 
+/// What browsers take off a name before they hold it against the rules of `__Host-`, and nothing else (RFC 6265bis, 5.6):
+/// with any other white space before it a name is another one, which a neighbour may set for us.
+const BLANKS: [char; 2] = [' ', '\t'];
+
+/// A name without whatever anybody might take off it: what is left of it may be ours to others.
+fn bare_name(name: &[u8]) -> &[u8] {
+    let start = name.iter().position(u8::is_ascii_graphic).unwrap_or(name.len());
+    let end = name.iter().rposition(u8::is_ascii_graphic).map_or(start, |last| last + 1);
+    name.get(start..end).unwrap_or_default()
+}
+
 /// The cookies of a request as (name, value), in order. What is no pair is passed over, and so is one that is no text:
 /// ours always are, and nobody else's may hide them.
 pub fn pairs(headers: &HeaderMap) -> Vec<(&str, &str)> {
@@ -16,7 +27,7 @@ pub fn pairs(headers: &HeaderMap) -> Vec<(&str, &str)> {
     let pieces = headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|b| *b == b';'));
     for pair in pieces.take(MOST).filter_map(|pair| std::str::from_utf8(pair).ok()) {
         if let Some((name, value)) = pair.split_once('=') {
-            out.push((name.trim(), value.trim()));
+            out.push((name.trim_matches(BLANKS), value.trim_matches(BLANKS)));
         }
     }
     out
@@ -26,7 +37,7 @@ pub fn pairs(headers: &HeaderMap) -> Vec<(&str, &str)> {
 /// on in one (RFC 9113, 8.2.3).
 pub fn hide(headers: &mut HeaderMap, names: &CookieNames) {
     let ours = |pair: &[u8]| {
-        let name = pair.split(|b| *b == b'=').next().unwrap_or_default().trim_ascii();
+        let name = bare_name(pair.split(|b| *b == b'=').next().unwrap_or_default());
         std::str::from_utf8(name).is_ok_and(|name| names.is_ours(name))
     };
     let any = headers.get_all(COOKIE).iter().any(|value| value.as_bytes().split(|b| *b == b';').any(ours));
@@ -54,9 +65,9 @@ pub fn hide(headers: &mut HeaderMap, names: &CookieNames) {
 pub fn keep_ours(headers: &mut HeaderMap, names: &CookieNames) {
     let ours = |value: &HeaderValue| {
         // Without a name, the value stands in its place: `=name=value` comes back as `name=value`.
-        let start = value.as_bytes().iter().position(|b| *b != b'=' && !b.is_ascii_whitespace());
+        let start = value.as_bytes().iter().position(|b| *b != b'=' && b.is_ascii_graphic());
         let rest = start.and_then(|start| value.as_bytes().get(start..)).unwrap_or_default();
-        let name = rest.split(|b| *b == b'=' || *b == b';').next().unwrap_or_default().trim_ascii();
+        let name = bare_name(rest.split(|b| *b == b'=' || *b == b';').next().unwrap_or_default());
         std::str::from_utf8(name).is_ok_and(|name| names.is_ours(name))
     };
     if headers.get_all(SET_COOKIE).iter().any(ours) {
@@ -103,6 +114,34 @@ mod tests {
         let mut headers = HeaderMap::new();
         values.iter().for_each(|v| _ = headers.append(COOKIE, HeaderValue::from_bytes(v).unwrap()));
         headers
+    }
+
+    /// A browser lets any host of the domain set a cookie whose name only begins with a space of Unicode's before `__Host-`:
+    /// to us it is another cookie, and nobody who would take the space off sees it.
+    #[test]
+    fn t50_a_name_behind_unicodes_white_space_is_not_ours_and_goes_no_further() {
+        let blanks = ('\u{80}'..='\u{3000}').filter(|c| c.is_whitespace()).chain(['\u{feff}', '\u{200b}']);
+        for blank in blanks {
+            for name in [format!("{blank}__Host-eid-etjanst"), format!("__Host-eid-etjanst{blank}")] {
+                let mut headers = request(&[format!("a=1; {name}=x").as_bytes()]);
+                assert_eq!(pairs(&headers), [("a", "1"), (name.as_str(), "x")], "{blank:?}");
+                hide(&mut headers, &names());
+                assert_eq!(headers.get(COOKIE).map(HeaderValue::as_bytes), Some(&b"a=1"[..]), "{blank:?}");
+                let mut headers = HeaderMap::new();
+                headers.append(SET_COOKIE, HeaderValue::from_bytes(format!("{name}=x").as_bytes()).unwrap());
+                keep_ours(&mut headers, &names());
+                assert!(headers.is_empty(), "{blank:?}");
+            }
+        }
+        // A single byte of Latin-1 is no text to us, and a space to some.
+        for byte in [0x85, 0xa0] {
+            let name = [&[byte][..], b"__Host-eid-etjanst=x"].concat();
+            let mut headers = request(&[&name]);
+            assert!(pairs(&headers).is_empty());
+            hide(&mut headers, &names());
+            assert!(headers.is_empty(), "{byte:x}");
+        }
+        assert_eq!(pairs(&request(&[b" \t__Host-eid-etjanst \t= x\t"])), [("__Host-eid-etjanst", "x")]);
     }
 
     #[test]
