@@ -51,16 +51,17 @@ fn scheme(word: &[u8]) -> Option<bool> {
     schemes.into_iter().find(|(known, _)| word.eq_ignore_ascii_case(known)).map(|(_, dpop)| dpop)
 }
 
-/// Whether a scheme of ours stands directly before white space, whatever stands before it: some look for it without asking
-/// what that is. Not at the end of all: what others' credentials end in by chance is no scheme, for no token follows.
+/// Whether a scheme of ours stands directly before white space, or what some take for it, whatever stands before it: some look
+/// for it without asking what that is. Not at the end of all, nor before what credentials in base64 are made of and quoted ones
+/// end by: what others' credentials have there by chance is no scheme.
 fn ends_in_scheme(value: &HeaderValue) -> bool {
-    let before_space = |known: &[u8]| {
+    let stands = |known: &[u8]| {
+        let ends = |next: &u8| !next.is_ascii_graphic() || b",:;".contains(next);
         let mut places = value.as_bytes().windows(known.len() + 1);
-        places.any(|place| {
-            place.split_last().is_some_and(|(next, word)| !next.is_ascii_graphic() && word.eq_ignore_ascii_case(known))
-        })
+        places
+            .any(|place| place.split_last().is_some_and(|(next, word)| ends(next) && word.eq_ignore_ascii_case(known)))
     };
-    before_space(b"Bearer") || before_space(b"DPoP")
+    stands(b"Bearer") || stands(b"DPoP")
 }
 
 /// Whether the first word only begins with `Bearer`: some take off as many characters as that has, and the rest for the
@@ -208,6 +209,8 @@ mod tests {
             (&["xBearer abc"], "unclear"),
             (&["Basic-Bearer abc"], "unclear"),
             (&["Basic YTpi+DPOP abc"], "unclear"),
+            (&["Basic xBearer,abc"], "unclear"),
+            (&["xBearer:abc"], "unclear"),
             (&["Digest username=\"anna\", realm=\"x\", nonce=\"bearerx\""], "nothing"),
             (&["Bearer abc", "Bearer abc"], "unclear"),
             (&["Bearer abc", "Basic YTpi"], "unclear"),

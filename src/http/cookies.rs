@@ -13,11 +13,12 @@ const MOST: usize = 256;
 /// with any other white space before it a name is another one, which a neighbour may set for us.
 const BLANKS: [char; 2] = [' ', '\t'];
 
-/// A name without whatever anybody might take off it: what is left of it may be ours to others.
-fn bare_name(name: &[u8]) -> &[u8] {
+/// Whether `name` is one of ours to anybody: without whatever they might take off it.
+fn may_be_ours(name: &[u8], names: &CookieNames) -> bool {
     let start = name.iter().position(u8::is_ascii_graphic).unwrap_or(name.len());
     let end = name.iter().rposition(u8::is_ascii_graphic).map_or(start, |last| last + 1);
-    name.get(start..end).unwrap_or_default()
+    let bare = name.get(start..end).unwrap_or_default();
+    std::str::from_utf8(bare).is_ok_and(|bare| names.is_ours(bare))
 }
 
 /// The cookies of a request as (name, value), in order. What is no pair is passed over, and so is one that is no text:
@@ -36,10 +37,7 @@ pub fn pairs(headers: &HeaderMap) -> Vec<(&str, &str)> {
 /// Takes our cookies out of a request: the e-service never sees one. What came in several headers, as HTTP/2 allows, goes
 /// on in one (RFC 9113, 8.2.3).
 pub fn hide(headers: &mut HeaderMap, names: &CookieNames) {
-    let ours = |pair: &[u8]| {
-        let name = bare_name(pair.split(|b| *b == b'=').next().unwrap_or_default());
-        std::str::from_utf8(name).is_ok_and(|name| names.is_ours(name))
-    };
+    let ours = |pair: &[u8]| may_be_ours(pair.split(|b| *b == b'=').next().unwrap_or_default(), names);
     let any = headers.get_all(COOKIE).iter().any(|value| value.as_bytes().split(|b| *b == b';').any(ours));
     if !any && headers.get_all(COOKIE).iter().nth(1).is_none() {
         return;
@@ -67,8 +65,7 @@ pub fn keep_ours(headers: &mut HeaderMap, names: &CookieNames) {
         // Without a name, the value stands in its place: `=name=value` comes back as `name=value`.
         let start = value.as_bytes().iter().position(|b| *b != b'=' && b.is_ascii_graphic());
         let rest = start.and_then(|start| value.as_bytes().get(start..)).unwrap_or_default();
-        let name = bare_name(rest.split(|b| *b == b'=' || *b == b';').next().unwrap_or_default());
-        std::str::from_utf8(name).is_ok_and(|name| names.is_ours(name))
+        may_be_ours(rest.split(|b| *b == b'=' || *b == b';').next().unwrap_or_default(), names)
     };
     if headers.get_all(SET_COOKIE).iter().any(ours) {
         let kept: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().filter(|v| !ours(v)).cloned().collect();

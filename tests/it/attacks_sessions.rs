@@ -133,6 +133,26 @@ async fn t50_a_login_that_was_begun_elsewhere_ends_in_no_session_here() {
     assert!(!victim.cookies.contains_key(SESSION));
 }
 
+/// Browsers let any host of the domain set what has a space of Unicode's before `__Host-`.
+#[tokio::test(flavor = "multi_thread")]
+async fn t50_a_login_planted_under_a_name_that_only_looks_like_ours_is_none() {
+    let world = World::new("").await;
+    let mut attacker = Client::new(world.public());
+    let (request, relay_state) = attacker.begin(&world, "/ansokan/").await;
+    let response = world.idp.response(&request).at(SystemClock.now()).build();
+    for blank in ["\u{85}", "\u{a0}", "\u{2000}", "\u{3000}"] {
+        let mut victim = Client::new(world.public());
+        let planted = attacker.cookies.iter().map(|(name, value)| (format!("{blank}{name}"), value.clone()));
+        victim.cookies.extend(planted);
+        let reply = victim.answer(&response, &relay_state).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{blank:?}: {}", reply.body);
+        assert!(!victim.cookies.contains_key(SESSION), "{blank:?}");
+    }
+    // By its own name it is one.
+    let reply = attacker.answer(&response, &relay_state).await;
+    assert_eq!(reply.status, StatusCode::SEE_OTHER, "{}", reply.body);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn t54_a_change_ends_the_sessions_that_it_concerns() {
     let mut world = World::new("").await;
@@ -273,6 +293,11 @@ fn t48_no_cookie_header_opens_anything_but_ours() {
     let verdict = runner.run(&strategy, |(mut headers, at, planted)| {
         // In one case of four the good one is among them.
         let genuine = planted == 0;
+        // In another it stands behind white space, in UTF-8 or Latin-1, and is another cookie.
+        if planted == 1 {
+            let blank = ["\u{c2}\u{a0}", "\u{e2}\u{80}\u{80}", "\u{85}", "\u{a0}"][at.index(4)];
+            headers.insert(at.index(headers.len() + 1), format!("{blank}{SESSION}={good}"));
+        }
         if genuine {
             headers.insert(at.index(headers.len() + 1), format!("{SESSION}={good}"));
         }

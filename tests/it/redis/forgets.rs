@@ -37,6 +37,25 @@ async fn a_full_store_forgets_nothing_and_one_that_would_is_refused() {
     }
 }
 
+/// Makes the server throw away the uses that it holds, and leave the line, which has no end.
+fn throw_uses_away(server: &RedisServer) {
+    for setting in [["maxmemory-policy", "volatile-ttl"], ["maxmemory", "1mb"]] {
+        let _: () = server.ask(&["CONFIG", "SET", setting[0], setting[1]]);
+    }
+    // Something has to be written for something to go. It may not fit all the same.
+    for _ in 0..100 {
+        let mut filler = redis::cmd("SET");
+        let _ = filler.arg("filler").arg("x").arg("EX").arg(9_999).query::<()>(&mut server.connection());
+    }
+    assert_eq!(server.ask::<Vec<String>>(&["KEYS", "grindvakt:{etjanst}:u:*"]), Vec::<String>::new());
+}
+
+fn put_right(server: &RedisServer) {
+    for setting in [["maxmemory", "0"], ["maxmemory-policy", "noeviction"]] {
+        let _: () = server.ask(&["CONFIG", "SET", setting[0], setting[1]]);
+    }
+}
+
 /// A server that throws away for a moment only, between two looks at its policy: its line stands, and uses are missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_threw_something_away_begins_a_new_line() {
@@ -50,18 +69,8 @@ async fn a_store_that_threw_something_away_begins_a_new_line() {
         replica.store.consume(&used, &line.instance, until, SystemClock.now()).await.map(drop)
     };
     assert_eq!(finish(&one, &line).await, Ok(()));
-    for setting in [["maxmemory-policy", "volatile-ttl"], ["maxmemory", "1mb"]] {
-        let _: () = server.ask(&["CONFIG", "SET", setting[0], setting[1]]);
-    }
-    // Something has to be written for something to go. It may not fit all the same.
-    for _ in 0..100 {
-        let mut filler = redis::cmd("SET");
-        let _ = filler.arg("filler").arg("x").arg("EX").arg(9_999).query::<()>(&mut server.connection());
-    }
-    assert_eq!(server.ask::<Vec<String>>(&["KEYS", "grindvakt:{etjanst}:u:*"]), Vec::<String>::new());
-    for setting in [["maxmemory", "0"], ["maxmemory-policy", "noeviction"]] {
-        let _: () = server.ask(&["CONFIG", "SET", setting[0], setting[1]]);
-    }
+    throw_uses_away(&server);
+    put_right(&server);
     for replica in [&one, &two] {
         assert_eq!(finish(replica, &line).await, Err(ReplayError::OtherInstance), "it cannot know that it was used");
     }
@@ -77,34 +86,37 @@ async fn a_store_that_threw_something_away_begins_a_new_line() {
     assert_eq!(finish(&one, &next).await, Err(ReplayError::Replayed), "and this line stands");
 }
 
-/// The count of what was thrown away is set back before the policy is: to the server it is as if nothing had been.
+/// The count of what was thrown away is set back before the policy is: to the server it is as if nothing had been. Also where
+/// nobody was connected while it happened, and the policy alone is seen.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_forgot_what_it_threw_away_begins_a_new_line() {
-    let server = RedisServer::start(&[]);
-    let replica = Replica::ready(settings(server.address)).await;
-    let line = replica.store.line().await.unwrap();
-    let keys = Keys::new();
-    let until = SystemClock.now().plus(Duration::from_secs(60));
-    let finish = async |line: &Line| {
-        replica.store.consume(&[keys.assertion("a")], &line.instance, until, SystemClock.now()).await.map(drop)
-    };
-    assert_eq!(finish(&line).await, Ok(()));
-    for setting in [["maxmemory-policy", "volatile-ttl"], ["maxmemory", "1mb"]] {
-        let _: () = server.ask(&["CONFIG", "SET", setting[0], setting[1]]);
+    for connected in [true, false] {
+        let server = RedisServer::start(&[]);
+        let relay = Relay::to(server.address).await;
+        let replica = Replica::ready(settings(relay.address)).await;
+        let line = replica.store.line().await.unwrap();
+        let keys = Keys::new();
+        let until = SystemClock.now().plus(Duration::from_secs(60));
+        let finish = async |line: &Line| {
+            replica.store.consume(&[keys.assertion("a")], &line.instance, until, SystemClock.now()).await.map(drop)
+        };
+        assert_eq!(finish(&line).await, Ok(()));
+        if !connected {
+            relay.cut();
+            eventually(10, "it is cut off", || async { replica.fault().is_some() }).await;
+        }
+        throw_uses_away(&server);
+        if connected {
+            eventually(10, "it is seen", || async { replica.fault().is_some() }).await;
+        }
+        let _: () = server.ask(&["CONFIG", "RESETSTAT"]);
+        relay.mend();
+        eventually(10, "the policy is seen", || async { replica.fault() == Some(FaultKind::Evicts) }).await;
+        put_right(&server);
+        eventually(10, "it is up again", || async { replica.store.line().await.is_ok() }).await;
+        assert_eq!(finish(&line).await, Err(ReplayError::OtherInstance), "it cannot know that it was used");
+        assert_eq!(finish(&replica.store.line().await.unwrap()).await, Ok(()));
     }
-    for _ in 0..100 {
-        let mut filler = redis::cmd("SET");
-        let _ = filler.arg("filler").arg("x").arg("EX").arg(9_999).query::<()>(&mut server.connection());
-    }
-    assert_eq!(server.ask::<Vec<String>>(&["KEYS", "grindvakt:{etjanst}:u:*"]), Vec::<String>::new());
-    eventually(10, "it is seen", || async { replica.store.line().await.is_err() }).await;
-    let _: () = server.ask(&["CONFIG", "RESETSTAT"]);
-    for setting in [["maxmemory", "0"], ["maxmemory-policy", "noeviction"]] {
-        let _: () = server.ask(&["CONFIG", "SET", setting[0], setting[1]]);
-    }
-    eventually(10, "it is up again", || async { replica.store.line().await.is_ok() }).await;
-    assert_eq!(finish(&line).await, Err(ReplayError::OtherInstance), "it cannot know that it was used");
-    assert_eq!(finish(&replica.store.line().await.unwrap()).await, Ok(()));
 }
 
 /// A line as versions before wrote it, which told nothing of what was thrown away: it goes on where nothing ever was, with the
