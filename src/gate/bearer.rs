@@ -13,7 +13,7 @@ use moka::sync::Cache;
 use super::headers::Told;
 use super::outcome::{Leased, Voucher};
 use super::{Cookies, Decision, Denial, Gate, Lease, Permit};
-use crate::base::{ProviderId, UnixTime};
+use crate::base::{ByDigest, ProviderId, UnixTime};
 use crate::config::JwtProvider;
 use crate::crypto::digest::sha256;
 use crate::crypto::trusted::AlgorithmSet;
@@ -102,12 +102,18 @@ impl TokenKey {
     }
 }
 
-/// Tokens that held.
-pub(super) struct Tokens(Cache<TokenKey, Arc<Vouched>>);
+/// Tokens that held. By digests, which are spread as they are: whoever looks for tokens of like digests finds none of them
+/// here, since only those that an issuer signed are.
+pub(super) struct Tokens(Cache<TokenKey, Arc<Vouched>, ByDigest>);
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build())
+        Self(
+            Cache::builder()
+                .max_capacity(REMEMBERED)
+                .time_to_live(REMEMBERED_FOR)
+                .build_with_hasher(ByDigest::default()),
+        )
     }
 }
 
@@ -159,18 +165,22 @@ impl Gate {
         !self.config.routes.find(path).bearer.is_empty()
     }
 
-    /// Decides on a request for `path` by the token that it presents, where nothing has to be waited for: by one that was
+    /// Decides on a request for `route` by the token that it presents, where nothing has to be waited for: by one that was
     /// seen before and needs no proof, which most are. None: [`Self::authorize_token`] decides.
     ///
     /// A cookie of a session beside a token is refused: which of the two counts would be a guess.
-    pub fn authorize_known_token(&self, path: &str, presented: &Presented<'_>, cookie_too: bool) -> Option<Decision> {
+    pub fn authorize_known_token(
+        &self,
+        route: &Arc<Route>,
+        presented: &Presented<'_>,
+        cookie_too: bool,
+    ) -> Option<Decision> {
         if cookie_too {
             return Some(Decision::Denied(Denial::BothCredentials));
         }
-        let route = self.config.routes.find(path);
         let (snapshot, now) = (self.registry.current(), self.clock.now());
-        let vouched = self.remembered(route, &snapshot, sha256(presented.token.as_bytes()), now)?;
-        let own = own(snapshot.by_id(&vouched.by.provider))?;
+        let (vouched, entry) = self.remembered(route, &snapshot, sha256(presented.token.as_bytes()), now)?;
+        let own = own(Some(entry))?;
         if presented.dpop || vouched.bound_to.is_some() || own.require_dpop {
             return None;
         }
@@ -229,7 +239,7 @@ impl Gate {
         let dpop = self.dpop_asked(route, presented.dpop);
         let refused = |reject| Denial::Token { reject, dpop, proof: false };
         let vouched = match self.remembered(route, &snapshot, token, now) {
-            Some(vouched) => {
+            Some((vouched, _)) => {
                 self.telemetry.metrics().caches.tokens.hits.inc();
                 vouched
             }
@@ -276,10 +286,19 @@ impl Gate {
         Ok(Permit { route: route.name.clone(), headers: Some(headers), lease: Some(lease), set_cookie: None })
     }
 
-    fn remembered(&self, route: &Route, snapshot: &Snapshot, token: [u8; 32], now: UnixTime) -> Option<Arc<Vouched>> {
+    /// What is remembered of a token, and whose it is.
+    fn remembered<'s>(
+        &self,
+        route: &Route,
+        snapshot: &'s Snapshot,
+        token: [u8; 32],
+        now: UnixTime,
+    ) -> Option<(Arc<Vouched>, &'s ProviderEntry)> {
         route.bearer.iter().find_map(|id| {
-            let key = key(token, snapshot.by_id(id)?, now).ok()?;
-            self.tokens_seen.0.get(&key).filter(|vouched| now < vouched.until)
+            let entry = snapshot.by_id(id)?;
+            let key = key(token, entry, now).ok()?;
+            let vouched = self.tokens_seen.0.get(&key).filter(|vouched| now < vouched.until)?;
+            Some((vouched, entry))
         })
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::small_writes;
 use super::watchdog::Watched;
 
 /// How an HTTP/2 client begins (RFC 9113, 3.4). No request of HTTP/1 begins so.
@@ -110,7 +111,7 @@ impl AsyncWrite for Accepted {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let sent = ready!(this.io()?.poll_write_vectored(cx, slices))?;
+        let sent = ready!(small_writes::poll_write(this.io()?, cx, slices))?;
         if this.counts_bytes {
             this.watched.sent();
         }

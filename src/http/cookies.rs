@@ -37,6 +37,9 @@ pub fn pairs(headers: &HeaderMap) -> Vec<(&str, &str)> {
 /// Takes our cookies out of a request: the e-service never sees one. What came in several headers, as HTTP/2 allows, goes
 /// on in one (RFC 9113, 8.2.3).
 pub fn hide(headers: &mut HeaderMap, names: &CookieNames) {
+    if !headers.contains_key(COOKIE) {
+        return;
+    }
     let ours = |pair: &[u8]| may_be_ours(pair.split(|b| *b == b'=').next().unwrap_or_default(), names);
     let any = headers.get_all(COOKIE).iter().any(|value| value.as_bytes().split(|b| *b == b';').any(ours));
     if !any && headers.get_all(COOKIE).iter().nth(1).is_none() {

@@ -100,18 +100,27 @@ impl PublicAddress {
 /// for this header.
 fn written(address: IpAddr) -> Bytes {
     let IpAddr::V4(address) = address else { return address.to_string().into() };
-    let mut out = Vec::with_capacity("255.255.255.255".len());
-    for number in address.octets() {
-        if !out.is_empty() {
-            out.push(b'.');
+    let mut out = [0; "255.255.255.255".len()];
+    let mut places = out.iter_mut();
+    let mut left = places.len();
+    let mut write = |byte| {
+        if let Some(place) = places.next() {
+            *place = byte;
+            left -= 1;
+        }
+    };
+    for (at, number) in address.octets().into_iter().enumerate() {
+        if at > 0 {
+            write(b'.');
         }
         for (digit, from) in [(number / 100, 100), (number / 10 % 10, 10), (number % 10, 0)] {
             if number >= from {
-                out.push(b'0' + digit);
+                write(b'0' + digit);
             }
         }
     }
-    out.into()
+    let length = out.len() - left;
+    Bytes::copy_from_slice(out.get(..length).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -228,31 +228,46 @@ fn is_end_to_end(name: &str) -> bool {
 
 /// Removes what concerns one connection: the fixed list, and what `Connection` names.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    remove_named_by_connection(headers);
-    remove_all(headers, is_hop_by_hop);
-    remove_connection_authentication(headers);
+    clean(headers, is_hop_by_hop);
 }
 
 /// The same of a request, and every header that tells of the client or of the request as some proxy saw it: at one look.
 /// Other spellings of those are gone by now: [`IdentityNames::strip`] comes first.
 pub fn remove_what_ends_here(headers: &mut HeaderMap) {
-    remove_named_by_connection(headers);
-    remove_all(headers, |name| is_hop_by_hop(name) || is_told_by_others(name));
-    remove_connection_authentication(headers);
+    clean(headers, |name| is_hop_by_hop(name) || is_told_by_others(name));
+}
+
+/// Removes every header whose name `goes`, what `Connection` names, and what authenticates a connection. Each name is looked at
+/// once; what is not there is not looked up again.
+fn clean(headers: &mut HeaderMap, goes: impl Fn(&str) -> bool) {
+    let mut gone = Vec::new();
+    let (mut names_others, mut authenticates) = (false, false);
+    for name in headers.keys() {
+        names_others |= *name == CONNECTION;
+        authenticates |= *name == AUTHORIZATION || *name == WWW_AUTHENTICATE;
+        if goes(name.as_str()) {
+            gone.push(name.clone());
+        }
+    }
+    if names_others {
+        remove_named_by_connection(headers);
+    }
+    gone.iter().for_each(|name: &HeaderName| drop(headers.remove(name)));
+    if authenticates {
+        remove_connection_authentication(headers);
+    }
 }
 
 fn remove_named_by_connection(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let named: Vec<HeaderName> = headers
-            .get_all(CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|list| list.split(','))
-            .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
-            .filter(|name| !is_end_to_end(name.as_str()))
-            .collect();
-        named.iter().for_each(|name| drop(headers.remove(name)));
-    }
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+        .filter(|name| !is_end_to_end(name.as_str()))
+        .collect();
+    named.iter().for_each(|name| drop(headers.remove(name)));
 }
 
 /// Removes what authenticates a connection instead of a request (NTLM, and Negotiate where it falls back to it): our

@@ -22,6 +22,7 @@ pub mod query;
 pub mod respond;
 pub mod server;
 pub mod service;
+mod small_writes;
 pub mod text;
 mod trace;
 pub mod upgrade;

@@ -1,7 +1,7 @@
 //! Passing a request on, and the answer back: both stream, nothing is gathered.
 
 use std::borrow::Cow;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -71,7 +71,7 @@ impl Proxy {
             self.identity.attach(request.headers_mut(), identity);
         }
         client.watched.asks(lease, &self.limits);
-        let mut response = answered(upstream, request, &client.watched).await?;
+        let mut response = answered(pin!(upstream.send(request)), &client.watched).await?;
 
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         if switched {
@@ -138,10 +138,12 @@ impl Proxy {
     ) -> Result<Option<Wanted>, Failed> {
         let to = target(request.uri(), path).ok_or(Failed::Path)?;
         // Whether the client would rather be asked for the body. Only HTTP/1.1 on both sides has a way to ask.
+        let expectation = request.headers().get(EXPECT);
         let expects = version == Version::HTTP_11
             && request.version() == Version::HTTP_11
-            && request.headers().get(EXPECT).is_some_and(|e| e.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+            && expectation.is_some_and(|e| e.as_bytes().eq_ignore_ascii_case(b"100-continue"))
             && !request.body().is_end_stream();
+        let expectation = expectation.is_some();
         let headers = request.headers_mut();
         // One growth instead of two on the way: Host, three X-Forwarded and the identity come in.
         headers.reserve(ADDED);
@@ -149,7 +151,7 @@ impl Proxy {
         let trailers = version == Version::HTTP_2 && headers.get(TE).is_some_and(says_trailers);
         cookies::hide(headers, &self.cookies);
         self.address.tell(headers, client.address);
-        if !expects {
+        if expectation && !expects {
             headers.remove(EXPECT);
         }
         if version == Version::HTTP_2 {
@@ -191,15 +193,13 @@ impl Proxy {
     }
 }
 
-/// Sends `request` and waits for the head of the answer, as long as the watchdog lets it.
-async fn answered(
-    upstream: &impl Upstream,
-    request: Request<RequestBody>,
-    watched: &Watched,
-) -> Result<Response<Returning>, Failed> {
-    let mut sending = pin!(upstream.send(request));
+/// Waits for the head of the answer to what is being sent, as long as the watchdog lets it.
+fn answered<'f>(
+    mut sending: Pin<&'f mut impl Future<Output = Result<Response<Returning>, Failed>>>,
+    watched: &'f Watched,
+) -> impl Future<Output = Result<Response<Returning>, Failed>> {
     let mut told = !watched.is_stream();
-    std::future::poll_fn(|cx| {
+    std::future::poll_fn(move |cx| {
         if let Some(why) = watched.expired() {
             return Poll::Ready(Err(Failed::Expired(why)));
         }
@@ -210,7 +210,6 @@ async fn answered(
         }
         sending.as_mut().poll(cx)
     })
-    .await
 }
 
 fn says_trailers(te: &HeaderValue) -> bool {

@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 use super::accepted::Accepted;
 use super::body::{AnswerBody, RequestBody};
 use super::framing::Framed;
-use super::watchdog::{Cut, Leftover, Watchdog, Watched};
+use super::watchdog::{Cut, Leftover, Watchdog, Watched, pulse};
 use crate::base::limits;
 use crate::gate::Lease;
 
@@ -140,11 +140,13 @@ impl Bound {
         times: Times,
     ) -> io::Result<Vec<JoinHandle<Leftover>>> {
         let mut threads = Vec::with_capacity(self.listeners.len());
-        for (core, listener) in self.listeners.into_iter().enumerate() {
+        let dogs: Vec<_> = self.listeners.iter().map(|_| Watchdog::new(times.keep_alive)).collect();
+        pulse::start(&dogs)?;
+        for (core, (listener, dog)) in self.listeners.into_iter().zip(dogs).enumerate() {
             let (handler, phase) = (Arc::new(handler(core)), phase.clone());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let thread = std::thread::Builder::new().name(format!("serve-{core}"));
-            threads.push(thread.spawn(move || runtime.block_on(serve(listener, handler, phase, times)))?);
+            threads.push(thread.spawn(move || runtime.block_on(serve(listener, handler, dog, phase, times)))?);
         }
         Ok(threads)
     }
@@ -166,6 +168,7 @@ fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 async fn serve<H: Handler>(
     listener: std::net::TcpListener,
     handler: Arc<H>,
+    dog: Arc<Watchdog>,
     mut phase: watch::Receiver<Phase>,
     times: Times,
 ) -> Leftover {
@@ -173,7 +176,6 @@ async fn serve<H: Handler>(
         tracing::error!(event = "listener_failed");
         return Leftover::default();
     };
-    let dog = Watchdog::new(times.keep_alive);
     tokio::spawn({
         let (dog, handler) = (Arc::clone(&dog), Arc::clone(&handler));
         async move { dog.watch_over(&*handler).await }

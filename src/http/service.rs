@@ -186,24 +186,25 @@ impl<U: Upstream> Generation<U> {
 
     /// The decision on a request for `path`, which is in normal form.
     pub(super) async fn decide<B>(&self, request: &Request<B>, path: &str) -> Decision {
-        match bearer::brought(request.headers()) {
-            Brought::Nothing => self.by_cookies(request.headers(), path).await,
-            // For the e-service itself, where the route takes no tokens.
-            _ if !self.gate.takes_tokens(path) => self.by_cookies(request.headers(), path).await,
-            Brought::Malformed => Decision::Denied(self.gate.malformed_token(path)),
-            Brought::Unclear => Decision::Denied(Gate::unclear_token()),
-            Brought::Token(token) => {
+        let brought = bearer::brought(request.headers());
+        let route = (!matches!(brought, Brought::Nothing)).then(|| self.gate.route(path));
+        match (brought, route.filter(|route| !route.bearer.is_empty())) {
+            (Brought::Malformed, Some(_)) => Decision::Denied(self.gate.malformed_token(path)),
+            (Brought::Unclear, Some(_)) => Decision::Denied(Gate::unclear_token()),
+            (Brought::Token(token), Some(route)) => {
                 let presented = token.presented(request, path);
                 let cookie_too = {
                     let pairs = cookies::pairs(request.headers());
                     self.gate.has_session_cookie(&Cookies::new(&pairs))
                 };
-                match self.gate.authorize_known_token(path, &presented, cookie_too) {
+                match self.gate.authorize_known_token(route, &presented, cookie_too) {
                     Some(decision) => decision,
                     // Programs only, and their first request: its future need not be in everybody's.
                     None => Box::pin(self.gate.authorize_token(path, &presented)).await,
                 }
             }
+            // None, or for the e-service itself, where the route takes no tokens.
+            (_, None) | (Brought::Nothing, _) => self.by_cookies(request.headers(), path).await,
         }
     }
 

@@ -3,8 +3,9 @@
 //! It stands outside of what it watches. A body that the client does not read is polled by nobody, so a timer within it
 //! would never be looked at: the one way to end it is to drop the future that drives it. And a timer for each request
 //! would cost more than all else that is done here. So one task for each core looks at everything four times a second,
-//! and a request pays a few stores.
+//! at the beat of a thread beside them, and a request pays a few stores.
 
+pub mod pulse;
 mod words;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
@@ -14,10 +15,10 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
-use tokio::time::MissedTickBehavior;
 
 use super::server::Handler;
 use crate::gate::Lease;
+use pulse::Heart;
 use words::TICK;
 
 pub use words::{Cut, Expired, Leftover, Limits, Looks};
@@ -43,7 +44,9 @@ pub struct Watchdog {
     /// Looks so far. Counted, not measured: when the core was busy, everyone has had more time and not less.
     looks: AtomicU32,
     list: Mutex<Vec<Weak<Watched>>>,
-    somebody: Notify,
+    /// It is time to look.
+    beat: Notify,
+    heart: Heart,
     floods: AtomicU32,
     keep_alive: Looks,
 }
@@ -54,7 +57,8 @@ impl Watchdog {
         Arc::new(Self {
             looks: AtomicU32::new(0),
             list: Mutex::default(),
-            somebody: Notify::new(),
+            beat: Notify::new(),
+            heart: Heart::default(),
             floods: AtomicU32::new(0),
             keep_alive: Looks::of(keep_alive),
         })
@@ -97,15 +101,33 @@ impl Watchdog {
             _alive: alive,
         });
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
-        if list.is_empty() {
-            self.somebody.notify_one();
-        }
+        let first = list.is_empty();
         // Between two looks many streams can come and go.
         if list.len() == list.capacity() {
             list.retain(|weak| weak.strong_count() > 0);
         }
         list.push(Arc::downgrade(&watched));
+        drop(list);
+        if first {
+            self.heart.wakes();
+        }
         watched
+    }
+
+    /// The thread that beats for this one ([`pulse::start`]).
+    fn beats_by(&self, thread: std::thread::Thread) {
+        self.heart.is(thread);
+        // Something may have come before it was known.
+        self.heart.wakes();
+    }
+
+    /// It is time to look, if there is anything to look at. Beats that come while the core is busy are one.
+    fn beat(&self) -> bool {
+        let busy = !self.list.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        if busy {
+            self.beat.notify_one();
+        }
+        busy
     }
 
     fn all(&self) -> Vec<Arc<Watched>> {
@@ -113,21 +135,16 @@ impl Watchdog {
         list.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Looks, for as long as it is polled. `handler` knows which sessions are over, and is told what was cut.
+    /// Looks at every beat, for as long as it is polled. `handler` knows which sessions are over, and is told what was cut.
     pub async fn watch_over(&self, handler: &impl Handler) {
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = ticks.tick() => self.look(handler),
+                () = self.beat.notified() => self.look(handler),
                 () = handler.session_ended() => {
                     // Many that end at once are one look.
                     tokio::time::sleep(TOGETHER).await;
                     self.look_at(handler);
                 }
-            }
-            if self.list.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
-                self.somebody.notified().await;
             }
         }
     }

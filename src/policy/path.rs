@@ -50,6 +50,8 @@ pub fn normal_path(raw: &str) -> Result<Cow<'_, str>, BadPath> {
     let bytes = raw.as_bytes();
     let mut out: Option<String> = None;
     let mut at = 0;
+    // Whether a segment may be empty or of dots. In nearly all paths none can be.
+    let (mut odd, mut after_slash) = (false, false);
     while let Some(b) = bytes.get(at).copied() {
         match b {
             b'%' => {
@@ -74,6 +76,8 @@ pub fn normal_path(raw: &str) -> Result<Cow<'_, str>, BadPath> {
             _ if b.is_ascii_alphanumeric() || is_plain(b) => {}
             _ => return Err(BadPath::Character),
         }
+        odd |= b == b'.' || (b == b'/' && after_slash);
+        after_slash = b == b'/';
         if let Some(text) = &mut out {
             text.push(char::from(b));
         }
@@ -91,6 +95,7 @@ pub fn normal_path(raw: &str) -> Result<Cow<'_, str>, BadPath> {
             drop(decoded);
             Cow::Owned(text)
         }
+        None if !odd => return Ok(Cow::Borrowed(raw)),
         None => Cow::Borrowed(raw),
     };
     let mut segments = normal.split('/').skip(1).peekable();

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::body::RequestBody;
+use super::small_writes;
 use super::watchdog::Expired;
 use crate::config::{Upstream as Address, UpstreamProtocol};
 
@@ -174,8 +175,8 @@ impl AsyncWrite for Line {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Tcp(stream) => small_writes::poll_write(Pin::new(stream), cx, slices),
+            Self::Unix(stream) => small_writes::poll_write(Pin::new(stream), cx, slices),
         }
     }
 
